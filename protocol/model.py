@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag, StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 Href = NewType("Href", str)
 ETag = NewType("ETag", str)
@@ -131,9 +131,11 @@ class Calendar:
     """The value of the home's counter when this collection itself (not its members) last changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectMeta:
-    """What every listing needs of a stored calendar object resource, without its text."""
+class ObjectMeta(NamedTuple):
+    """What every listing needs of a stored calendar object resource, without its text.
+
+    A tuple rather than a dataclass: listings make ten thousand of them per request, straight from database rows.
+    """
 
     object_id: ObjectId
     name: str
