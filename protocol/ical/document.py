@@ -10,6 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from protocol.errors import Condition, Refusal
+from protocol.ical import compat
+from protocol.ical.compat import duplicates, method
+from protocol.ical.compat.charsets import transcode
+from protocol.ical.compat.defect import Fields
 from protocol.ical.components import Component, Property, render_component
 from protocol.ical.scanner import DEFAULT, Limits, scan
 from protocol.ical.splitting import split_by_uid
@@ -60,24 +64,85 @@ class Parsed:
     data: bytes
 
 
-def parse_document(data: bytes, *, limits: Limits = DEFAULT, strict: bool = False) -> Parsed:
-    """Read one calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks."""
-    scanned = scan(data, limits)
+def parse_document(
+    data: bytes, *, limits: Limits = DEFAULT, strict: bool = False, charset: str | None = None
+) -> Parsed:
+    """Read one calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks.
+
+    ``charset`` is what the Content-Type names: another one than UTF-8 is stored as UTF-8. ``strict`` turns each repair
+    whose row in ``compat`` has a condition into that refusal (``Prefer: handling=strict``).
+    """
+    text, repairs = transcode(data, charset)
+    scanned = scan(text, limits)
+    repairs += scanned.repairs
     calendar = _single_calendar(scanned.roots)
-    return Parsed(document_of(calendar, limits), scanned.repairs, data)
+    if calendar.first("METHOD") is not None:
+        text = method.remove(text, calendar)
+        repairs.append("method-removed")
+    if strict:
+        _refuse_repaired(repairs)
+    document, more = document_of(calendar, limits, strict=strict)
+    return Parsed(document, tuple(repairs + more), text)
 
 
-def document_of(calendar: Component, limits: Limits = DEFAULT) -> Document:
-    """The Document of a VCALENDAR that holds one UID; refuses what RFC 4791 §4.1 forbids."""
+def document_of(calendar: Component, limits: Limits = DEFAULT, *, strict: bool = False) -> tuple[Document, list[str]]:
+    """The Document of a VCALENDAR that holds one UID, and the repairs its view needed (RFC 4791 §4.1).
+
+    The calendar's components become the view: the caller gives them away.
+    """
     timezones: dict[str, Component] = {}
     members: list[Component] = []
     for component in calendar.components:
         if component.name == "VTIMEZONE":
-            timezones.setdefault(component.value("TZID") or "", component)
-        else:
+            timezones.setdefault((component.value("TZID") or "").strip(), component)
+        elif not component.name.startswith("X-"):
             members.append(component)
-    uid, kind, master, overrides = check_members(members, limits)
-    return Document(calendar, uid, kind, master, overrides, timezones)
+    fields = [{line.name: line for line in reversed(member.properties)} for member in members]
+    uid, kind = check_members(members, fields, limits)
+    master, overrides = _master_and_overrides(members, fields)
+    series = fields[members.index(master)] if master is not None else {}
+    repairs = _repair(members, fields, series, strict)
+    chosen = duplicates.newest(overrides) if len(overrides) > 1 else overrides
+    if len(chosen) < len(overrides):
+        repairs.append("duplicate-override")
+        if strict:
+            _refuse_repaired(repairs)
+    return Document(calendar, uid, kind, master, tuple(chosen), timezones), repairs
+
+
+def _master_and_overrides(members: list[Component], fields: list[Fields]) -> tuple[Component | None, list[Component]]:
+    master: Component | None = None
+    overrides: list[Component] = []
+    for member, names in zip(members, fields, strict=True):
+        if "RECURRENCE-ID" in names:
+            overrides.append(member)
+        elif master is None:
+            master = member
+        else:
+            raise Refusal(
+                Condition.VALID_CALENDAR_OBJECT_RESOURCE, f"Two {member.name} components have no RECURRENCE-ID."
+            )
+    return master, overrides
+
+
+def _repair(members: list[Component], fields: list[Fields], series: Fields, strict: bool) -> list[str]:
+    repairs: dict[str, None] = {}
+    for member, names in zip(members, fields, strict=True):
+        for defect in compat.IN_COMPONENTS:
+            if defect.names and defect.names.isdisjoint(names):
+                continue
+            if defect.repair is not None and defect.repair(member, names, series):
+                repairs[defect.name] = None
+                if strict:
+                    _refuse_repaired([defect.name])
+    return list(repairs)
+
+
+def _refuse_repaired(repairs: list[str]) -> None:
+    for name in repairs:
+        defect = compat.BY_NAME[name]
+        if defect.strict is not None:
+            raise Refusal(defect.strict, f"Strict handling was asked for: {defect.when}.")
 
 
 def parse_calendar(data: bytes, limits: Limits = DEFAULT) -> Component:
@@ -100,6 +165,8 @@ def _calendars(roots: list[Component]) -> list[Component]:
     for root in roots:
         if root.name != "VCALENDAR":
             raise Refusal(Condition.SUPPORTED_CALENDAR_DATA, f"{root.name[:40]} is not iCalendar data.")
+        if (root.value("VERSION") or "").strip() == "1.0":
+            raise Refusal(Condition.SUPPORTED_CALENDAR_DATA, "vCalendar 1.0 is not iCalendar 2.0.")
     if not roots:
         raise Refusal(Condition.VALID_CALENDAR_DATA, "The body holds no VCALENDAR.")
     return roots

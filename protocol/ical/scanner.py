@@ -220,9 +220,9 @@ def _head_with_quoted_colon(line: str, head: str) -> str:
 
 
 def is_content_line(line: str) -> bool:
-    """Whether a line begins like ``NAME:`` or ``NAME;``."""
+    """Whether a line begins like ``NAME:``, or like ``NAME;`` with a colon behind it."""
     head = re.split("[:;]", line, maxsplit=1)
-    return len(head) == 2 and bool(_NAME.match(head[0].strip()) or _OPAQUE_NAME.match(head[0].upper()))
+    return len(head) == 2 and ":" in line and bool(_NAME.match(head[0].strip()) or _OPAQUE_NAME.match(head[0].upper()))
 
 
 def join_stray_lines(lines: list[str]) -> list[str]:

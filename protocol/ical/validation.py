@@ -1,23 +1,26 @@
 """What a calendar object resource must satisfy before it is stored (RFC 4791 §4.1 and §5.3.2.1, RFC 6638 §3.2.4.2).
 
-Rules of this module: every refusal names its condition; nothing is repaired here (``compat`` did that before), and
-nothing is refused that no condition of the RFCs names.
+Rules of this module: every refusal names its condition; nothing is repaired here (that is ``compat``), and nothing is
+refused that no condition of the RFCs names.
 """
 
 from __future__ import annotations
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.components import Component
+from protocol.ical.compat.defect import Fields
+from protocol.ical.components import Component, Property
 from protocol.ical.scanner import Limits
+from protocol.ical.values import parse_when
 from protocol.model import ComponentKind, Uid
 
-Members = tuple[Uid, ComponentKind, Component | None, tuple[Component, ...]]
-
 _KINDS = {kind.name: kind for kind in ComponentKind}
+_BOUNDED = ("DTSTART", "RECURRENCE-ID", "DTEND", "DUE", "RDATE")
+_REQUIRED = ("DTSTART", "RECURRENCE-ID")
+"""Times that place a component; the other times are left out of the view when they are unreadable."""
 
 
-def check_members(members: list[Component], limits: Limits) -> Members:
-    """The UID, kind, master and overrides of the components of one resource (VTIMEZONEs left out)."""
+def check_members(members: list[Component], fields: list[Fields], limits: Limits) -> tuple[Uid, ComponentKind]:
+    """The UID and kind that all components of one resource share (VTIMEZONEs left out); refuses what breaks a rule."""
     if not members:
         raise _object("The object holds no calendar component.")
     kind = _KINDS.get(members[0].name)
@@ -25,23 +28,73 @@ def check_members(members: list[Component], limits: Limits) -> Members:
         raise Refusal(
             Condition.SUPPORTED_CALENDAR_COMPONENT, f"{members[0].name[:40]} components are not stored by this server."
         )
-    uid = members[0].value("UID")
-    if not uid:
-        raise _object("A component has no UID.")
-    master: Component | None = None
-    overrides: list[Component] = []
-    for member in members:
+    uid = _uid(fields[0])
+    organizer: str | None = None
+    for member, names in zip(members, fields, strict=True):
         if member.name != kind.name:
             raise _object(f"The object mixes {kind.name} and {member.name[:40]}.")
-        if member.value("UID") != uid:
+        if _uid(names) != uid:
             raise _object("The object holds more than one UID.")
-        if member.first("RECURRENCE-ID") is not None:
-            overrides.append(member)
-        elif master is None:
-            master = member
+        if "ORGANIZER" in names:
+            organizer = _same_organizer(names["ORGANIZER"], organizer)
+        _check_attendees(member, limits)
+        _check_times(member, names, limits)
+    return Uid(uid), kind
+
+
+def _uid(names: Fields) -> str:
+    line = names.get("UID")
+    uid = line.value.strip() if line is not None else ""
+    if not uid:
+        raise _object("A component has no UID.")
+    return uid
+
+
+def _same_organizer(line: Property, organizer: str | None) -> str:
+    address = line.value.strip().lower()
+    if organizer is not None and address != organizer:
+        raise Refusal(Condition.SAME_ORGANIZER_IN_ALL_COMPONENTS, "The components name different organizers.")
+    return address
+
+
+def _check_attendees(member: Component, limits: Limits) -> None:
+    if len(member.properties) <= limits.attendees:
+        return
+    attendees = sum(1 for line in member.properties if line.name == "ATTENDEE")
+    if attendees > limits.attendees:
+        raise Refusal(
+            Condition.MAX_ATTENDEES_PER_INSTANCE,
+            f"A component has {attendees} attendees; at most {limits.attendees} are accepted.",
+        )
+
+
+def _check_times(member: Component, names: Fields, limits: Limits) -> None:
+    if "DTSTART" not in names and member.name == "VEVENT":
+        raise Refusal(Condition.VALID_CALENDAR_DATA, "A VEVENT has no DTSTART.")
+    for name in _BOUNDED:
+        line = names.get(name)
+        if line is None:
+            continue
+        if name == "RDATE":
+            values = [value for each in member.all(name) for value in each.value.split(",")]
         else:
-            raise _object(f"The object holds two {kind.name} components without RECURRENCE-ID.")
-    return Uid(uid), kind, master, tuple(overrides)
+            values = [line.value]
+        for value in values:
+            _check_time(name, value, limits)
+
+
+def _check_time(name: str, value: str, limits: Limits) -> None:
+    if name in _REQUIRED:
+        try:
+            parse_when(value)
+        except ValueError as error:
+            raise Refusal(Condition.VALID_CALENDAR_DATA, f"{name}: {error}.") from None
+    # Both are digits in the same order of places, so text order is time order; zones are within the limits' room.
+    digits = value.strip()[:8]
+    if digits < limits.min_date_time[:8] and digits.isdigit():
+        raise Refusal(Condition.MIN_DATE_TIME, f"{name} is before {limits.min_date_time}.")
+    if digits >= limits.max_date_time[:8] and digits.isdigit():
+        raise Refusal(Condition.MAX_DATE_TIME, f"{name} is not before {limits.max_date_time}.")
 
 
 def _object(message: str) -> Refusal:

@@ -66,7 +66,7 @@ def render_when(wall: datetime, form: Form) -> str:
     return text + "Z" if form is Form.UTC else text
 
 
-_EPOCH = datetime.min.replace(year=1970)
+_EPOCH = datetime.fromisoformat("19700101")
 _SECOND = timedelta(seconds=1)
 
 

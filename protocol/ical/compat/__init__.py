@@ -1,0 +1,115 @@
+"""Tolerated defects: a closed list, one row per defect, one file per family.
+
+Rules of this package: a repair changes the view (the Document) unless its row says TEXT; it is a pure function; what
+it does not understand it leaves alone. A new defect is a new row, a file or function, and a test. The table is the
+documentation: ``docs`` print it.
+"""
+
+from __future__ import annotations
+
+from protocol.errors import Condition
+from protocol.ical.compat import dtstamp, durations, ends, override_recurrence, rules, unreadable, until, value_types
+from protocol.ical.compat.defect import Defect, How
+
+__all__ = ["BY_NAME", "IN_COMPONENTS", "TABLE", "Defect", "How"]
+
+_DATA = Condition.VALID_CALENDAR_DATA
+_OBJECT = Condition.VALID_CALENDAR_OBJECT_RESOURCE
+
+READING = (
+    Defect("byte-order-mark", "a byte order mark before BEGIN", How.ACCEPT),
+    Defect("line-ends", "bare LF, CR alone, blank lines, spaces after BEGIN and END values", How.ACCEPT),
+    Defect("transcoded", "another charset, named by the Content-Type: stored as UTF-8", How.TEXT),
+    Defect("surrogate-pairs", "characters beyond 16 bits written as two surrogates, whole or folded apart", How.INDEX),
+    Defect("control-characters", "control characters anywhere (Exchange): read without them", How.INDEX, _DATA),
+    Defect("stray-lines", "line breaks inside a value that were not escaped: joined to the line before", How.INDEX),
+)
+WHOLE_OBJECT = (
+    Defect("method-removed", "METHOD in a stored object (mail imports): its line is cut out", How.TEXT, _OBJECT),
+    Defect("duplicate-override", "two overrides of one occurrence: the newest counts", How.INDEX, _OBJECT),
+)
+IN_COMPONENTS = (
+    Defect(
+        "time-unreadable",
+        "DTEND, DUE, DURATION, EXDATE or RDATE values that are no time: read as absent",
+        How.INDEX,
+        _DATA,
+        unreadable.repair,
+        unreadable.NAMES,
+    ),
+    Defect(
+        "override-recurrence",
+        "RRULE, RDATE or EXDATE in an override (Simple Calendar, Etar): dropped",
+        How.INDEX,
+        None,
+        override_recurrence.repair,
+        override_recurrence.NAMES,
+    ),
+    Defect(
+        "duration-form",
+        "PT2D, -P2DT and the like in DURATION and TRIGGER: each part by its unit",
+        How.INDEX,
+        None,
+        durations.repair,
+    ),
+    Defect(
+        "end-and-duration",
+        "DTEND and DURATION both (Zimbra): DTEND counts",
+        How.INDEX,
+        _DATA,
+        ends.repair_both,
+        ends.NAMES,
+    ),
+    Defect(
+        "end-type",
+        "DTEND of another type than DTSTART, or a TZID on one of them only: DTSTART decides",
+        How.INDEX,
+        _DATA,
+        ends.repair_type,
+        ends.NAMES,
+    ),
+    Defect(
+        "end-order",
+        "DTEND not after DTSTART: no time for a timed event, its day for an all-day event",
+        How.INDEX,
+        _DATA,
+        ends.repair_order,
+        ends.NAMES,
+    ),
+    Defect(
+        "rule-empty",
+        "COUNT=0, INTERVAL=0, UNTIL before DTSTART, unreadable rules: the event happens at DTSTART",
+        How.INDEX,
+        _DATA,
+        rules.repair_empty,
+        rules.NAMES,
+    ),
+    Defect(
+        "rule-values",
+        "BYMONTH=13 and other values out of range: the value is dropped",
+        How.INDEX,
+        _DATA,
+        rules.repair_ranges,
+        rules.NAMES,
+    ),
+    Defect(
+        "rule-bounds",
+        "COUNT and UNTIL both: whichever comes first ends the series",
+        How.INDEX,
+        _DATA,
+        rules.has_both_bounds,
+        rules.NAMES,
+    ),
+    Defect("until-type", "UNTIL of another type than DTSTART", How.INDEX, None, until.repair, rules.NAMES),
+    Defect(
+        "occurrence-type",
+        "RECURRENCE-ID or EXDATE of another type than DTSTART: DTSTART decides",
+        How.INDEX,
+        None,
+        value_types.repair,
+        value_types.NAMES,
+    ),
+    Defect("dtstamp-missing", "no DTSTAMP: generated answers carry one", How.INDEX, None, dtstamp.repair),
+)
+TABLE: tuple[Defect, ...] = READING + WHOLE_OBJECT + IN_COMPONENTS
+BY_NAME: dict[str, Defect] = {defect.name: defect for defect in TABLE}

@@ -1,0 +1,23 @@
+"""A component without DTSTAMP (RFC 5545 §3.8.7.2 requires one).
+
+Sent by feeds, scripts and iCloud exports. The view gets the latest time the component itself names (LAST-MODIFIED,
+CREATED), else the beginning of the epoch, so that generated answers are valid; the text stays without.
+"""
+
+from __future__ import annotations
+
+from protocol.ical.compat.defect import Fields
+from protocol.ical.components import Component, Property
+
+_NO_TIME = "19700101T000000Z"
+
+
+def repair(component: Component, fields: Fields, _: Fields) -> bool:
+    """Add a DTSTAMP to the view of a component that has none."""
+    if "DTSTAMP" in fields:
+        return False
+    known = fields.get("LAST-MODIFIED") or fields.get("CREATED")
+    stamp = Property.make("DTSTAMP", known.value if known and len(known.value) == 16 else _NO_TIME)
+    component.properties.append(stamp)
+    fields["DTSTAMP"] = stamp
+    return True

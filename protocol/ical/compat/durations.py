@@ -1,0 +1,38 @@
+"""DURATION and TRIGGER values with their parts on the wrong side of the ``T``: ``PT2D``, ``-P2DT``, ``P15M``.
+
+Sent by several mobile clients (DAVx5 carries a preprocessor for them). iCalendar durations have no months, so each
+unit has one meaning wherever it stands; the view holds the form of RFC 5545 §3.3.6.
+"""
+
+from __future__ import annotations
+
+from protocol.ical.compat.defect import Fields
+from protocol.ical.components import Component, Property
+from protocol.ical.values import is_exact_duration, parse_duration, render_duration
+
+
+def repair(component: Component, fields: Fields, _: Fields) -> bool:
+    """Rewrite each duration of the component and of its alarms that is not exactly as the RFC writes it."""
+    repaired = False
+    line = fields.get("DURATION")
+    if line is not None and (value := canonical(line)) is not None:
+        fields["DURATION"] = made = Property.make("DURATION", value, line.params)
+        component.properties = [made if item is line else item for item in component.properties]
+        repaired = True
+    for alarm in component.components:
+        for number, line in enumerate(alarm.properties):
+            if line.name in ("TRIGGER", "DURATION") and (value := canonical(line)) is not None:
+                alarm.properties[number] = Property.make(line.name, value, line.params)
+                repaired = True
+    return repaired
+
+
+def canonical(line: Property) -> str | None:
+    """The RFC's text of a duration value; ``None`` when it is already that, or is no duration at all."""
+    value = line.value
+    if "P" not in value.upper() or is_exact_duration(value):
+        return None
+    try:
+        return render_duration(parse_duration(value))
+    except ValueError:
+        return None

@@ -1,0 +1,77 @@
+"""DTEND (of a VTODO: DUE) that contradicts DTSTART or DURATION.
+
+Zimbra sends DTEND and DURATION both (DTEND wins, RFC 5545 §3.6.1 allows one). Evolution and feeds send a DTEND that
+is not after DTSTART: read as absent, so a timed event takes no time and an all-day event takes its day. Old Apple
+clients send a DATE start with a DATE-TIME end, or a TZID on one side only: the end takes DTSTART's type and zone.
+"""
+
+from __future__ import annotations
+
+from protocol.ical.compat.defect import Fields
+from protocol.ical.components import Component, Property
+from protocol.ical.values import Form, parse_when, render_when
+
+NAMES = frozenset({"DTEND", "DUE"})
+
+
+def repair_both(component: Component, fields: Fields, _: Fields) -> bool:
+    """Drop DURATION where DTEND (or DUE beside DTSTART) is there."""
+    if "DURATION" not in fields or component.name == "VFREEBUSY":
+        return False
+    component.properties = [line for line in component.properties if line.name != "DURATION"]
+    del fields["DURATION"]
+    return True
+
+
+def repair_type(component: Component, fields: Fields, _: Fields) -> bool:
+    """Give DTEND or DUE the type of DTSTART, and its zone where only one of them has one."""
+    start = fields.get("DTSTART")
+    repaired = False
+    for name in NAMES:
+        end = fields.get(name)
+        if start is None or end is None or component.name == "VFREEBUSY":
+            continue
+        changed = coerced(start, end)
+        if changed is not None:
+            _put(component, fields, end, changed)
+            repaired = True
+    return repaired
+
+
+def coerced(start: Property, end: Property) -> Property | None:
+    """``end`` in the type of ``start``; ``None`` when it has it, or a value is unreadable."""
+    try:
+        _, form = parse_when(start.value)
+        last, end_form = parse_when(end.value)
+    except ValueError:
+        return None
+    zone, end_zone = start.param("TZID"), end.param("TZID")
+    if (form is Form.DATE) != (end_form is Form.DATE):
+        params = (("VALUE", ("DATE",)),) if form is Form.DATE else (("TZID", (zone,)),) if zone else ()
+        return Property.make(end.name, render_when(last, form), params)
+    if form is Form.LOCAL and end_form is Form.LOCAL and bool(zone) != bool(end_zone):
+        params = (("TZID", (zone or end_zone or "",)),)
+        return Property.make(end.name, end.value, params if zone else ())
+    return None
+
+
+def repair_order(component: Component, fields: Fields, _: Fields) -> bool:
+    """Drop a DTEND that is not after DTSTART, a DUE that is before it (RFC 5545 §3.6.2 lets DUE be equal)."""
+    start = fields.get("DTSTART")
+    repaired = False
+    for name in NAMES:
+        end = fields.get(name)
+        if start is None or end is None or component.name == "VFREEBUSY" or end.param("TZID") != start.param("TZID"):
+            continue
+        # Same type and zone: the text itself is in order.
+        first, last = start.value.strip().upper(), end.value.strip().upper()
+        if len(first) == len(last) and (last < first or (last == first and name == "DTEND")):
+            component.properties = [line for line in component.properties if line.name != name]
+            del fields[name]
+            repaired = True
+    return repaired
+
+
+def _put(component: Component, fields: Fields, old: Property, new: Property) -> None:
+    component.properties = [new if line is old else line for line in component.properties]
+    fields[new.name] = new

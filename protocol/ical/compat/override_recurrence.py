@@ -1,0 +1,22 @@
+"""An overridden occurrence that carries the series' own RRULE, RDATE, EXDATE or EXRULE.
+
+Sent by Simple Calendar and by Etar through DAVx5, which copy the whole master into each override. RFC 5545 §3.8.4.4
+gives an override one occurrence only, so these lines are dropped from the view of the override; the text keeps them.
+"""
+
+from __future__ import annotations
+
+from protocol.ical.compat.defect import Fields
+from protocol.ical.components import Component
+
+NAMES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
+
+
+def repair(component: Component, fields: Fields, _: Fields) -> bool:
+    """Drop the recurrence properties of an override."""
+    if "RECURRENCE-ID" not in fields:
+        return False
+    component.properties = [line for line in component.properties if line.name not in NAMES]
+    for name in NAMES:
+        fields.pop(name, None)
+    return True

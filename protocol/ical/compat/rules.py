@@ -1,0 +1,140 @@
+"""Recurrence rules that say nothing, or say something impossible.
+
+Sent by Outlook bridges, feeds and hand-written files: COUNT=0, INTERVAL=0, UNTIL before DTSTART, rules without a
+readable FREQ (the event happens once, at DTSTART), BYMONTH=13 and other values outside RFC 5545 §3.3.10 (the value is
+dropped), COUNT together with UNTIL (whichever comes first ends the series; nothing is changed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from protocol.ical.compat.defect import Fields
+from protocol.ical.components import Component, Property
+from protocol.ical.values import parse_when
+
+NAMES = frozenset({"RRULE", "EXRULE"})
+
+_FREQUENCIES = frozenset({"SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
+_RANGES: dict[str, tuple[int, int, bool]] = {
+    # name: (lowest, highest, may be negative), RFC 5545 §3.3.10
+    "BYSECOND": (0, 60, False),
+    "BYMINUTE": (0, 59, False),
+    "BYHOUR": (0, 23, False),
+    "BYMONTHDAY": (1, 31, True),
+    "BYYEARDAY": (1, 366, True),
+    "BYWEEKNO": (1, 53, True),
+    "BYMONTH": (1, 13, False),
+    "BYSETPOS": (1, 366, True),
+}
+_GREGORIAN_MONTHS = 12
+
+
+def rule_lines(component: Component) -> Iterator[tuple[int, Property]]:
+    """Each rule of the component with its place among the properties, the last first (so that places stay true)."""
+    lines = component.properties
+    return ((number, lines[number]) for number in range(len(lines) - 1, -1, -1) if lines[number].name in NAMES)
+
+
+def rule_parts(value: str) -> dict[str, str]:
+    """The parts of a rule, names and values in upper case; of a repeated part the first counts."""
+    parts: dict[str, str] = {}
+    for piece in value.upper().split(";"):
+        name, equals, part = piece.partition("=")
+        if equals:
+            parts.setdefault(name.strip(), part.strip())
+    return parts
+
+
+def rewrite(component: Component, fields: Fields, number: int, parts: dict[str, str] | None) -> None:
+    """Put a rule of these parts in place ``number``, or none at all."""
+    line = component.properties[number]
+    if parts is not None:
+        made = Property.make(line.name, ";".join(f"{name}={part}" for name, part in parts.items()), line.params)
+        component.properties[number] = fields[line.name] = made
+        return
+    del component.properties[number]
+    fields.pop(line.name, None)
+    rest = component.first(line.name)
+    if rest is not None:
+        fields[line.name] = rest
+
+
+def repair_empty(component: Component, fields: Fields, _: Fields) -> bool:
+    """Drop each rule that yields no occurrence of its own: the event happens at DTSTART."""
+    start = fields.get("DTSTART")
+    repaired = False
+    for number, line in rule_lines(component):
+        if is_empty(rule_parts(line.value), start.value if start else ""):
+            rewrite(component, fields, number, None)
+            repaired = True
+    return repaired
+
+
+def is_empty(parts: dict[str, str], start: str) -> bool:
+    """Whether a rule has a zero, an end before ``start`` (compared as written), or no readable FREQ."""
+    if parts.get("FREQ") not in _FREQUENCIES:
+        return True
+    for name in ("COUNT", "INTERVAL"):
+        if name in parts and not _positive(parts[name]):
+            return True
+    if "UNTIL" not in parts:
+        return False
+    try:
+        until = parse_when(parts["UNTIL"])[0]
+    except ValueError:
+        return True
+    try:
+        # A day of room: the two may be in different zones, and an end on the first day keeps the first occurrence.
+        return until + timedelta(days=1) < parse_when(start)[0]
+    except (ValueError, OverflowError):
+        return False
+
+
+def _positive(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0
+
+
+def repair_ranges(component: Component, fields: Fields, _: Fields) -> bool:
+    """Drop each value outside its range, and a part that has none left."""
+    repaired = False
+    for number, line in rule_lines(component):
+        if "BY" not in line.value.upper():
+            continue
+        parts = rule_parts(line.value)
+        kept = within_ranges(parts)
+        if kept != parts:
+            rewrite(component, fields, number, kept)
+            repaired = True
+    return repaired
+
+
+def within_ranges(parts: dict[str, str]) -> dict[str, str]:
+    """The parts of a rule without the values that RFC 5545 §3.3.10 does not know."""
+    kept: dict[str, str] = {}
+    for name, part in parts.items():
+        if name in _RANGES:
+            values = [value for value in part.split(",") if _in_range(name, value.strip(), "RSCALE" in parts)]
+            if values:
+                kept[name] = ",".join(values)
+        else:
+            kept[name] = part
+    return kept
+
+
+def _in_range(name: str, text: str, other_calendar: bool) -> bool:
+    lowest, highest, negative = _RANGES[name]
+    if name == "BYMONTH":
+        if other_calendar:
+            return True
+        highest = _GREGORIAN_MONTHS
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 4):
+        return False
+    return lowest <= int(digits) <= highest and (negative or text[0] != "-")
+
+
+def has_both_bounds(component: Component, _: Fields, __: Fields) -> bool:
+    """Whether a rule has COUNT and UNTIL; nothing needs changing, whichever comes first ends the series."""
+    return any({"COUNT", "UNTIL"} <= rule_parts(line.value).keys() for _number, line in rule_lines(component))

@@ -1,0 +1,57 @@
+"""DTEND, DUE, DURATION, EXDATE and RDATE values that are no time at all.
+
+Sent by broken exporters: empty values, dates like 20240230. An end that says nothing is read as absent, an exception
+or addition that says nothing is left out. DTSTART and RECURRENCE-ID are not in this list: an object without a place in
+time is refused.
+"""
+
+from __future__ import annotations
+
+from protocol.ical.compat.defect import Fields
+from protocol.ical.components import Component, Property
+from protocol.ical.values import parse_duration, parse_period, parse_when
+
+NAMES = frozenset({"DTEND", "DUE", "DURATION", "EXDATE", "RDATE"})
+
+
+def repair(component: Component, fields: Fields, _: Fields) -> bool:
+    """Leave out of the view each of these values that cannot be read."""
+    changed: dict[int, Property | None] = {}
+    for number, line in enumerate(component.properties):
+        if line.name in NAMES:
+            kept = readable(line)
+            if kept is not line:
+                changed[number] = kept
+    if not changed:
+        return False
+    replaced = (changed.get(number, line) for number, line in enumerate(component.properties))
+    component.properties = [line for line in replaced if line is not None]
+    for name in NAMES & fields.keys():
+        rest = component.first(name)
+        if rest is None:
+            del fields[name]
+        else:
+            fields[name] = rest
+    return True
+
+
+def readable(line: Property) -> Property | None:
+    """The line itself when every value is a time, a line of those that are, or ``None`` when none is."""
+    values = line.value.split(",") if line.name in ("EXDATE", "RDATE") else [line.value]
+    kept = [value for value in values if _is_time(line.name, value)]
+    if len(kept) == len(values):
+        return line
+    return Property.make(line.name, ",".join(kept), line.params) if kept else None
+
+
+def _is_time(name: str, value: str) -> bool:
+    try:
+        if name == "DURATION":
+            parse_duration(value)
+        elif "/" in value and name == "RDATE":
+            parse_period(value)
+        else:
+            parse_when(value)
+    except ValueError:
+        return False
+    return True

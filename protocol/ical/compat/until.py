@@ -1,0 +1,43 @@
+"""UNTIL of another type than DTSTART: a DATE on a timed series, a DATE-TIME on an all-day one.
+
+Sent by Lightning, calcurse and the Outlook bridges (RFC 5545 §3.3.10 wants the same type). A DATE on a timed series
+is the end of that local day; a DATE-TIME on an all-day series is its date. UNTIL in local time with a TZID on DTSTART
+is read in DTSTART's zone by ``recurrence`` and needs nothing here.
+"""
+
+from __future__ import annotations
+
+from protocol.ical.compat.defect import Fields
+from protocol.ical.compat.rules import rewrite, rule_lines, rule_parts
+from protocol.ical.components import Component
+from protocol.ical.values import Form, parse_when, render_when
+
+
+def repair(component: Component, fields: Fields, _: Fields) -> bool:
+    """Give each UNTIL the type of DTSTART."""
+    start = fields.get("DTSTART")
+    repaired = False
+    for number, line in rule_lines(component):
+        if start is None or "UNTIL" not in line.value.upper():
+            continue
+        parts = rule_parts(line.value)
+        until = coerced(start.value, parts.get("UNTIL", ""))
+        if until is not None:
+            parts["UNTIL"] = until
+            rewrite(component, fields, number, parts)
+            repaired = True
+    return repaired
+
+
+def coerced(start: str, until: str) -> str | None:
+    """UNTIL's value in the type of DTSTART's value; ``None`` when it has that type or one of them is unreadable."""
+    try:
+        _, form = parse_when(start)
+        last, until_form = parse_when(until)
+    except ValueError:
+        return None
+    if (form is Form.DATE) == (until_form is Form.DATE):
+        return None
+    if form is Form.DATE:
+        return render_when(last, Form.DATE)
+    return render_when(last.replace(hour=23, minute=59, second=59), form)
