@@ -1,0 +1,257 @@
+"""From an Authorization header to a principal (RFC 7617), in microseconds when the login was verified before.
+
+Order of a login: remembered? - throttled? - look up - hash - remember. A remembered login is found by a keyed hash of
+the header, so that the memory of the process holds no password; it is void as soon as the accounts version changes.
+Rules of this module: every 401 is the same bytes; nothing about whether a name exists can be told from an answer or
+from its time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import math
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from aiohttp import hdrs
+
+from caldav_server import logs
+from caldav_server.auth import passwords
+from caldav_server.auth.throttle import Throttle
+from caldav_server.http.messages import Request, Response
+from caldav_server.metrics import Metrics
+from caldav_server.settings import AuthSettings
+from protocol.model import Credential, Principal, PrincipalKind
+from storage import credentials as stored_credentials
+from storage import principals as stored_principals
+from storage import server_state
+from storage.database import Database, Transaction
+
+MOST_HEADER = 4096
+_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a Basic header says."""
+
+    name: str
+    password: str
+
+
+def parse_basic(header: str) -> Credentials | None:
+    """The credentials of a Basic Authorization header; ``None`` when it is anything else (RFC 7617 §2).
+
+    Names and passwords are UTF-8; what is not is read as Latin-1, which some clients still send.
+    """
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "basic" or len(header) > MOST_HEADER:
+        return None
+    try:
+        raw = base64.b64decode(token.strip().encode("ascii"), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    name, colon, password = text.partition(":")
+    if not colon or not name or "\0" in text:
+        return None
+    return Credentials(passwords.normalise(name), password)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    until: float
+    principal: Principal | None
+    """``None``: these credentials are known to be wrong."""
+
+
+class Authenticator:
+    """Decides who is asking; one per process."""
+
+    def __init__(
+        self,
+        db: Database,
+        settings: AuthSettings,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.hasher = passwords.Hasher(settings)
+        self._db = db
+        self._settings = settings
+        self._counters = metrics.counters
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+        self._remembered: dict[bytes, _Remembered] = {}
+        self._running: dict[bytes, asyncio.Future[Principal | Response]] = {}
+        self._throttle = Throttle(settings)
+        self._pool = ThreadPoolExecutor(settings.hash_threads, thread_name_prefix="hash")
+        self._waiting = 0
+        self._version = -1
+        self._check_at = 0.0
+        self.challenge = {"WWW-Authenticate": f'Basic realm="{settings.realm}", charset="UTF-8"', **_TEXT}
+
+    # -- the hot path
+
+    def recall(self, request: Request) -> Principal | None:
+        """The principal of a login that was verified lately; ``None`` means ``authenticate`` must decide."""
+        header = request.headers.get(hdrs.AUTHORIZATION)
+        if header is None:
+            return None
+        now = self._clock()
+        if now >= self._check_at:
+            return None
+        found = self._remembered.get(self._digest(header))
+        if found is None or found.until <= now or found.principal is None:
+            return None
+        self._counters["auth_cache_hits"] += 1
+        return found.principal
+
+    def note_accounts_version(self, version: int) -> bool:
+        """Tells the version of the accounts that a look-up just read.
+
+        True when it differs from the one the remembered logins were verified under: they are forgotten, and the
+        request that learned of it must be authenticated again.
+        """
+        self._check_at = self._clock() + self._settings.recheck_seconds
+        if version == self._version:
+            return False
+        is_first = self._version < 0
+        self._version = version
+        self._remembered.clear()
+        return not is_first
+
+    def _digest(self, header: str) -> bytes:
+        return hashlib.blake2b(header.encode("utf-8", "surrogateescape"), key=self._key, digest_size=16).digest()
+
+    # -- the long way
+
+    async def authenticate(self, request: Request) -> Principal | Response:
+        """The principal that a request comes from, or the answer to give instead (401, 429, 503)."""
+        header = request.headers.get(hdrs.AUTHORIZATION)
+        given = parse_basic(header) if header else None
+        if header is None or given is None:
+            return self._unauthorized()
+        if self._clock() >= self._check_at:
+            self.note_accounts_version(await self._db.point(server_state.accounts_version))
+        digest = self._digest(header)
+        found = self._remembered.get(digest)
+        if found is not None and found.until > self._clock():
+            if found.principal is not None:
+                self._counters["auth_cache_hits"] += 1
+                return found.principal
+            self._counters["auth_failures"] += 1
+            return self._unauthorized()
+        # clients open several connections at once with the same header: they share one verification
+        running = self._running.get(digest)
+        if running is None:
+            running = self._running[digest] = asyncio.ensure_future(self._log_in(request, given, digest))
+            running.add_done_callback(lambda _: self._running.pop(digest, None))
+        return await asyncio.shield(running)
+
+    async def _log_in(self, request: Request, given: Credentials, digest: bytes) -> Principal | Response:
+        logs.request_id.set(request.request_id)
+        agent = request.headers.get(hdrs.USER_AGENT, "")
+        attempt = self._throttle.begin(given.name, request.remote, agent, self._clock())
+        if isinstance(attempt, float):
+            self._counters["auth_throttled"] += 1
+            logs.get().warning("login delayed", account=given.name, remote=request.remote, seconds=round(attempt, 1))
+            return _try_later(429, attempt, "Too many wrong passwords.")
+        if self._waiting >= self._settings.hash_queue:
+            self._throttle.abandon(attempt)
+            return _try_later(503, 2.0, "Too many logins at once.")
+        try:
+            version, principal, known = await self._db.read(lambda tx: _look_up(tx, given.name))
+            matched = await self._verify(given.password, known)
+        except BaseException:
+            self._throttle.abandon(attempt)
+            raise
+        now = self._clock()
+        if principal is None or matched is None:
+            self._counters["auth_failures"] += 1
+            logs.get().warning("login failed", account=given.name, remote=request.remote, agent=agent[:200])
+            self._remember(digest, None, version, now)
+            return self._unauthorized()
+        self._throttle.succeed(attempt, now)
+        self._remember(digest, principal, version, now)
+        if matched.kind == passwords.PASSWORD and self.hasher.is_outdated(matched.hash):
+            await self._renew(matched, given.password)
+        return principal
+
+    async def _verify(self, password: str, known: list[Credential]) -> Credential | None:
+        """The credential that the password matches; takes the time of one hash in every other case."""
+        if passwords.is_app_password(password):
+            found = passwords.find_app_password(password, known)
+            if found is not None:
+                return found
+        chosen = next((one for one in known if one.kind == passwords.PASSWORD), None)
+        if not self._settings.account_passwords:
+            chosen = None
+        self._counters["auth_hashes"] += 1
+        if chosen is None:
+            await self._in_thread(lambda: self.hasher.verify_nobody(password))
+            return None
+        hashed = chosen.hash
+        return chosen if await self._in_thread(lambda: self.hasher.verify(hashed, password)) else None
+
+    async def _in_thread(self, work: Callable[[], bool]) -> bool:
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._waiting -= 1
+
+    async def _renew(self, credential: Credential, password: str) -> None:
+        """Stores an old hash anew with today's figures, now that the password is at hand."""
+        loop = asyncio.get_running_loop()
+        hashed = await loop.run_in_executor(self._pool, self.hasher.hash, password)
+        await self._db.write(lambda tx: stored_credentials.save(tx, replace(credential, hash=hashed)))
+
+    def _remember(self, digest: bytes, principal: Principal | None, version: int, now: float) -> None:
+        self.note_accounts_version(version)
+        remembered = self._remembered
+        remembered.pop(digest, None)
+        if len(remembered) >= self._settings.cache_entries:
+            del remembered[next(iter(remembered))]
+        remembered[digest] = _Remembered(now + self._settings.cache_seconds, principal)
+
+    # -- answers
+
+    def _unauthorized(self) -> Response:
+        return Response(401, dict(self.challenge), b"Please log in.\n")
+
+    async def start(self) -> None:
+        """Makes the decoy hash, so that the first unknown name takes no longer than the next."""
+        await self._in_thread(lambda: self.hasher.verify_nobody(""))
+
+    def close(self) -> None:
+        """Ends the hashing threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _try_later(status: int, seconds: float, message: str) -> Response:
+    return Response(status, {"Retry-After": str(max(1, math.ceil(seconds))), **_TEXT}, f"{message}\n".encode())
+
+
+def _look_up(tx: Transaction, name: str) -> tuple[int, Principal | None, list[Credential]]:
+    """The accounts version, the principal that logs in under a name or mail address, and its credentials.
+
+    Names are compared as given first and in lower case then, since phones like to begin them with a capital.
+    """
+    version = server_state.accounts_version(tx)
+    found = stored_principals.find_by_name(tx, name)
+    if found is None and name.lower() != name:
+        found = stored_principals.find_by_name(tx, name.lower())
+    if found is None and "@" in name:
+        found = stored_principals.find_by_address(tx, name)
+    if found is None or found.kind is PrincipalKind.GROUP:
+        return version, None, []
+    return version, found, stored_credentials.for_principal(tx, found.principal_id)

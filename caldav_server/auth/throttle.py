@@ -1,0 +1,122 @@
+"""Slowing down whoever guesses passwords, without locking out the people whose accounts are guessed at.
+
+Wrong passwords are counted per account and network (IPv4 /24, IPv6 /64) and per network over all accounts; beyond a
+free number each costs a delay that doubles. A device that logged in lately is counted apart from its network, so
+that a neighbour or a forgotten phone cannot lock it out. Rules of this module: no clock, times come as arguments
+(seconds of any monotonic clock); memory is bounded.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from caldav_server.settings import AuthSettings
+
+MOST_ENTRIES = 50_000
+FORGET_SECONDS = 3600.0
+
+
+def network_of(address: str) -> str:
+    """The network an address is counted with; an address that is none (a socket path) is its own."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    prefix = 24 if parsed.version == 4 else 64
+    return str(ipaddress.ip_network(f"{parsed}/{prefix}", strict=False))
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    last: float = 0.0
+    blocked_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One login attempt, from before its password is looked at until its outcome is known."""
+
+    account: str
+    network: str
+    device: str
+    keys: tuple[Hashable, ...]
+
+
+class Throttle:
+    """What is remembered of failed and successful logins of this process."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        self._free = settings.free_failures
+        self._network_free = settings.network_failures
+        self._max_delay = settings.max_delay_seconds
+        self._known_seconds = settings.known_device_seconds
+        self._failures: OrderedDict[Hashable, _Failures] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+
+    def begin(self, account: str, address: str, agent: str, now: float) -> Attempt | float:
+        """An attempt that counts as failed until ``succeed`` says otherwise, or the seconds to wait.
+
+        Counting first means that many attempts at once cannot all slip through before the first one has failed.
+        """
+        network = network_of(address)
+        device = agent[:200]
+        known_at = self._known.get((account, network, device))
+        if known_at is not None and now - known_at < self._known_seconds:
+            keys: tuple[Hashable, ...] = ((account, network, device),)
+        else:
+            keys = ((account, network), network)
+        wait = max((self._wait(key, now) for key in keys), default=0.0)
+        if wait > 0:
+            return wait
+        for key in keys:
+            self._count(key, self._network_free if key == network else self._free, now)
+        return Attempt(account, network, device, keys)
+
+    def _wait(self, key: Hashable, now: float) -> float:
+        entry = self._failures.get(key)
+        if entry is None:
+            return 0.0
+        if now - entry.last > max(FORGET_SECONDS, self._max_delay):
+            del self._failures[key]
+            return 0.0
+        return entry.blocked_until - now
+
+    def _count(self, key: Hashable, free: int, now: float) -> None:
+        entry = self._failures.get(key)
+        if entry is None:
+            entry = self._failures[key] = _Failures()
+            if len(self._failures) > MOST_ENTRIES:
+                self._failures.popitem(last=False)
+        else:
+            self._failures.move_to_end(key)
+        entry.count += 1
+        entry.last = now
+        if entry.count >= free:
+            entry.blocked_until = now + min(self._max_delay, 2.0 ** min(entry.count - free, 30))
+
+    def succeed(self, attempt: Attempt, now: float) -> None:
+        """The password was right: the account's failures from here are forgotten, the device is known from now on."""
+        for key in attempt.keys:
+            if key != attempt.network:
+                self._failures.pop(key, None)
+            else:
+                self._take_back(key)
+        self._known[attempt.account, attempt.network, attempt.device] = now
+        self._known.move_to_end((attempt.account, attempt.network, attempt.device))
+        if len(self._known) > MOST_ENTRIES:
+            self._known.popitem(last=False)
+
+    def abandon(self, attempt: Attempt) -> None:
+        """The attempt could not be judged (the database was away): it does not count."""
+        for key in attempt.keys:
+            self._take_back(key)
+
+    def _take_back(self, key: Hashable) -> None:
+        entry = self._failures.get(key)
+        if entry is not None:
+            entry.count = max(0, entry.count - 1)
+            entry.blocked_until = 0.0
