@@ -1,0 +1,295 @@
+"""Collections of a calendar home: the rows, their numbers (``seq``, ``home_seq``) and their tombstones.
+
+Rules of this module: ``calendars.seq`` numbers changes of members and is taken last in a write (it locks the
+calendar); ``principals.home_seq`` numbers changes of the collections themselves. A removed collection stays as a
+tombstone, so that home-level sync can tell (RFC 6578); when its name is used again the tombstone loses the name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, TypedDict, Unpack
+
+from sqlalchemy import bindparam, delete, null, select
+from sqlalchemy import update as sql_update
+from sqlalchemy.dialects.postgresql import insert
+
+from protocol.model import Calendar, CalendarId, CalendarKind, ComponentKind, PrincipalId, Seq
+from storage.database import Row, Statement, Transaction
+from storage.errors import Duplicate, Vanished
+from storage.ids import new_id
+from storage.principals import next_home_seq
+from storage.tables import calendars, dead_properties, objects, occurrences, versions
+
+_c = calendars.c
+COLUMNS = (
+    _c.principal_id,
+    _c.calendar_id,
+    _c.name,
+    _c.kind,
+    _c.components,
+    _c.display_name,
+    _c.description,
+    _c.color,
+    _c.order,
+    _c.time_zone,
+    _c.time_zone_id,
+    _c.transparent,
+    _c.created_at,
+    _c.seq,
+    _c.min_valid_seq,
+    _c.home_seq,
+)
+"""What ``calendar_of`` reads, in order."""
+
+_mine = _c.principal_id == bindparam("pid")
+_this = _c.calendar_id == bindparam("cid")
+_live = _c.removed == 0
+
+_OF_HOME = Statement(select(*COLUMNS).where(_mine, _live).order_by(_c.name))
+_FIND = Statement(select(*COLUMNS).where(_mine, _c.name == bindparam("name"), _live))
+_GET = Statement(select(*COLUMNS).where(_mine, _this, _live))
+_INSERT = Statement(insert(calendars))
+_FREE_NAME = Statement(
+    sql_update(calendars).where(_mine, _c.name == bindparam("old_name"), _c.removed == 1).values(name=null())
+)
+_REMOVE = Statement(
+    sql_update(calendars).where(_mine, _this, _live).values(removed=1, home_seq=bindparam("number")).returning(_c.name)
+)
+_RENAME = Statement(
+    sql_update(calendars)
+    .where(_mine, _this, _live)
+    .values(name=bindparam("new_name"), home_seq=bindparam("number"))
+    .returning(*COLUMNS)
+)
+_NEXT_SEQ = Statement(
+    sql_update(calendars).where(_mine, _this, _live).values(seq=_c.seq + bindparam("n")).returning(_c.seq)
+)
+_RAISE_FLOOR = Statement(
+    sql_update(calendars)
+    .where(_mine, _this, _c.min_valid_seq < bindparam("below"))
+    .values(min_valid_seq=bindparam("below"))
+)
+_PRUNE = Statement(
+    delete(objects).where(
+        objects.c.principal_id == bindparam("pid"),
+        objects.c.calendar_id == bindparam("cid"),
+        objects.c.deleted == 1,
+        objects.c.seq <= bindparam("below"),
+    )
+)
+_TOMBSTONES = Statement(
+    select(_c.calendar_id).where(_mine, _c.removed == 1, _c.home_seq <= bindparam("up_to")).order_by(_c.home_seq)
+)
+_PURGE = (
+    *(
+        Statement(
+            delete(table).where(table.c.principal_id == bindparam("pid"), table.c.calendar_id == bindparam("cid"))
+        )
+        for table in (occurrences, versions, objects)
+    ),
+    Statement(
+        delete(dead_properties).where(
+            dead_properties.c.principal_id == bindparam("pid"), dead_properties.c.resource_id == bindparam("cid")
+        )
+    ),
+)
+_IS_REMOVED = Statement(select(_c.calendar_id).where(_mine, _this, _c.removed == 1))
+_PURGE_ROW = Statement(delete(calendars).where(_mine, _this, _c.removed == 1))
+
+
+class CalendarFields(TypedDict, total=False):
+    """What of a calendar its owner can set."""
+
+    components: frozenset[ComponentKind]
+    display_name: str | None
+    description: str | None
+    color: str | None
+    order: str | None
+    time_zone: str | None
+    time_zone_id: str | None
+    transparent: bool
+
+
+@lru_cache(maxsize=256)
+def component_set(mask: int) -> frozenset[ComponentKind]:
+    """The component types whose bits are set."""
+    return frozenset(kind for kind in ComponentKind if mask >> kind & 1)
+
+
+def component_mask(kinds: frozenset[ComponentKind]) -> int:
+    """One bit per component type, as the column holds it."""
+    return sum(1 << kind for kind in kinds)
+
+
+def calendar_of(row: Row) -> Calendar:
+    """A calendar from a row of ``COLUMNS``."""
+    return Calendar(
+        row[0],
+        row[1],
+        row[2],
+        CalendarKind(row[3]),
+        component_set(row[4]),
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        row[9],
+        row[10],
+        bool(row[11]),
+        row[12],
+        row[13],
+        row[14],
+        row[15],
+    )
+
+
+def _values(fields: CalendarFields) -> dict[str, Any]:
+    values: dict[str, Any] = dict(fields)
+    if "components" in fields:
+        values["components"] = component_mask(fields["components"])
+    if "transparent" in fields:
+        values["transparent"] = int(fields["transparent"])
+    return values
+
+
+def of_home(tx: Transaction, principal_id: PrincipalId) -> list[Calendar]:
+    """Every collection of a home that is not removed, by name; inbox, outbox and notification included."""
+    return [calendar_of(row) for row in tx.all(_OF_HOME, pid=principal_id)]
+
+
+def find(tx: Transaction, principal_id: PrincipalId, name: str) -> Calendar | None:
+    """The collection with this name, unless it is removed."""
+    row = tx.one(_FIND, pid=principal_id, name=name)
+    return None if row is None else calendar_of(row)
+
+
+def get(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> Calendar | None:
+    """The collection with this id, unless it is removed."""
+    row = tx.one(_GET, pid=principal_id, cid=calendar_id)
+    return None if row is None else calendar_of(row)
+
+
+def _insert_row(tx: Transaction, calendar: Calendar, *, removed: int) -> None:
+    tx.run(
+        _INSERT,
+        principal_id=calendar.principal_id,
+        calendar_id=calendar.calendar_id,
+        name=calendar.name,
+        removed=removed,
+        home_seq=calendar.home_seq,
+        seq=calendar.seq,
+        min_valid_seq=calendar.min_valid_seq,
+        kind=calendar.kind.value,
+        components=component_mask(calendar.components),
+        transparent=int(calendar.transparent),
+        created_at=calendar.created_at,
+        display_name=calendar.display_name,
+        description=calendar.description,
+        color=calendar.color,
+        order=calendar.order,
+        time_zone=calendar.time_zone,
+        time_zone_id=calendar.time_zone_id,
+    )
+
+
+def create(tx: Transaction, calendar: Calendar) -> Seq:
+    """Add a collection and number the change of the home; answers its ``home_seq``.
+
+    Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``Vanished`` without the principal.
+    """
+    number = next_home_seq(tx, calendar.principal_id)
+    if find(tx, calendar.principal_id, calendar.name) is not None:
+        raise Duplicate("calendars.name")
+    tx.run(_FREE_NAME, pid=calendar.principal_id, old_name=calendar.name)
+    _insert_row(tx, replace(calendar, home_seq=number), removed=0)
+    return number
+
+
+@lru_cache(maxsize=64)
+def _update_statement(fields: tuple[str, ...]) -> Statement:
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in fields}
+    return Statement(
+        sql_update(calendars)
+        .where(_mine, _this, _live)
+        .values(home_seq=bindparam("number"), **values)
+        .returning(*COLUMNS)
+    )
+
+
+def update(
+    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, **fields: Unpack[CalendarFields]
+) -> Calendar:
+    """Set the named fields and number the change of the home; raises ``Vanished`` when the calendar is gone."""
+    values = _values(fields)
+    statement = _update_statement(tuple(sorted(values)))
+    number = next_home_seq(tx, principal_id)
+    params = {f"new_{name}": value for name, value in values.items()}
+    row = tx.one(statement, pid=principal_id, cid=calendar_id, number=number, **params)
+    if row is None:
+        raise Vanished("the calendar is gone")
+    return calendar_of(row)
+
+
+def touch(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> Calendar:
+    """Number a change of the home that is in no field of the calendar (a dead property, a grant)."""
+    return update(tx, principal_id, calendar_id)
+
+
+def remove(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:
+    """Turn a collection into a tombstone of its home; its objects stay until ``purge``. Whether it was there."""
+    number = next_home_seq(tx, principal_id)
+    return tx.one(_REMOVE, pid=principal_id, cid=calendar_id, number=number) is not None
+
+
+def rename(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, new_name: str) -> Calendar:
+    """Give a collection another name (MOVE within the home); the old name stays behind as a tombstone.
+
+    Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``Vanished`` when it is gone.
+    """
+    number = next_home_seq(tx, principal_id)
+    before = get(tx, principal_id, calendar_id)
+    if before is None:
+        raise Vanished("the calendar is gone")
+    if find(tx, principal_id, new_name) is not None:
+        raise Duplicate("calendars.name")
+    tx.run(_FREE_NAME, pid=principal_id, old_name=new_name)
+    row = tx.one(_RENAME, pid=principal_id, cid=calendar_id, new_name=new_name, number=number)
+    if row is None:
+        raise Vanished("the calendar is gone")
+    ghost = Calendar(principal_id, CalendarId(new_id()), before.name, kind=before.kind, home_seq=number)
+    _insert_row(tx, ghost, removed=1)
+    return calendar_of(row)
+
+
+def next_seq(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, n: int = 1) -> Seq:
+    """Take ``n`` numbers and lock the calendar until commit; answers the last: the rows get ``seq-n+1 .. seq``.
+
+    Take it as late as can be, as nothing slow may happen under this lock. Raises ``Vanished``.
+    """
+    row = tx.one(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=n)
+    if row is None:
+        raise Vanished("the calendar is gone")
+    return Seq(row[0])
+
+
+def prune(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, below: Seq) -> int:
+    """Forget tombstones numbered ``below`` or less; older sync tokens become invalid. How many."""
+    tx.run(_RAISE_FLOOR, pid=principal_id, cid=calendar_id, below=below)
+    return tx.run(_PRUNE, pid=principal_id, cid=calendar_id, below=below)
+
+
+def tombstones(tx: Transaction, principal_id: PrincipalId, up_to: Seq) -> list[CalendarId]:
+    """Removed collections whose removal is numbered ``up_to`` or less: what upkeep may ``purge``."""
+    return [CalendarId(row[0]) for row in tx.all(_TOMBSTONES, pid=principal_id, up_to=up_to)]
+
+
+def purge(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:
+    """Forget a removed collection for good, with everything in it; whether there was such a one."""
+    row = tx.one(_IS_REMOVED, pid=principal_id, cid=calendar_id)
+    if row is None:
+        return False
+    for statement in _PURGE:
+        tx.run(statement, pid=principal_id, cid=calendar_id)
+    return tx.run(_PURGE_ROW, pid=principal_id, cid=calendar_id) > 0

@@ -1,0 +1,71 @@
+"""The change log: the object rows themselves, read in the order of their ``seq`` (RFC 6578).
+
+Rules of this module: one indexed query per page; tokens are checked by the caller against ``Calendar.seq`` and
+``Calendar.min_valid_seq`` read in the same snapshot.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, or_, select
+
+from protocol.model import CalendarId, Change, ETag, PrincipalId, Seq
+from storage.database import Statement, Transaction
+from storage.objects import KINDS
+from storage.tables import calendars, objects
+
+_o = objects.c
+_c = calendars.c
+
+_SINCE = Statement(
+    select(_o.name, _o.seq, _o.etag, _o.component)
+    .where(
+        _o.principal_id == bindparam("pid"),
+        _o.calendar_id == bindparam("cid"),
+        _o.seq > bindparam("after"),
+        or_(_o.deleted == 0, _o.seq > bindparam("floor")),
+    )
+    .order_by(_o.seq)
+    .limit(bindparam("limit"))
+)
+_HOME_SINCE = Statement(
+    select(_c.name, _c.home_seq, _c.removed)
+    .where(_c.principal_id == bindparam("pid"), _c.home_seq > bindparam("after"), _c.name.is_not(None))
+    .order_by(_c.home_seq, _c.removed)
+    .limit(bindparam("limit"))
+)
+
+
+def rows(
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    seq: int,
+    limit: int = 1 << 31,
+    floor: int = 0,
+) -> list[tuple[str, Seq, ETag | None, int]]:
+    """``(name, seq, etag, component)`` of each name changed after ``seq``, in order; no etag: removed.
+
+    Tombstones numbered ``floor`` or less are left out: the client never knew the name (first full sync).
+    """
+    return tx.all(_SINCE, pid=principal_id, cid=calendar_id, after=seq, floor=floor, limit=limit)
+
+
+def since(
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    seq: int,
+    limit: int = 1 << 31,
+    floor: int = 0,
+) -> list[Change]:
+    """The same as ``rows``, as ``Change``s."""
+    found = rows(tx, principal_id, calendar_id, seq, limit, floor)
+    return [Change(name, number, etag, KINDS[component]) for name, number, etag, component in found]
+
+
+def home_since(
+    tx: Transaction, principal_id: PrincipalId, seq: int, limit: int = 1 << 31
+) -> list[tuple[str, Seq, bool]]:
+    """``(name, home_seq, removed)`` of each collection of a home that itself changed after ``seq``, in order."""
+    found = tx.all(_HOME_SINCE, pid=principal_id, after=seq, limit=limit)
+    return [(name, Seq(number), bool(removed)) for name, number, removed in found]

@@ -1,0 +1,119 @@
+"""The database: ``await db.read(work)``, ``await db.write(work)``, ``await db.point(work)``.
+
+A unit of work is a plain function of a ``Transaction``; it runs as a whole in a storage thread and may run again when
+the database asks for it (a deadlock, a cut connection), so it has no effect but through its transaction.
+
+Rules of this package: the only place that asks which dialect, and the only one that knows a driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from storage.database.sqlite import SqliteEngine
+from storage.database.statements import InList, Lookup, Row, Statement, in_list, recorder
+from storage.database.transaction import FaultHook, Transaction
+from storage.errors import SchemaError
+
+__all__ = ["Database", "FaultHook", "InList", "Lookup", "Row", "Statement", "Transaction", "in_list", "recorder"]
+
+T = TypeVar("T")
+
+
+class Engine(Protocol):
+    """What a dialect offers to ``Database``."""
+
+    dialect: str
+    fault: FaultHook | None
+
+    async def read(self, work: Callable[[Transaction], Any]) -> Any: ...
+    async def write(self, work: Callable[[Transaction], Any]) -> Any: ...
+    async def point(self, work: Callable[[Transaction], Any]) -> Any: ...
+    def version(self) -> Hashable | None: ...
+    def schema_revision(self) -> str | None: ...
+    def close(self) -> None: ...
+
+
+class Database:
+    """One database, shared by everything in a process; open it once, close it at the end."""
+
+    def __init__(self, url: str, engine: Engine) -> None:
+        self.url = url
+        self._engine = engine
+        self.dialect = engine.dialect
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        pool_size: int = 4,
+        busy_timeout: float = 10.0,
+        patience: float = 10.0,
+        allow_unsafe: bool = False,
+        prepare: bool = True,
+    ) -> Database:
+        """Open ``sqlite:///relative``, ``sqlite:////absolute`` or ``postgresql://...``.
+
+        ``busy_timeout``: seconds to wait for a lock; ``patience``: seconds a unit of work may wait for a thread.
+        ``allow_unsafe``: for tests only, accept a PostgreSQL that may lose acknowledged writes. ``prepare=False``:
+        for a pooler in transaction mode (PgBouncer). Raises ``NotDurable``, ``Unavailable``.
+        """
+        scheme = urlsplit(url).scheme
+        if scheme == "sqlite":
+            path = unquote(url.removeprefix("sqlite:///"))
+            return cls(url, SqliteEngine(path, pool_size=pool_size, busy_timeout=busy_timeout, patience=patience))
+        if scheme in {"postgresql", "postgres"}:
+            from storage.database.postgres import PostgresEngine
+
+            engine = PostgresEngine(
+                url,
+                pool_size=pool_size,
+                lock_timeout=busy_timeout,
+                patience=patience,
+                allow_unsafe=allow_unsafe,
+                prepare=prepare,
+            )
+            return cls(url, engine)
+        raise ValueError(f"not a database address: {url!r} (sqlite:///path or postgresql://...)")
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run a unit of work in one read-only snapshot, in a storage thread."""
+        return await self._engine.read(work)  # type: ignore[no-any-return]
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run a unit of work, commit it durably, then answer its result; if it raises, nothing has happened."""
+        return await self._engine.write(work)  # type: ignore[no-any-return]
+
+    async def point(self, work: Callable[[Transaction], T]) -> T:
+        """Run a small read: at once on SQLite; best is a ``Lookup``, which PostgreSQL answers without a thread."""
+        return await self._engine.point(work)  # type: ignore[no-any-return]
+
+    def version(self) -> Hashable | None:
+        """On SQLite a value that changes with every commit by anybody; ``None`` where only a read can tell."""
+        return self._engine.version()
+
+    def migrate(self) -> None:
+        """Bring the schema up to date; quick when it is, and safe when several processes start at once."""
+        from storage import migrations
+
+        if self._engine.schema_revision() != migrations.HEAD:
+            migrations.upgrade(self.url)
+
+    def require_schema(self) -> None:
+        """Raise ``SchemaError`` unless the schema is the one this program was written for."""
+        from storage import migrations
+
+        found = self._engine.schema_revision()
+        if found != migrations.HEAD:
+            raise SchemaError(f"the schema is at {found or 'nothing'}, this program needs {migrations.HEAD}")
+
+    def set_fault(self, hook: FaultHook | None) -> None:
+        """For tests, before the first use: a hook that may raise at any statement and around any COMMIT."""
+        self._engine.fault = hook
+
+    def close(self) -> None:
+        """Finish what is queued and close every connection."""
+        self._engine.close()

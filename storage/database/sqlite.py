@@ -1,0 +1,247 @@
+"""SQLite: one writer thread, a few reader threads, and one connection on the event loop for point reads.
+
+Rules of this module: the only one that knows ``sqlite3``. WAL, ``synchronous=FULL`` and foreign keys are not up for
+discussion. Writes take the lock at once (``BEGIN IMMEDIATE``), so a snapshot never turns out to be too old to write.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from storage.database.statements import Lookup, Params, Row, Statement, expand_list, list_params, list_sizes
+from storage.database.transaction import FaultHook, Transaction
+from storage.database.workers import Job, Session, Work, Workers
+from storage.errors import Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable, Vanished
+
+LIST_LIMIT = 512
+"""The longest list parameter that goes into one statement; longer ones are asked in parts."""
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL}
+_TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID}
+
+
+def translate(error: sqlite3.Error) -> StorageError:
+    """The storage error that a driver's error means."""
+    code = getattr(error, "sqlite_errorcode", None)
+    message = str(error)
+    if code in _TAKEN:
+        return Duplicate(message.rpartition(": ")[2].rpartition(", ")[2])
+    if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+        return Vanished("the principal or calendar of this row is gone")
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull("the disk is full")
+    if code is not None and (code & 0xFF) in _BUSY | {sqlite3.SQLITE_IOERR}:
+        return Unavailable(f"the database is not available: {message}")
+    return StorageError(f"{message} ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
+
+
+class SqliteTransaction(Transaction):
+    """A transaction on one SQLite connection."""
+
+    __slots__ = ("_connection", "_execute")
+
+    def __init__(self, connection: sqlite3.Connection, execute: Any) -> None:
+        self.callbacks = []
+        self._connection = connection
+        self._execute = execute
+
+    def all(self, statement: Statement, **params: Any) -> list[Row]:
+        text = statement.sqlite
+        if text:
+            return self._execute(text, params).fetchall()  # type: ignore[no-any-return]
+        return [row for cursor in self._parts(statement, params) for row in cursor.fetchall()]
+
+    def one(self, statement: Statement, **params: Any) -> Row | None:
+        text = statement.sqlite
+        if text:
+            return self._execute(text, params).fetchone()  # type: ignore[no-any-return]
+        return next((row for cursor in self._parts(statement, params) for row in cursor.fetchall()), None)
+
+    def run(self, statement: Statement, **params: Any) -> int:
+        text = statement.sqlite
+        if text:
+            return self._execute(text, params).rowcount  # type: ignore[no-any-return]
+        return sum(cursor.rowcount for cursor in self._parts(statement, params))
+
+    def many(self, statement: Statement, rows: Sequence[Params]) -> int:
+        if not rows:
+            return 0
+        text = statement.sqlite or statement.for_sqlite()
+        if self._execute is not self._connection.execute:
+            return sum(self._execute(text, row).rowcount for row in rows)
+        return self._connection.executemany(text, rows).rowcount
+
+    def _parts(self, statement: Statement, params: Params) -> list[sqlite3.Cursor]:
+        """The first use of a statement, or one with a list parameter: asked in parts of at most ``LIST_LIMIT``."""
+        text = statement.sqlite or statement.for_sqlite()
+        name = statement.list_name
+        if name is None:
+            return [self._execute(text, params)]
+        values = list(params[name])
+        cursors = []
+        for first in range(0, len(values), LIST_LIMIT):
+            part = values[first : first + LIST_LIMIT]
+            size = list_sizes(len(part))
+            cursors.append(self._execute(expand_list(text, name, size), list_params(params, name, part, size)))
+        return cursors
+
+
+class SqliteSession(Session):
+    """One connection; ``fault`` is the tests' hook and costs nothing when it is not set."""
+
+    def __init__(self, path: str, busy_timeout: float, fault: FaultHook | None = None, *, writes: bool = False) -> None:
+        try:
+            self.connection = sqlite3.connect(
+                path, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=512
+            )
+            run = self.connection.execute
+            run("PRAGMA journal_mode=WAL")
+            run("PRAGMA synchronous=FULL")
+            run("PRAGMA foreign_keys=ON")
+            run("PRAGMA temp_store=MEMORY")
+            run("PRAGMA cache_size=-8000")
+            run("PRAGMA journal_size_limit=67108864")
+            if not writes:
+                run("PRAGMA query_only=ON")
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        self.execute: Any = self.connection.execute
+        self._fault = fault
+        if fault is not None:
+            self.execute = self._execute_or_fail
+
+    def _execute_or_fail(self, text: str, params: Params | None = None) -> sqlite3.Cursor:
+        if self._fault is not None and params is not None:
+            self._fault("statement")
+        return self.connection.execute(text, params or {})
+
+    def point(self, work: Work) -> Any:
+        """Run a unit of work now, on this thread; a ``Lookup`` is one statement and needs no transaction around it."""
+        if type(work) is not Lookup:
+            return self.read(work)
+        try:
+            return work(SqliteTransaction(self.connection, self.execute))
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    def read(self, work: Work) -> Any:
+        connection = self.connection
+        try:
+            connection.execute("BEGIN")
+            try:
+                return work(SqliteTransaction(connection, self.execute))
+            finally:
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    def write(self, work: Work) -> Any:
+        connection = self.connection
+        tx = SqliteTransaction(connection, self.execute)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(tx)
+                if self._fault is not None:
+                    self._fault("before commit")
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        if self._fault is not None:
+            self._fault("after commit")
+        for callback in tx.callbacks:
+            callback()
+        return result
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class SqliteEngine:
+    """The threads and connections of one SQLite file."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: str, *, pool_size: int, busy_timeout: float, patience: float) -> None:
+        self.path = path
+        self._busy_timeout = busy_timeout
+        self.fault: FaultHook | None = None
+        _create_private(path)
+        self._check()
+        self._loop_session: SqliteSession | None = None
+        self._readers = Workers("storage-read", pool_size, self._reader, patience=patience)
+        self._writer = Workers("storage-write", 1, self._writer_session, patience=patience)
+
+    def _check(self) -> None:
+        session = self._writer_session()
+        mode = session.connection.execute("PRAGMA journal_mode").fetchone()[0]
+        level = session.connection.execute("PRAGMA synchronous").fetchone()[0]
+        session.close()
+        if mode != "wal" or level < 2:
+            raise NotDurable(f"SQLite runs with journal_mode={mode} and synchronous={level}; wal and 2 are needed")
+
+    def _reader(self) -> SqliteSession:
+        return SqliteSession(self.path, self._busy_timeout, self.fault)
+
+    def _writer_session(self) -> SqliteSession:
+        return SqliteSession(self.path, self._busy_timeout, self.fault, writes=True)
+
+    def _point_session(self) -> SqliteSession:
+        if self._loop_session is None:
+            self._loop_session = self._reader()
+        return self._loop_session
+
+    async def read(self, work: Work) -> Any:
+        return await self._readers.submit(Job(work, writes=False))
+
+    async def write(self, work: Work) -> Any:
+        return await self._writer.submit(Job(work, writes=True))
+
+    async def point(self, work: Work) -> Any:
+        return (self._loop_session or self._point_session()).point(work)
+
+    def version(self) -> int:
+        """A number that is another one after any commit of any process (``PRAGMA data_version``)."""
+        connection = self._point_session().connection
+        return connection.execute("PRAGMA data_version").fetchone()[0]  # type: ignore[no-any-return]
+
+    def schema_revision(self) -> str | None:
+        """The migration this database is at; ``None`` before the first."""
+        session = self._reader()
+        try:
+            row = session.connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return None
+            raise SchemaError(str(error)) from error
+        finally:
+            session.close()
+        return None if row is None else str(row[0])
+
+    def close(self) -> None:
+        """Finish what is queued and close every connection."""
+        self._readers.close()
+        self._writer.close()
+        if self._loop_session is not None:
+            self._loop_session.close()
+            self._loop_session = None
+
+
+def _create_private(path: str) -> None:
+    """Make the folder (0700) and the file (0600) when they are not there; calendars are nobody else's business."""
+    file = Path(path)
+    if not file.parent.exists():
+        file.parent.mkdir(parents=True, mode=0o700)
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Unavailable(f"{path}: {error.strerror}") from error

@@ -1,0 +1,169 @@
+"""Statements: written once in SQLAlchemy Core, compiled once per dialect to text, run on the raw drivers.
+
+Rules of this module: no I/O. A ``Statement`` is made at import time and lives for ever; values arrive by name when it
+runs. Constants in the statement are written into the text, because a partial index is only used for a literal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import BindParameter, ClauseElement, ColumnElement, bindparam
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteDialect
+from sqlalchemy.engine.interfaces import BindTyping
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+T = TypeVar("T")
+
+Row = tuple[Any, ...]
+Params = dict[str, Any]
+
+
+class _Inline(SQLCompiler):
+    """Writes constants into the text and leaves named parameters alone."""
+
+    def visit_bindparam(self, bindparam: BindParameter[Any], *args: Any, **kw: Any) -> Any:
+        if not bindparam.required and bindparam.value is not None and bindparam.callable is None:
+            return self.render_literal_bindparam(bindparam, **kw)  # type: ignore[no-untyped-call]
+        return super().visit_bindparam(bindparam, *args, **kw)  # type: ignore[no-untyped-call]
+
+
+class _SqliteCompiler(_Inline, SQLiteCompiler):
+    pass
+
+
+class _PostgresCompiler(_Inline, PGCompiler):
+    pass
+
+
+_SQLITE = SQLiteDialect(paramstyle="named")
+_SQLITE.statement_compiler = _SqliteCompiler
+_POSTGRES = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+_POSTGRES.statement_compiler = _PostgresCompiler
+_POSTGRES.bind_typing = BindTyping.NONE
+
+
+class InList(ColumnElement[bool]):
+    """``column IN (the values of a list parameter)``: one array parameter on PostgreSQL, many on SQLite."""
+
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        self.column = column
+        self.name = name
+
+
+def in_list(column: ColumnElement[Any], name: str) -> InList:
+    """The condition that ``column`` is among the values given as the list parameter ``name``."""
+    return InList(column, name)
+
+
+@compiles(InList, "sqlite")
+def _in_list_sqlite(element: InList, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{compiler.process(element.column, **kw)} IN (/*{element.name}*/)"
+
+
+@compiles(InList, "postgresql")
+def _in_list_postgres(element: InList, compiler: SQLCompiler, **kw: Any) -> str:
+    array = bindparam(element.name, type_=postgresql.ARRAY(element.column.type))
+    return f"{compiler.process(element.column, **kw)} = ANY({compiler.process(array, **kw)})"
+
+
+_LIST_MARK = re.compile(r"/\*(\w+)\*/")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A statement for PostgreSQL: its text and, in order, the names and types of its parameters."""
+
+    text: str
+    names: tuple[str, ...]
+    types: tuple[TypeEngine[Any], ...]
+
+
+class Statement:
+    """One SQL statement: the same for both databases; ``across`` says why it may cross principals, if it does."""
+
+    __slots__ = ("across", "core", "list_name", "postgres", "sqlite")
+
+    def __init__(self, core: ClauseElement, *, across: str | None = None) -> None:
+        self.core = core
+        self.across = across
+        self.sqlite = ""
+        """The text for SQLite; empty before the first use, and for ever when there is a list parameter."""
+        self.postgres: Any = None
+        """What ``storage.database.wire`` made of it; ``None`` before the first use."""
+        self.list_name: str | None = None
+
+    def for_sqlite(self) -> str:
+        """Compile for SQLite and remember the text."""
+        text = " ".join(str(self.core.compile(dialect=_SQLITE)).split())
+        _record(self, text)
+        mark = _LIST_MARK.search(text)
+        if mark:
+            self.list_name = mark[1]
+        else:
+            self.sqlite = text
+        return text
+
+    def for_postgres(self) -> Bound:
+        """Compile for PostgreSQL: numbered parameters with the types their columns say."""
+        compiled = self.core.compile(dialect=_POSTGRES)
+        text = " ".join(str(compiled).split())
+        _record(self, text)
+        names = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+        binds = compiled.binds  # type: ignore[attr-defined]
+        return Bound(text, names, tuple(binds[name].type for name in names))
+
+
+class Lookup(Generic[T]):
+    """One statement that finds at most one row, with its values and how to read the row.
+
+    It is a unit of work like any other (call it with a transaction); ``Database.point`` knows it and answers many of
+    them together where that is cheaper.
+    """
+
+    __slots__ = ("decode", "params", "statement")
+
+    def __init__(self, statement: Statement, params: Params, decode: Callable[[Row | None], T]) -> None:
+        self.statement = statement
+        self.params = params
+        self.decode = decode
+
+    def __call__(self, tx: Any) -> T:
+        return self.decode(tx.one(self.statement, **self.params))
+
+
+recorder: list[Callable[[Statement, str], None]] = []
+"""Called with every statement when it is compiled, that is before it runs for the first time in a process."""
+
+
+def _record(statement: Statement, text: str) -> None:
+    for listener in recorder:
+        listener(statement, text)
+
+
+def list_sizes(length: int) -> int:
+    """The size to which a list parameter of this length is padded on SQLite, so that few texts exist."""
+    return 1 << max(0, length - 1).bit_length()
+
+
+def expand_list(text: str, name: str, size: int) -> str:
+    """The SQLite text with ``size`` parameters in place of the list parameter ``name``."""
+    return text.replace(f"/*{name}*/", ",".join(f":{name}_{n}" for n in range(size)))
+
+
+def list_params(params: Mapping[str, Any], name: str, values: list[Any], size: int) -> Params:
+    """The parameters for an expanded list: missing places repeat the last value."""
+    expanded = {key: value for key, value in params.items() if key != name}
+    last = len(values) - 1
+    for n in range(size):
+        expanded[f"{name}_{n}"] = values[min(n, last)]
+    return expanded

@@ -1,0 +1,45 @@
+"""What a unit of work sees: a transaction with four ways to run a statement.
+
+Rules of this module: no driver, no dialect; the two implementations are in ``sqlite.py`` and ``postgres.py``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from storage.database.statements import Params, Row, Statement
+
+Event = Literal["statement", "before commit", "after commit"]
+FaultHook = Callable[[Event], None]
+"""Called before every statement and around every COMMIT; what it raises happens there (tests only)."""
+
+
+class Transaction(ABC):
+    """A running transaction; it belongs to one thread and ends when the unit of work returns or raises."""
+
+    __slots__ = ("callbacks",)
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
+
+    @abstractmethod
+    def all(self, statement: Statement, **params: Any) -> list[Row]:
+        """Every row the statement answers."""
+
+    @abstractmethod
+    def one(self, statement: Statement, **params: Any) -> Row | None:
+        """The first row, or ``None``."""
+
+    @abstractmethod
+    def run(self, statement: Statement, **params: Any) -> int:
+        """Run for effect: how many rows were inserted, changed or deleted."""
+
+    @abstractmethod
+    def many(self, statement: Statement, rows: Sequence[Params]) -> int:
+        """Run once per row of parameters, in bulk: how many rows were touched. An INSERT must not answer rows."""
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call this when the change is durable, in the storage thread: it must be quick and must not raise."""
+        self.callbacks.append(callback)

@@ -1,0 +1,115 @@
+"""The look-ups of a poll: from names in a URL to everything a request needs, in one statement.
+
+Rules of this module: the directory finds the principal and the rest hangs on its id in joins, which is the named
+exception to "every statement carries its principal". Each function makes a ``Lookup``: give it to ``Database.point``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import FromClause, ScalarSelect, and_, bindparam, select
+
+from protocol.model import Calendar, CalendarObject, ObjectMeta, Principal
+from storage import calendars, objects, principals
+from storage.database import Lookup, Row, Statement
+from storage.tables import calendars as c
+from storage.tables import directory_names as d
+from storage.tables import objects as o
+from storage.tables import principals as p
+from storage.tables import server_state
+
+_ACROSS = "names in a URL: the directory finds the principal, everything else joins its id"
+
+
+def _state(key: str, column: str) -> ScalarSelect[object]:
+    return select(server_state.c[column]).where(server_state.c.key == key).scalar_subquery()
+
+
+_STATE = (_state("epoch", "value"), _state("accounts_version", "number"))
+
+_principal: FromClause = d.join(p, p.c.principal_id == d.c.principal_id)
+_calendar = _principal.outerjoin(
+    c,
+    and_(c.c.principal_id == d.c.principal_id, c.c.name == bindparam("calendar"), c.c.removed == 0),
+)
+_named = d.c.name == bindparam("principal")
+
+
+def _object_join() -> FromClause:
+    return _calendar.outerjoin(
+        o,
+        and_(
+            o.c.principal_id == d.c.principal_id,
+            o.c.calendar_id == c.c.calendar_id,
+            o.c.name == bindparam("object"),
+            o.c.deleted == 0,
+        ),
+    )
+
+
+_HOME = Statement(select(*_STATE, *principals.COLUMNS).select_from(_principal).where(_named), across=_ACROSS)
+_CALENDAR = Statement(
+    select(*_STATE, *principals.COLUMNS, *calendars.COLUMNS).select_from(_calendar).where(_named), across=_ACROSS
+)
+_META = Statement(
+    select(*_STATE, *principals.COLUMNS, *calendars.COLUMNS, *objects.META).select_from(_object_join()).where(_named),
+    across=_ACROSS,
+)
+_OBJECT = Statement(
+    select(*_STATE, *principals.COLUMNS, *calendars.COLUMNS, *objects.META, o.c.data)
+    .select_from(_object_join())
+    .where(_named),
+    across=_ACROSS,
+)
+_P = len(_STATE)
+_C = _P + len(principals.COLUMNS)
+_O = _C + len(calendars.COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the names in a URL stand for at one moment: the principal, and what exists below it."""
+
+    epoch: str
+    accounts_version: int
+    principal: Principal
+    calendar: Calendar | None = None
+    meta: ObjectMeta | None = None
+    object: CalendarObject | None = None
+    """With text; only when the text was asked for."""
+
+
+def _found(row: Row | None) -> Found | None:
+    if row is None:
+        return None
+    epoch, version = row[:_P]
+    principal = principals.principal_of(row[_P:_C])
+    if len(row) == _C:
+        return Found(epoch, version, principal)
+    calendar = None if row[_C] is None else calendars.calendar_of(row[_C:_O])
+    if len(row) == _O or row[_O] is None:
+        return Found(epoch, version, principal, calendar)
+    meta = objects.meta_of(row[_O:])
+    whole = None if len(row) == _O + len(objects.META) else CalendarObject(meta, row[-1])
+    return Found(epoch, version, principal, calendar, meta, whole)
+
+
+def home(principal: str) -> Lookup[Found | None]:
+    """The principal with this name; ``None`` when there is no such principal."""
+    return Lookup(_HOME, {"principal": principal}, _found)
+
+
+def calendar(principal: str, calendar: str) -> Lookup[Found | None]:
+    """A principal and a collection of its home (``Found.calendar`` is ``None`` when there is no such one)."""
+    return Lookup(_CALENDAR, {"principal": principal, "calendar": calendar}, _found)
+
+
+def meta(principal: str, calendar: str, name: str) -> Lookup[Found | None]:
+    """A principal, a collection and an object in it, without the text (HEAD, PROPFIND, DELETE)."""
+    return Lookup(_META, {"principal": principal, "calendar": calendar, "object": name}, _found)
+
+
+def calendar_object(principal: str, calendar: str, name: str) -> Lookup[Found | None]:
+    """A principal, a collection and an object in it with its text: all that a GET needs."""
+    return Lookup(_OBJECT, {"principal": principal, "calendar": calendar, "object": name}, _found)

@@ -1,0 +1,229 @@
+"""The occurrence index: when every object happens, so that a time-range query reads only its answers.
+
+Rules of this module: rows are shaped by ``protocol.ical.index`` so that ``start < b and end > a`` is the whole test
+(RFC 4791 §9.9). Four buckets keep each query a few index ranges: short (at most ``SHORT`` seconds) or long, and each
+of them in UTC or floating; floating rows are compared with the range in wall time read as if it were UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, delete, insert, literal_column, select
+from sqlalchemy import union_all as sql_union_all
+
+from protocol.model import (
+    FOREVER,
+    BusyType,
+    CalendarId,
+    ComponentKind,
+    IndexEntry,
+    ObjectId,
+    PrincipalId,
+    TimeRange,
+)
+from storage.database import Statement, Transaction
+from storage.tables import objects, occurrences
+
+SHORT = 7 * 86400
+"""Seconds: an occurrence longer than this goes into the bucket of the long ones."""
+
+_ZONE_SLACK = 86400
+"""Seconds: no zone's wall time is further from UTC than this; spans of floating objects are compared so far apart."""
+
+_EVERYTHING = (1 << 15) - 1
+
+_r = occurrences.c
+_o = objects.c
+_mine = (_r.principal_id == bindparam("pid"), _r.calendar_id == bindparam("cid"))
+
+_INSERT = Statement(insert(occurrences))
+_DROP = Statement(delete(occurrences).where(*_mine, _r.object_id == bindparam("oid")))
+
+
+def _bit(column: ColumnElement[int]) -> ColumnElement[Any]:
+    """A component type as the bit that stands for it in the parameter ``mask``."""
+    return literal_column("1").op("<<")(column)
+
+
+def _in_bucket(bucket: int, *, columns: Sequence[ColumnElement[Any]], busy_only: bool) -> Select[Any]:
+    prefix = "wall" if bucket >= 2 else "utc"
+    start, end = bindparam(f"{prefix}_start", type_=BigInteger), bindparam(f"{prefix}_end", type_=BigInteger)
+    conditions = [*_mine, _r.bucket == bucket, _r.start_at < end, _r.end_at > start]
+    if bucket % 2 == 0:
+        conditions.append(_r.start_at > bindparam(f"{prefix}_early", type_=BigInteger))
+    if busy_only:
+        conditions.append(_r.busy > 0)
+    else:
+        conditions.append(_bit(_r.component).op("&")(bindparam("mask", type_=BigInteger)) != 0)
+    return select(*columns).where(and_(*conditions))
+
+
+_CANDIDATES = Statement(
+    sql_union_all(*(_in_bucket(bucket, columns=[_r.object_id], busy_only=False) for bucket in range(4)))
+)
+_BUSY = Statement(
+    sql_union_all(
+        *(
+            _in_bucket(
+                bucket,
+                columns=[_r.start_at, _r.end_at, literal_column(str(int(bucket >= 2))), _r.busy, _r.object_id],
+                busy_only=True,
+            )
+            for bucket in range(4)
+        )
+    )
+)
+_BEYOND = Statement(
+    select(_o.object_id).where(
+        _o.principal_id == bindparam("pid"),
+        _o.calendar_id == bindparam("cid"),
+        _o.indexed_until < FOREVER,
+        _o.indexed_until < bindparam("late", type_=BigInteger),
+        _o.first_start < bindparam("late", type_=BigInteger),
+        _o.last_end > bindparam("early", type_=BigInteger),
+        _o.deleted == 0,
+        _bit(_o.component).op("&")(bindparam("mask", type_=BigInteger)) != 0,
+    )
+)
+_SPAN = Statement(select(_r.start_at, _r.end_at).where(*_mine, _r.object_id == bindparam("oid")).order_by(_r.start_at))
+
+
+def _mask(components: Collection[ComponentKind] | None) -> int:
+    return _EVERYTHING if components is None else sum(1 << kind for kind in set(components))
+
+
+def _bounds(absolute: TimeRange, wall: TimeRange) -> dict[str, int]:
+    bounds = {}
+    for prefix, span in (("utc", absolute), ("wall", wall)):
+        start = -FOREVER if span.start is None else span.start
+        bounds[f"{prefix}_start"] = start
+        bounds[f"{prefix}_early"] = start - SHORT - 1
+        bounds[f"{prefix}_end"] = FOREVER if span.end is None else span.end
+    return bounds
+
+
+def _rows(
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    object_id: ObjectId,
+    component: ComponentKind,
+    entries: Iterable[IndexEntry],
+) -> list[dict[str, Any]]:
+    busiest: dict[tuple[int, int, int], int] = {}
+    for entry in entries:
+        bucket = (1 if entry.end - entry.start > SHORT else 0) + (2 if entry.floating else 0)
+        key = (bucket, entry.start, entry.end)
+        busiest[key] = max(busiest.get(key, BusyType.FREE), entry.busy)
+    return [
+        {
+            "principal_id": principal_id,
+            "calendar_id": calendar_id,
+            "bucket": bucket,
+            "start_at": start,
+            "end_at": end,
+            "object_id": object_id,
+            "component": int(component),
+            "busy": int(busy),
+        }
+        for (bucket, start, end), busy in busiest.items()
+    ]
+
+
+def replace(
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    object_id: ObjectId,
+    component: ComponentKind,
+    entries: Iterable[IndexEntry],
+) -> None:
+    """Make these the index entries of an object; of equal intervals the busiest stays."""
+    tx.run(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
+    add(tx, principal_id, calendar_id, object_id, component, entries)
+
+
+def add(
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    object_id: ObjectId,
+    component: ComponentKind,
+    entries: Iterable[IndexEntry],
+) -> None:
+    """Index an object that has no entries yet."""
+    rows = _rows(principal_id, calendar_id, object_id, component, entries)
+    if len(rows) == 1:
+        tx.run(_INSERT, **rows[0])
+    else:
+        tx.many(_INSERT, rows)
+
+
+def add_many(
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    objects_entries: Iterable[tuple[ObjectId, ComponentKind, Iterable[IndexEntry]]],
+) -> None:
+    """Index many objects that have no entries yet, in bulk (import)."""
+    rows: list[dict[str, Any]] = []
+    for object_id, component, entries in objects_entries:
+        rows += _rows(principal_id, calendar_id, object_id, component, entries)
+    tx.many(_INSERT, rows)
+
+
+def drop(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId) -> int:
+    """Remove every index entry of an object: how many."""
+    return tx.run(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
+
+
+def candidates(
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    absolute: TimeRange,
+    wall: TimeRange,
+    components: Collection[ComponentKind] | None = None,
+) -> list[ObjectId]:
+    """The objects with an indexed occurrence in the range, each once.
+
+    ``absolute`` is the range in UTC, ``wall`` the same range in the wall time of the query's zone; ``components`` none:
+    all. What lies past an object's ``indexed_until`` is not in the index: ask ``beyond`` too.
+    """
+    found = tx.all(_CANDIDATES, pid=principal_id, cid=calendar_id, mask=_mask(components), **_bounds(absolute, wall))
+    return list(dict.fromkeys([row[0] for row in found]))
+
+
+def busy(
+    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, absolute: TimeRange, wall: TimeRange
+) -> list[tuple[int, int, int, int, ObjectId]]:
+    """``(start, end, floating, busy, object_id)`` of each indexed occurrence in the range that takes time.
+
+    ``floating`` 1: start and end are wall time read as UTC; ``busy`` is a ``BusyType`` above ``FREE``.
+    """
+    return tx.all(_BUSY, pid=principal_id, cid=calendar_id, **_bounds(absolute, wall))
+
+
+def beyond(
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    span: TimeRange,
+    components: Collection[ComponentKind] | None = None,
+) -> list[ObjectId]:
+    """The objects whose index ends before the range does and whose span reaches it (UTC, a day of slack for zones).
+
+    They have to be expanded from their text; some may be among ``candidates`` as well.
+    """
+    early = -FOREVER if span.start is None else span.start - _ZONE_SLACK
+    late = FOREVER if span.end is None else span.end + _ZONE_SLACK
+    found = tx.all(_BEYOND, pid=principal_id, cid=calendar_id, early=early, late=late, mask=_mask(components))
+    return [row[0] for row in found]
+
+
+def of_object(
+    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId
+) -> list[tuple[int, int]]:
+    """``(start, end)`` of every index entry of an object, in order."""
+    return tx.all(_SPAN, pid=principal_id, cid=calendar_id, oid=object_id)

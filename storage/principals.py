@@ -1,0 +1,351 @@
+"""Principals and the directory: who there is, by name, by address, by group, and who acts for whom.
+
+Rules of this module: the directory tables are keyed by what is asked for; a principal's own row is found by its id.
+Statements that cross principals say why (``across``). Every change bumps the accounts version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from protocol.model import Principal, PrincipalId, PrincipalKind, Seq
+from storage.database import Row, Statement, Transaction, in_list
+from storage.errors import Vanished
+from storage.server_state import bump_accounts_version
+from storage.tables import (
+    calendars,
+    credentials,
+    dead_properties,
+    delegates,
+    directory_addresses,
+    directory_names,
+    memberships,
+    objects,
+    occurrences,
+    principals,
+    versions,
+)
+
+_p = principals.c
+COLUMNS = (
+    _p.principal_id,
+    _p.kind,
+    _p.name,
+    _p.display_name,
+    _p.emails,
+    _p.time_zone,
+    _p.is_admin,
+    _p.auto_accept,
+    _p.home_seq,
+)
+"""What ``principal_of`` reads, in order."""
+
+_BY_DIRECTORY = "the directory finds the principal"
+
+_GET = Statement(select(*COLUMNS).where(_p.principal_id == bindparam("pid")))
+_GET_MANY = Statement(select(*COLUMNS).where(in_list(_p.principal_id, "pids")))
+_BY_NAME = Statement(
+    select(*COLUMNS)
+    .select_from(directory_names.join(principals, _p.principal_id == directory_names.c.principal_id))
+    .where(directory_names.c.name == bindparam("name")),
+    across=_BY_DIRECTORY,
+)
+_BY_ADDRESS = Statement(
+    select(*COLUMNS)
+    .select_from(directory_addresses.join(principals, _p.principal_id == directory_addresses.c.principal_id))
+    .where(directory_addresses.c.address == bindparam("address")),
+    across=_BY_DIRECTORY,
+)
+_ALL = Statement(select(*COLUMNS).order_by(_p.name), across="the list of all principals")
+_insert = insert(principals)
+_SAVE = Statement(
+    _insert.on_conflict_do_update(
+        index_elements=["principal_id"],
+        set_={
+            key: _insert.excluded[key]
+            for key in (
+                "kind",
+                "name",
+                "display_name",
+                "emails",
+                "time_zone",
+                "is_admin",
+                "auto_accept",
+                "folded_name",
+                "folded_emails",
+            )
+        },
+    )
+)
+_HOME_SEQ = Statement(
+    update(principals)
+    .where(_p.principal_id == bindparam("pid"))
+    .values(home_seq=_p.home_seq + 1)
+    .returning(_p.home_seq)
+)
+_NAME_SAVE = Statement(insert(directory_names))
+_NAME_DROP = Statement(delete(directory_names).where(directory_names.c.principal_id == bindparam("pid")))
+_ADDRESS_SAVE = Statement(insert(directory_addresses))
+_ADDRESS_DROP = Statement(delete(directory_addresses).where(directory_addresses.c.principal_id == bindparam("pid")))
+_GROUPS_OF = Statement(
+    select(*COLUMNS)
+    .select_from(memberships.join(principals, _p.principal_id == memberships.c.group_id))
+    .where(memberships.c.member_id == bindparam("member"))
+    .order_by(_p.name),
+    across=_BY_DIRECTORY,
+)
+_MEMBERS_OF = Statement(
+    select(*COLUMNS)
+    .select_from(memberships.join(principals, _p.principal_id == memberships.c.member_id))
+    .where(memberships.c.group_id == bindparam("group"))
+    .order_by(_p.name),
+    across=_BY_DIRECTORY,
+)
+_MEMBERSHIPS = Statement(select(memberships.c.group_id, memberships.c.member_id))
+_MEMBERS_DROP = Statement(delete(memberships).where(memberships.c.group_id == bindparam("group")))
+_MEMBER_SAVE = Statement(insert(memberships))
+_DELEGATES_OF = Statement(
+    select(delegates.c.can_write, *COLUMNS)
+    .select_from(delegates.join(principals, _p.principal_id == delegates.c.delegate_id))
+    .where(delegates.c.principal_id == bindparam("pid"))
+    .order_by(_p.name),
+    across=_BY_DIRECTORY,
+)
+_DELEGATORS_OF = Statement(
+    select(delegates.c.can_write, *COLUMNS)
+    .select_from(delegates.join(principals, _p.principal_id == delegates.c.principal_id))
+    .where(delegates.c.delegate_id == bindparam("delegate"))
+    .order_by(_p.name),
+    across=_BY_DIRECTORY,
+)
+_DELEGATES_DROP = Statement(delete(delegates).where(delegates.c.principal_id == bindparam("pid")))
+_DELEGATE_SAVE = Statement(insert(delegates))
+_FORGET = (
+    *(
+        Statement(delete(table).where(table.c.principal_id == bindparam("pid")))
+        for table in (
+            occurrences,
+            versions,
+            dead_properties,
+            objects,
+            calendars,
+            credentials,
+            directory_names,
+            directory_addresses,
+        )
+    ),
+    Statement(
+        delete(memberships).where(
+            or_(memberships.c.group_id == bindparam("pid"), memberships.c.member_id == bindparam("pid"))
+        )
+    ),
+    Statement(
+        delete(delegates).where(
+            or_(delegates.c.principal_id == bindparam("pid"), delegates.c.delegate_id == bindparam("pid"))
+        )
+    ),
+    Statement(delete(principals).where(_p.principal_id == bindparam("pid"))),
+)
+
+
+def principal_of(row: Row) -> Principal:
+    """A principal from a row of ``COLUMNS``."""
+    pid, kind, name, display_name, emails, time_zone, is_admin, auto_accept, home_seq = row
+    return Principal(
+        pid,
+        PrincipalKind(kind),
+        name,
+        display_name,
+        tuple(emails.split("\n")) if emails else (),
+        time_zone,
+        bool(is_admin),
+        auto_accept,
+        home_seq,
+    )
+
+
+def fold_address(address: str) -> str:
+    """The form under which an address is found: no ``mailto:``, no outer blanks, case folded."""
+    bare = address.strip()
+    if bare[:7].lower() == "mailto:":
+        bare = bare[7:]
+    return bare.casefold()
+
+
+def get(tx: Transaction, principal_id: PrincipalId) -> Principal | None:
+    """The principal with this id."""
+    row = tx.one(_GET, pid=principal_id)
+    return None if row is None else principal_of(row)
+
+
+def get_many(tx: Transaction, principal_ids: Iterable[PrincipalId]) -> list[Principal]:
+    """The principals with these ids, in no particular order; unknown ids are left out."""
+    return [principal_of(row) for row in tx.all(_GET_MANY, pids=list(principal_ids))]
+
+
+def find_by_name(tx: Transaction, name: str) -> Principal | None:
+    """The principal with exactly this name (login and URL segment)."""
+    row = tx.one(_BY_NAME, name=name)
+    return None if row is None else principal_of(row)
+
+
+def find_by_address(tx: Transaction, address: str) -> Principal | None:
+    """The principal with this mail address, with or without ``mailto:``, in any letter case."""
+    row = tx.one(_BY_ADDRESS, address=fold_address(address))
+    return None if row is None else principal_of(row)
+
+
+def list_all(tx: Transaction) -> list[Principal]:
+    """Every principal, by name."""
+    return [principal_of(row) for row in tx.all(_ALL)]
+
+
+def save(tx: Transaction, principal: Principal) -> None:
+    """Add a principal or replace what is stored of it (``home_seq`` aside).
+
+    Raises ``Duplicate`` with key ``directory_names.name`` or ``directory_addresses.address`` when another principal
+    has the name or an address.
+    """
+    folded = list(dict.fromkeys(fold_address(address) for address in principal.emails))
+    pid = principal.principal_id
+    if any("\n" in address for address in principal.emails):
+        raise ValueError("a mail address has no line break")
+    tx.run(
+        _SAVE,
+        principal_id=pid,
+        kind=principal.kind.value,
+        name=principal.name,
+        display_name=principal.display_name,
+        emails="\n".join(principal.emails),
+        time_zone=principal.time_zone,
+        is_admin=int(principal.is_admin),
+        auto_accept=principal.auto_accept,
+        home_seq=principal.home_seq,
+        folded_name=principal.display_name.casefold(),
+        folded_emails="\n" + "".join(f"{address}\n" for address in folded),
+    )
+    tx.run(_NAME_DROP, pid=pid)
+    tx.run(_NAME_SAVE, name=principal.name, principal_id=pid)
+    tx.run(_ADDRESS_DROP, pid=pid)
+    for address in folded:
+        tx.run(_ADDRESS_SAVE, address=address, principal_id=pid)
+    bump_accounts_version(tx)
+
+
+def remove(tx: Transaction, principal_id: PrincipalId) -> bool:
+    """Forget a principal and everything it owns; whether there was one."""
+    removed = 0
+    for statement in _FORGET:
+        removed = tx.run(statement, pid=principal_id)
+    bump_accounts_version(tx)
+    return removed > 0
+
+
+def next_home_seq(tx: Transaction, principal_id: PrincipalId) -> Seq:
+    """Number a change of the home (a collection made, changed, moved, removed); locks the home until commit."""
+    row = tx.one(_HOME_SEQ, pid=principal_id)
+    if row is None:
+        raise Vanished("the principal is gone")
+    return Seq(row[0])
+
+
+def groups_of(tx: Transaction, member_id: PrincipalId) -> list[Principal]:
+    """The groups that list this principal itself as a member (RFC 3744 §4.4), by name."""
+    return [principal_of(row) for row in tx.all(_GROUPS_OF, member=member_id)]
+
+
+def members_of(tx: Transaction, group_id: PrincipalId) -> list[Principal]:
+    """The direct members of a group (RFC 3744 §4.3), by name."""
+    return [principal_of(row) for row in tx.all(_MEMBERS_OF, group=group_id)]
+
+
+def memberships_all(tx: Transaction) -> list[tuple[PrincipalId, PrincipalId]]:
+    """Every ``(group, member)`` pair, for a cache keyed by the accounts version."""
+    return tx.all(_MEMBERSHIPS)
+
+
+def set_members(tx: Transaction, group_id: PrincipalId, member_ids: Iterable[PrincipalId]) -> None:
+    """Replace the members of a group."""
+    tx.run(_MEMBERS_DROP, group=group_id)
+    for member_id in dict.fromkeys(member_ids):
+        tx.run(_MEMBER_SAVE, group_id=group_id, member_id=member_id)
+    bump_accounts_version(tx)
+
+
+def delegates_of(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Principal, bool]]:
+    """Who may act for this principal, and whether they may write."""
+    return [(principal_of(row[1:]), bool(row[0])) for row in tx.all(_DELEGATES_OF, pid=principal_id)]
+
+
+def delegators_of(tx: Transaction, delegate_id: PrincipalId) -> list[tuple[Principal, bool]]:
+    """For whom this principal may act, and whether it may write there."""
+    return [(principal_of(row[1:]), bool(row[0])) for row in tx.all(_DELEGATORS_OF, delegate=delegate_id)]
+
+
+def set_delegates(
+    tx: Transaction, principal_id: PrincipalId, delegates_and_rights: Iterable[tuple[PrincipalId, bool]]
+) -> None:
+    """Replace the delegates of a principal: pairs of delegate and whether it may write."""
+    tx.run(_DELEGATES_DROP, pid=principal_id)
+    for delegate_id, can_write in dict(delegates_and_rights).items():
+        tx.run(_DELEGATE_SAVE, principal_id=principal_id, delegate_id=delegate_id, can_write=int(can_write))
+    bump_accounts_version(tx)
+
+
+SearchField = Literal["display_name", "email", "name", "kind"]
+MatchType = Literal["contains", "equals", "starts-with", "ends-with"]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One text to look for in one field of a principal, letter case aside."""
+
+    field: SearchField
+    text: str
+    match: MatchType = "contains"
+
+
+def search(tx: Transaction, terms: Iterable[Term], *, any_of: bool = False, limit: int = 100) -> list[Principal]:
+    """Principals that match all terms (or any of them), by name; at most ``limit``. No term matches nobody."""
+    wanted = list(terms)
+    if not wanted:
+        return []
+    statement = _search_statement(tuple(term.field for term in wanted), any_of)
+    patterns: dict[str, Any] = {f"text_{n}": _pattern(term) for n, term in enumerate(wanted)}
+    return [principal_of(row) for row in tx.all(statement, limit=limit, **patterns)]
+
+
+_FOLDED: dict[SearchField, ColumnElement[str]] = {
+    "display_name": _p.folded_name,
+    "email": _p.folded_emails,
+    "name": _p.name,
+    "kind": _p.kind,
+}
+
+
+@lru_cache(maxsize=256)
+def _search_statement(fields: tuple[SearchField, ...], any_of: bool) -> Statement:
+    conditions = [_FOLDED[name].like(bindparam(f"text_{n}"), escape="\\") for n, name in enumerate(fields)]
+    joined = or_(*conditions) if any_of else and_(*conditions)
+    return Statement(
+        select(*COLUMNS).where(joined).order_by(_p.name).limit(bindparam("limit")), across="a search of the directory"
+    )
+
+
+def _pattern(term: Term) -> str:
+    text = term.text.casefold() if term.field in {"display_name", "email"} else term.text
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, "\\" + special)
+    if term.field == "email":  # the column holds every address between two newlines
+        before = "%\n" if term.match in {"equals", "starts-with"} else "%"
+        after = "\n%" if term.match in {"equals", "ends-with"} else "%"
+        return before + text + after
+    before = "" if term.match in {"equals", "starts-with"} else "%"
+    after = "" if term.match in {"equals", "ends-with"} else "%"
+    return before + text + after

@@ -1,0 +1,47 @@
+"""What the server as a whole remembers: the epoch of this database's history and the version of the accounts.
+
+Rules of this module: one row per key, no tenant data.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, select, update
+
+from storage.database import Statement, Transaction
+from storage.errors import SchemaError
+from storage.tables import server_state
+
+_EPOCH = Statement(select(server_state.c.value).where(server_state.c.key == "epoch"))
+_SET_EPOCH = Statement(update(server_state).where(server_state.c.key == "epoch").values(value=bindparam("epoch")))
+_ACCOUNTS = Statement(select(server_state.c.number).where(server_state.c.key == "accounts_version"))
+_BUMP_ACCOUNTS = Statement(
+    update(server_state)
+    .where(server_state.c.key == "accounts_version")
+    .values(number=server_state.c.number + 1)
+    .returning(server_state.c.number)
+)
+
+
+def epoch(tx: Transaction) -> str:
+    """The random text that is part of every sync token; another one after a restore from backup."""
+    row = tx.one(_EPOCH)
+    if row is None:
+        raise SchemaError("the database has no epoch; run the migrations")
+    return str(row[0])
+
+
+def set_epoch(tx: Transaction, value: str) -> None:
+    """Make every sync token given out so far invalid (after a restore: ``ids.new_epoch()``)."""
+    tx.run(_SET_EPOCH, epoch=value)
+
+
+def accounts_version(tx: Transaction) -> int:
+    """A number that grows with every change to a principal, membership, delegation or credential."""
+    row = tx.one(_ACCOUNTS)
+    return 0 if row is None else int(row[0])
+
+
+def bump_accounts_version(tx: Transaction) -> int:
+    """Say that accounts changed; part of the transaction that changes them. Answers the new number."""
+    row = tx.one(_BUMP_ACCOUNTS)
+    return 0 if row is None else int(row[0])
