@@ -208,9 +208,9 @@ class IfHeaders:
             raise Refusal(Condition.PRECONDITION_FAILED, "If-None-Match: the resource exists or has this entity tag.")
         if self.schedule_tag is not None and self.schedule_tag != schedule_tag:
             raise Refusal(Condition.PRECONDITION_FAILED, "If-Schedule-Tag-Match: the scheduling state has changed.")
-        if self.state_lists is not None and not self.state_lists.holds(
-            {None: ResourceState(etag)} | dict(states or {})
-        ):
+        known: dict[str | None, ResourceState] = {None: ResourceState(etag)}
+        known.update(states or {})
+        if self.state_lists is not None and not self.state_lists.holds(known):
             raise Refusal(Condition.PRECONDITION_FAILED, "If: no list of conditions holds.")
 
     def check_match(self, etag: str | None, *, exists: bool | None = None, modified_at: int | None = None) -> None:

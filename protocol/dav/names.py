@@ -7,6 +7,7 @@ spelling of tags, nothing else; every document root that the server writes decla
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -22,6 +23,10 @@ DECLARATIONS = "".join(f' xmlns:{prefix}="{namespace}"' for namespace, prefix in
 
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 XML_LANG = f"{{{XML_NAMESPACE}}}lang"
+
+
+NOT_NCNAME = re.compile(r"^[^\w]|^\d|[^\w.-]")
+"""Finds what keeps a text from being the local name of an element (Namespaces in XML §3), a little too strictly."""
 
 
 def dav(local: str) -> str:

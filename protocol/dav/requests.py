@@ -27,7 +27,7 @@ class PropKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PropFind:
-    """Which properties are wanted (RFC 4918 §14.20); reports ask the same way."""
+    """Which properties are wanted (RFC 4918 §14.20); reports ask the same way, as their ``wanted``."""
 
     kind: PropKind
     names: tuple[str, ...] = ()
