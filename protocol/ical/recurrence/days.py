@@ -1,0 +1,216 @@
+"""The days of a rule within one year: BYMONTH, BYWEEKNO, BYYEARDAY, BYMONTHDAY, SKIP and BYDAY.
+
+The expand and limit table of RFC 5545 §3.3.10 and the order of RFC 7529 §4.1. Rules of this module: pure functions of
+``(DayParts, Year)``; a day is its offset from the first day of the year and may lie a few days outside of it (a
+week of the year that begins in December, a date moved by SKIP). Nothing here knows INTERVAL, times or DTSTART.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from protocol.ical.recurrence.calendars import CalendarSystem, Month, Year
+from protocol.ical.recurrence.rule import LEAP_MONTH, Skip
+
+Days = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayParts:
+    """The parts of a rule that choose days, completed from DTSTART; empty means absent."""
+
+    months: frozenset[int]
+    week_numbers: frozenset[int]
+    year_days: tuple[int, ...]
+    month_days: tuple[int, ...]
+    weekdays: tuple[tuple[int, int], ...]
+    week_start: int
+    skip: Skip
+
+
+def days_of_year(parts: DayParts, year: Year) -> Days:
+    """The days of a YEARLY period, in order."""
+    months = _chosen_months(parts, year)
+    base: set[int] | None = None
+    if parts.week_numbers:
+        base = _in_months(_days_of_weeks(parts, year), parts, year)
+    if parts.year_days:
+        base = _both(base, _in_months(_year_days(parts, year), parts, year))
+    if parts.month_days:
+        base = _both(base, {day for month in months for day in _month_days(parts, month)})
+    if not parts.weekdays:
+        return tuple(sorted(base or ()))
+    plain = {weekday for _, weekday in parts.weekdays} if parts.week_numbers else _plain(parts)
+    if base is not None and plain is not None:
+        first = year.weekday
+        return tuple(sorted(day for day in base if (first + day) % 7 in plain))
+    if parts.months:
+        chosen = {day for month in months for day in _nth_weekdays(parts, year, month[1], month[2])}
+    else:
+        chosen = set(_nth_weekdays(parts, year, 0, year.length))
+    return tuple(sorted(_both(base, chosen)))
+
+
+def days_of_month(parts: DayParts, year: Year, number: int) -> Days:
+    """The days of the MONTHLY period that is the year's month ``number`` (from 0), in order."""
+    month = year.months[number]
+    label, offset, length = month
+    if parts.months and label not in parts.months and month not in _chosen_months(parts, year):
+        return ()
+    base: set[int] | None = None
+    if parts.year_days:
+        base = {day for day in _year_days(parts, year) if offset <= day < offset + length}
+    if parts.week_numbers:
+        base = _both(base, _week_limit(parts, year) & set(range(offset, offset + length)))
+    if parts.month_days:
+        base = _both(base, _month_days(parts, month))
+    if not parts.weekdays:
+        return tuple(sorted(base or ()))
+    plain = _plain(parts)
+    if base is not None and plain is not None:
+        first = year.weekday
+        return tuple(sorted(day for day in base if (first + day) % 7 in plain))
+    return tuple(sorted(_both(base, set(_nth_weekdays(parts, year, offset, length)))))
+
+
+def days_allowed(parts: DayParts, year: Year) -> Days:
+    """The days of the year that the date parts leave to a WEEKLY, DAILY or shorter rule, in order (limit only)."""
+    allowed: set[int] | None = None
+    if parts.months:
+        spans = (range(offset, offset + length) for label, offset, length in year.months if label in parts.months)
+        allowed = {day for span in spans for day in span}
+    if parts.month_days:
+        # A limit names real dates only: SKIP has nothing to move (RFC 7529 §4.1).
+        found = {day for month in year.months for day in _valid_month_days(parts, month)}
+        allowed = _both(allowed, found)
+    if parts.year_days:
+        allowed = _both(allowed, set(_valid_year_days(parts, year)))
+    if parts.week_numbers:
+        allowed = _both(allowed, _week_limit(parts, year))
+    if parts.weekdays:
+        first = year.weekday
+        weekdays = {weekday for _, weekday in parts.weekdays}
+        days: Iterable[int] = range(year.length) if allowed is None else allowed
+        allowed = {day for day in days if (first + day) % 7 in weekdays}
+    return tuple(sorted(allowed if allowed is not None else range(year.length)))
+
+
+def _both(left: set[int] | None, right: set[int]) -> set[int]:
+    return right if left is None else left & right
+
+
+def _plain(parts: DayParts) -> set[int] | None:
+    """The weekdays when none has an ordinal."""
+    return None if any(ordinal for ordinal, _ in parts.weekdays) else {weekday for _, weekday in parts.weekdays}
+
+
+def _chosen_months(parts: DayParts, year: Year) -> tuple[Month, ...]:
+    """The months BYMONTH names in this year, invalid ones moved by SKIP; all when BYMONTH is absent."""
+    if not parts.months:
+        return year.months
+    labels = {label for label, _, _ in year.months}
+    chosen = {label for label in parts.months if label in labels}
+    if parts.skip is not Skip.OMIT:
+        for label in parts.months - labels:
+            number = label - LEAP_MONTH if label > LEAP_MONTH else label
+            chosen.add(number + 1 if label > LEAP_MONTH and parts.skip is Skip.FORWARD else number)
+    return tuple(month for month in year.months if month[0] in chosen)
+
+
+def _in_months(days: set[int], parts: DayParts, year: Year) -> set[int]:
+    if not parts.months:
+        return days
+    months = (year.last_before, *year.months, year.first_after)
+    spans = [(offset, offset + length) for label, offset, length in months if label in parts.months]
+    return {day for day in days if any(start <= day < end for start, end in spans)}
+
+
+def _month_days(parts: DayParts, month: Month) -> set[int]:
+    if parts.skip is Skip.OMIT:
+        return _valid_month_days(parts, month)
+    _, offset, length = month
+    return {_moved(day, length, parts.skip) + offset for day in parts.month_days}
+
+
+def _valid_month_days(parts: DayParts, month: Month) -> set[int]:
+    _, offset, length = month
+    return {offset + (day - 1 if day > 0 else length + day) for day in parts.month_days if -length <= day <= length}
+
+
+def _year_days(parts: DayParts, year: Year) -> set[int]:
+    if parts.skip is Skip.OMIT:
+        return _valid_year_days(parts, year)
+    return {_moved(day, year.length, parts.skip) for day in parts.year_days}
+
+
+def _valid_year_days(parts: DayParts, year: Year) -> set[int]:
+    length = year.length
+    return {day - 1 if day > 0 else length + day for day in parts.year_days if -length <= day <= length}
+
+
+def _moved(day: int, length: int, skip: Skip) -> int:
+    """The offset of a numbered day of a month or year, moved to the next or previous valid date if it is none."""
+    offset = day - 1 if day > 0 else length + day
+    if 0 <= offset < length:
+        return offset
+    if offset >= length:
+        return length if skip is Skip.FORWARD else length - 1
+    return 0 if skip is Skip.FORWARD else -1
+
+
+def _nth_weekdays(parts: DayParts, year: Year, offset: int, length: int) -> Iterable[int]:
+    """The days BYDAY names between ``offset`` and ``offset + length``, ordinals counted from either end of it."""
+    end = offset + length
+    for ordinal, weekday in parts.weekdays:
+        first = offset + (weekday - year.weekday - offset) % 7
+        if ordinal == 0:
+            yield from range(first, end, 7)
+            continue
+        day = first + 7 * (ordinal - 1) if ordinal > 0 else first + 7 * ((end - 1 - first) // 7 + 1 + ordinal)
+        if offset <= day < end:
+            yield day
+
+
+def _week_one(weekday: int, week_start: int) -> int:
+    """The offset of week number one, from the weekday of the year's first day: it has at least four days there."""
+    into = (weekday - week_start) % 7
+    return -into if into <= 3 else 7 - into
+
+
+def _weeks(parts: DayParts, year: Year) -> tuple[int, int]:
+    first = _week_one(year.weekday, parts.week_start)
+    after = year.length + _week_one((year.weekday + year.length) % 7, parts.week_start)
+    return first, (after - first) // 7
+
+
+def _days_of_weeks(parts: DayParts, year: Year) -> set[int]:
+    """All days of the weeks BYWEEKNO names; the first and last may reach into the neighbouring years."""
+    first, count = _weeks(parts, year)
+    chosen = {number if number > 0 else count + 1 + number for number in parts.week_numbers}
+    starts = (first + 7 * (number - 1) for number in chosen if 1 <= number <= count)
+    return {day for start in starts for day in range(start, start + 7)}
+
+
+def _week_limit(parts: DayParts, year: Year) -> set[int]:
+    """BYWEEKNO outside a YEARLY rule (RFC 5545 forbids it): it limits, whichever year the week belongs to."""
+    first, count = _weeks(parts, year)
+    days = {day for day in _days_of_weeks(parts, year) if 0 <= day < year.length}
+    if first > 0:
+        previous = _week_one((year.weekday - year.previous_length) % 7, parts.week_start) - year.previous_length
+        if {(first - previous) // 7, -1} & parts.week_numbers:
+            days.update(range(first))
+    if 1 in parts.week_numbers:
+        days.update(range(first + 7 * count, year.length))
+    return days
+
+
+def week_year_of(system: CalendarSystem, day: int, week_start: int) -> int:
+    """The year whose numbered weeks hold ``day``: near New Year it may differ from the calendar year."""
+    year = system.year_of(day)
+    shape = system.year(year)
+    offset = day - system.start_of(year)
+    if offset < _week_one(shape.weekday, week_start):
+        return year - 1
+    after = shape.length + _week_one((shape.weekday + shape.length) % 7, week_start)
+    return year + 1 if offset >= after else year
