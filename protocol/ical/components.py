@@ -47,6 +47,11 @@ class Property:
             self._params = split_params(self.raw[: len(self.raw) - len(self.value) - 1])
         return self._params
 
+    @property
+    def params_text(self) -> str:
+        """The parameters as written, from the first semicolon to the colon; equal texts are equal parameters."""
+        return self.raw[len(self.name) : len(self.raw) - len(self.value) - 1]
+
     def param(self, name: str) -> str | None:
         """The first value of the parameter ``name`` (upper case), decoded by RFC 6868."""
         for key, values in self.params:

@@ -6,7 +6,7 @@ It knows no property but BEGIN and END, and nothing of what a component means.
 
 What it takes without a word, because nothing is lost by it: bare LF, CR alone, CR CR LF, blank lines, spaces at the
 end of BEGIN and END lines, a byte order mark, folds inside a UTF-8 sequence, a missing last line end,
-names in any case.
+names in any case, X- lines that a feed adds before or after its VCALENDAR.
 """
 
 from __future__ import annotations
@@ -168,8 +168,9 @@ def _build(lines: list[str], limits: Limits) -> tuple[list[Component], str | Non
             return [], line
     if len(stack) > 1:
         raise _syntax(f"{stack[-1].name} is not closed by an END line.")
-    if root.properties:
-        raise _syntax(f"A line stands outside of any component: {root.properties[0].raw[:80]!r}.")
+    outside = [line for line in root.properties if not (root.components and line.name.startswith("X-"))]
+    if outside:
+        raise _syntax(f"A line stands outside of any component: {outside[0].raw[:80]!r}.")
     return root.components, None
 
 

@@ -66,6 +66,12 @@ def test_control_characters_are_not_read() -> None:
     assert scanned.repairs == ("control-characters",)
 
 
+def test_remarks_of_feeds_outside_the_calendar() -> None:
+    scanned = scan(b"X-A:1\nBEGIN:VCALENDAR\nEND:VCALENDAR\nX-COMMENT:cached\n")
+    assert scanned.roots == [Component("VCALENDAR")]
+    assert refusal_of(b"BEGIN:VCALENDAR\nEND:VCALENDAR\nSUMMARY:1\n").condition is Condition.VALID_CALENDAR_DATA
+
+
 def test_stray_lines_join_the_line_before() -> None:
     scanned = scan(b"BEGIN:VEVENT\nDESCRIPTION;X=1:one\ntwo words\n\nthree; four\nUID:1\nEND:VEVENT\n")
     event = scanned.roots[0]

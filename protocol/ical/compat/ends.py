@@ -40,6 +40,8 @@ def repair_type(component: Component, fields: Fields, _: Fields) -> bool:
 
 def coerced(start: Property, end: Property) -> Property | None:
     """``end`` in the type of ``start``; ``None`` when it has it, or a value is unreadable."""
+    if len(start.value) == len(end.value) and start.params_text == end.params_text:
+        return None
     try:
         _, form = parse_when(start.value)
         last, end_form = parse_when(end.value)
@@ -61,11 +63,13 @@ def repair_order(component: Component, fields: Fields, _: Fields) -> bool:
     repaired = False
     for name in NAMES:
         end = fields.get(name)
-        if start is None or end is None or component.name == "VFREEBUSY" or end.param("TZID") != start.param("TZID"):
+        if start is None or end is None or component.name == "VFREEBUSY":
             continue
-        # Same type and zone: the text itself is in order.
-        first, last = start.value.strip().upper(), end.value.strip().upper()
-        if len(first) == len(last) and (last < first or (last == first and name == "DTEND")):
+        first, last = start.value, end.value
+        if last > first or start.param("TZID") != end.param("TZID"):
+            continue
+        # Same type and zone: the text itself is in order of time.
+        if len(first) == len(last) and (last < first or name == "DTEND"):
             component.properties = [line for line in component.properties if line.name != name]
             del fields[name]
             repaired = True

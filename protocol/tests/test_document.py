@@ -1,0 +1,132 @@
+"""Documents: one UID, master and overrides, the verbatim text, and cutting a file into resources (RFC 4791 §4.1)."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol.errors import Condition, Refusal
+from protocol.ical.document import parse_calendar, parse_document, render_component, split_by_uid
+from protocol.ical.splitting import used_tzids
+from protocol.model import ComponentKind
+
+ZONE = """BEGIN:VTIMEZONE
+TZID:Here
+BEGIN:STANDARD
+DTSTART:19700101T000000
+TZOFFSETFROM:+0100
+TZOFFSETTO:+0100
+END:STANDARD
+END:VTIMEZONE
+"""
+
+
+def body(*components: str, header: str = "VERSION:2.0\nPRODID:x\n") -> bytes:
+    return f"BEGIN:VCALENDAR\n{header}{''.join(components)}END:VCALENDAR\n".encode()
+
+
+def event(uid: str = "1", *lines: str, name: str = "VEVENT") -> str:
+    text = "".join(f"{line}\n" for line in lines)
+    return f"BEGIN:{name}\nUID:{uid}\nDTSTAMP:20240101T000000Z\nDTSTART;TZID=Here:20240101T100000\n{text}END:{name}\n"
+
+
+def test_master_and_overrides() -> None:
+    data = body(
+        ZONE,
+        event("1", "RECURRENCE-ID;TZID=Here:20240102T100000"),
+        event("1", "RRULE:FREQ=DAILY"),
+        event("1", "RECURRENCE-ID;TZID=Here:20240103T100000"),
+    )
+    parsed = parse_document(data)
+    document = parsed.document
+    assert parsed.data is data
+    assert parsed.repairs == ()
+    assert (document.uid, document.component) == ("1", ComponentKind.VEVENT)
+    assert document.master.value("RRULE") == "FREQ=DAILY"
+    assert [each.value("RECURRENCE-ID") for each in document.overrides] == ["20240102T100000", "20240103T100000"]
+    assert document.members == (document.master, *document.overrides)
+    assert list(document.timezones) == ["Here"]
+    assert document.calendar.name == "VCALENDAR"
+
+
+def test_an_override_alone_is_a_document() -> None:
+    document = parse_document(body(event("1", "RECURRENCE-ID:20240102T100000Z"))).document
+    assert document.master is None
+    assert document.members == document.overrides
+    assert len(document.overrides) == 1
+
+
+@pytest.mark.parametrize("kind", ComponentKind)
+def test_every_kind(kind: ComponentKind) -> None:
+    assert parse_document(body(event("1", name=kind.name))).document.component is kind
+
+
+def test_minimal_objects_of_scripts() -> None:
+    for name in ("VTODO", "VJOURNAL"):
+        data = body(f"BEGIN:{name}\nUID:1\nSUMMARY:x\nEND:{name}\n", header="")
+        assert parse_document(data).repairs == ("dtstamp-missing",)
+
+
+def test_components_beyond_the_standard_are_kept() -> None:
+    data = body("BEGIN:X-NOTE\nX-A:1\nEND:X-NOTE\n", event("1", "X-B;X-C=1:2"))
+    document = parse_document(data).document
+    assert [each.name for each in document.calendar.components] == ["X-NOTE", "VEVENT"]
+    assert document.master.value("X-B") == "2"
+
+
+def test_render_is_the_text_unfolded() -> None:
+    data = body(ZONE, event("1", "SUMMARY:" + "long " * 40)).replace(b"\n", b"\r\n")
+    again = render_component(parse_calendar(data)).encode()
+    assert again.replace(b"\r\n ", b"") == data
+    assert parse_calendar(again) == parse_calendar(data)
+
+
+def test_splitting_by_uid() -> None:
+    data = body(
+        ZONE,
+        ZONE.replace("Here", "Elsewhere"),
+        event("1", "RRULE:FREQ=DAILY"),
+        event("2").replace(";TZID=Here", ""),
+        event("1", "RECURRENCE-ID;TZID=Here:20240102T100000"),
+        "BEGIN:VTODO\nSUMMARY:a\nEND:VTODO\nBEGIN:VTODO\nSUMMARY:b\nEND:VTODO\n",
+        header="METHOD:PUBLISH\nX-WR-CALNAME:All\n",
+    )
+    pieces = split_by_uid(parse_calendar(data))
+    assert [uid for uid, _ in pieces] == ["1", "2", None, None]
+    first = parse_document(pieces[0][1])
+    assert first.repairs == ()
+    assert len(first.document.overrides) == 1
+    assert list(first.document.timezones) == ["Here"]
+    assert first.document.calendar.value("METHOD") is None
+    assert [line.name for line in first.document.calendar.properties] == ["VERSION", "PRODID"]
+    assert parse_document(pieces[1][1]).document.timezones == {}
+    assert parse_document(pieces[0][1]).data == pieces[0][1]
+
+
+def test_tzids_in_subcomponents_count() -> None:
+    calendar = parse_calendar(body(event("1", "BEGIN:VALARM", "TRIGGER;TZID=There:20240101T090000", "END:VALARM")))
+    assert used_tzids(calendar.components) == ["Here", "There"]
+
+
+def test_streams_of_several_calendars() -> None:
+    data = body(event("1")) + body(event("2"))
+    assert len(parse_calendar(data).components) == 2
+    with pytest.raises(Refusal) as caught:
+        parse_document(data)
+    assert caught.value.condition is Condition.VALID_CALENDAR_OBJECT_RESOURCE
+
+
+@pytest.mark.parametrize(
+    ("data", "condition"),
+    [
+        (b"", Condition.VALID_CALENDAR_DATA),
+        (b"\r\n", Condition.VALID_CALENDAR_DATA),
+        (b"BEGIN:VCARD\nEND:VCARD\n", Condition.SUPPORTED_CALENDAR_DATA),
+        (b"BEGIN:VEVENT\nEND:VEVENT\n", Condition.SUPPORTED_CALENDAR_DATA),
+        (body(event(), header="VERSION:1.0\n"), Condition.SUPPORTED_CALENDAR_DATA),
+    ],
+)
+def test_what_is_not_icalendar(data: bytes, condition: Condition) -> None:
+    for read in (parse_document, parse_calendar):
+        with pytest.raises(Refusal) as caught:
+            read(data)
+        assert caught.value.condition is condition
