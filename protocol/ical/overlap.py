@@ -1,0 +1,251 @@
+"""When a component overlaps a time range, as intervals (RFC 4791 §9.9, §7.10; RFC 7953 §3.1).
+
+Every interval ``[s, e)`` made here matches a query ``[a, b)`` exactly when ``a < e and b > s``. Times are whole
+seconds, so ``a <= x`` is ``a < x + 1`` and ``b >= x`` is ``b > x - 1``; with that, each row of the tables of RFC 4791
+§9.9 becomes one interval (S: DTSTART, E: DTEND, U: DUE, D: DURATION, C: COMPLETED, K: CREATED, F: for ever):
+
+========== ============================ ======================= ==============================
+component  properties                   interval                busy time (else none)
+========== ============================ ======================= ==============================
+VEVENT     S E                          [S, E)                  the interval
+VEVENT     S D, D > 0                   [S, S+D)                the interval
+VEVENT     S D, D = 0                   [S, S+1)
+VEVENT     S is a DATE-TIME             [S, S+1)
+VEVENT     S is a DATE                  [S, S+1 day)            the interval
+VTODO      S D, D > 0                   [S, S+D+1)
+VTODO      S D, D = 0                   [S-1, S+1)
+VTODO      S U, U > S                   [S, U)
+VTODO      S U, U = S                   [S-1, S+1)
+VTODO      S                            [S, S+1)
+VTODO      U                            [U-1, U)
+VTODO      C K                          [min(C, K)-1, max(C, K)+1)
+VTODO      C                            [C-1, C+1)
+VTODO      K                            [K, F)
+VTODO      none of them                 [-F, F)
+VJOURNAL   S is a DATE-TIME             [S, S+1)
+VJOURNAL   S is a DATE                  [S, S+1 day)
+VJOURNAL   none                         nothing
+VFREEBUSY  S E                          [S, E+1)                its periods within [S, E)
+VFREEBUSY  FREEBUSY periods             each period             the period
+VFREEBUSY  none of them                 nothing
+VAVAILAB.  S, E or D, or neither        [S or -F, end or F)     (by RFC 7953 §4, not from here)
+========== ============================ ======================= ==============================
+
+Rules of this module: one component at a time; recurrence is ``recurrence``, the order of repairs is ``compat``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from protocol.ical.components import Component, Property
+from protocol.ical.timezones import Zone, resolve, to_epoch
+from protocol.ical.values import Duration, Form, parse_duration, parse_period, parse_when, wall_seconds
+from protocol.model import FOREVER, BusyType, IndexEntry
+
+DAY = 86400
+_DATE_LENGTH = 8
+Names = dict[str, Property]
+
+_FREE = BusyType.FREE
+_FBTYPE = {"FREE": _FREE, "BUSY-TENTATIVE": BusyType.TENTATIVE, "BUSY-UNAVAILABLE": BusyType.UNAVAILABLE}
+
+
+class Moment(NamedTuple):
+    """A time property as an instant; ``seconds`` is wall time read as UTC when ``floating``."""
+
+    seconds: int
+    floating: bool
+    wall: datetime
+    form: Form
+    zone: Zone | None
+
+
+class Clock:
+    """Reads the time properties of one document; remembers the zones it met."""
+
+    __slots__ = ("_definitions", "zones")
+
+    def __init__(self, definitions: dict[str, Component]) -> None:
+        self._definitions = definitions
+        self.zones: dict[str, Zone | None] = {}
+
+    def moment(self, line: Property) -> Moment:
+        """The instant of a DATE or DATE-TIME property; an unknown TZID makes it floating; else ``ValueError``."""
+        wall, form = parse_when(line.value)
+        if form is Form.LOCAL and (tzid := line.param("TZID")):
+            zone = self.zone(tzid)
+            if zone is not None:
+                return Moment(to_epoch(wall, zone), False, wall, form, zone)
+        return Moment(wall_seconds(wall), form is not Form.UTC, wall, form, None)
+
+    def zone(self, tzid: str) -> Zone | None:
+        """The zone of a TZID, from this document's definitions where nothing better is known."""
+        tzid = tzid.strip()
+        if tzid not in self.zones:
+            self.zones[tzid] = resolve(tzid, self._definitions.get(tzid))
+        return self.zones[tzid]
+
+    def after(self, start: Moment, duration: Duration) -> int:
+        """``start`` plus a duration: days by the calendar, then seconds by the clock (RFC 5545 §3.3.6)."""
+        if start.zone is None or not duration.days:
+            return start.seconds + duration.total
+        return to_epoch(start.wall + timedelta(days=duration.days), start.zone) + duration.seconds
+
+
+def occurrence_entry(kind: str, names: Names, start: int, end: int, floating: bool) -> IndexEntry:
+    """The interval of one occurrence ``[start, end)`` of a series of ``kind``, described by ``names``."""
+    if kind == "VEVENT":
+        return event_entry(names, start, end, floating)
+    if kind == "VTODO":
+        return todo_entry(names, start, end, floating)
+    begin = names.get("DTSTART")
+    return journal_entry(start, begin is not None and len(begin.value.strip()) == _DATE_LENGTH, floating)
+
+
+def names_of(component: Component) -> Names:
+    """The first property of each name."""
+    return {line.name: line for line in reversed(component.properties)}
+
+
+def entries_of(component: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+    """The intervals of one component that does not recur; ``ValueError`` or ``OverflowError`` for unreadable times."""
+    return _SHAPES[component.name](component, names, clock)
+
+
+def _event(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+    if "DTSTART" not in names:
+        return []
+    start = clock.moment(names["DTSTART"])
+    end = end_of(names, start, clock, "DTEND")
+    if end is None:
+        end = start.seconds + DAY if start.form is Form.DATE else start.seconds
+    return [event_entry(names, start.seconds, end, start.floating)]
+
+
+def event_entry(names: Names, start: int, end: int, floating: bool) -> IndexEntry:
+    """The interval of one VEVENT occurrence ``[start, end)``; the busy type is of the event that ``names`` describe."""
+    if end <= start:
+        return IndexEntry(start, start + 1, floating, _FREE)
+    return IndexEntry(start, end, floating, busy_type(names))
+
+
+def busy_type(names: Names) -> BusyType:
+    """What a VEVENT does to free-busy time (RFC 4791 §7.10)."""
+    transparency = names.get("TRANSP")
+    if transparency is not None and transparency.value.strip().upper() == "TRANSPARENT":
+        return _FREE
+    status = names.get("STATUS")
+    if status is None:
+        return BusyType.BUSY
+    value = status.value.strip().upper()
+    return _FREE if value == "CANCELLED" else BusyType.TENTATIVE if value == "TENTATIVE" else BusyType.BUSY
+
+
+def end_of(names: Names, start: Moment, clock: Clock, name: str) -> int | None:
+    """The end that DTEND (or DUE) or DURATION says, never before the start; ``None`` when nothing says it."""
+    line = names.get(name)
+    if line is not None:
+        end = clock.moment(line)
+        # An end with a zone beside a floating start, or the reverse, is read as wall time like the start.
+        seconds = end.seconds if end.floating == start.floating else wall_seconds(end.wall)
+        return max(seconds, start.seconds)
+    line = names.get("DURATION")
+    if line is None:
+        return None
+    return max(clock.after(start, parse_duration(line.value)), start.seconds)
+
+
+def _todo(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+    if "DTSTART" in names:
+        start = clock.moment(names["DTSTART"])
+        end = end_of(names, start, clock, "DUE")
+        return [todo_entry(names, start.seconds, start.seconds if end is None else end, start.floating)]
+    if "DUE" in names:
+        due = clock.moment(names["DUE"])
+        return [IndexEntry(due.seconds - 1, due.seconds, due.floating)]
+    created, completed = (_utc(names.get(name)) for name in ("CREATED", "COMPLETED"))
+    if completed is not None:
+        known = (completed,) if created is None else (created, completed)
+        return [IndexEntry(min(known) - 1, max(known) + 1)]
+    return [IndexEntry(-FOREVER if created is None else created, FOREVER)]
+
+
+def todo_entry(names: Names, start: int, end: int, floating: bool) -> IndexEntry:
+    """The interval of one VTODO occurrence that has a DTSTART; ``end`` counts when DUE or DURATION gives it."""
+    if "DUE" in names:
+        return IndexEntry(start, end, floating) if end > start else IndexEntry(start - 1, start + 1, floating)
+    if "DURATION" in names:
+        return IndexEntry(start if end > start else start - 1, max(start, end) + 1, floating)
+    return IndexEntry(start, start + 1, floating)
+
+
+def _utc(line: Property | None) -> int | None:
+    """CREATED or COMPLETED; UTC by RFC 5545, and read so whatever was written; ``None`` when it is no time."""
+    if line is None:
+        return None
+    try:
+        return wall_seconds(parse_when(line.value)[0])
+    except ValueError:
+        return None
+
+
+def _journal(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+    if "DTSTART" not in names:
+        return []
+    start = clock.moment(names["DTSTART"])
+    return [journal_entry(start.seconds, start.form is Form.DATE, start.floating)]
+
+
+def journal_entry(start: int, day: bool, floating: bool) -> IndexEntry:
+    """The interval of one VJOURNAL occurrence."""
+    return IndexEntry(start, start + (DAY if day else 1), floating)
+
+
+def _freebusy(component: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+    low, high = -FOREVER, FOREVER
+    entries: list[IndexEntry] = []
+    if "DTSTART" in names and "DTEND" in names:
+        start, end = clock.moment(names["DTSTART"]), clock.moment(names["DTEND"])
+        low, high = start.seconds, max(start.seconds, end.seconds)
+        entries.append(IndexEntry(low, high + 1, start.floating))
+    for line in component.all("FREEBUSY"):
+        busy = _FBTYPE.get((line.param("FBTYPE") or "BUSY").upper(), BusyType.BUSY)
+        if entries and busy is _FREE:
+            continue
+        for text in line.value.split(","):
+            period = _period(text, low, high)
+            if period is not None:
+                entries.append(IndexEntry(*period, False, busy))
+    return entries
+
+
+def _period(text: str, low: int, high: int) -> tuple[int, int] | None:
+    """A FREEBUSY period (UTC) cut to ``[low, high)``; ``None`` when nothing of it is left or it is unreadable."""
+    try:
+        start, _, until = parse_period(text)
+    except ValueError:
+        return None
+    first = wall_seconds(start)
+    last = first + until.total if isinstance(until, Duration) else wall_seconds(until)
+    first, last = max(first, low), min(last, high)
+    return (first, last) if first < last else None
+
+
+def _availability(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+    if "DTSTART" not in names:
+        end = clock.moment(names["DTEND"]) if "DTEND" in names else None
+        return [IndexEntry(-FOREVER, FOREVER if end is None else end.seconds, end is not None and end.floating)]
+    start = clock.moment(names["DTSTART"])
+    last = end_of(names, start, clock, "DTEND")
+    return [IndexEntry(start.seconds, FOREVER if last is None else last, start.floating)]
+
+
+_SHAPES = {
+    "VEVENT": _event,
+    "VTODO": _todo,
+    "VJOURNAL": _journal,
+    "VFREEBUSY": _freebusy,
+    "VAVAILABILITY": _availability,
+}

@@ -1,0 +1,16 @@
+"""The real-world files that tests may read: $CALDAV_SHARED, or a folder beside the checkout; they may be absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+SHARED = Path(os.environ.get("CALDAV_SHARED") or Path(__file__).resolve().parents[2].parent / "shared")
+
+
+def files() -> Iterator[tuple[str, bytes]]:
+    """Name and content of every corpus file."""
+    folder = SHARED / "corpus"
+    for path in sorted(folder.rglob("*.ics")):
+        yield str(path.relative_to(folder)), path.read_bytes()
