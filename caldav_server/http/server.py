@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+import socket
 import ssl
 from typing import Any
 
@@ -65,14 +66,25 @@ class EdgeServer(web.Server):
         """How many connections are open."""
         return len(self._connections)
 
-    async def listen(self, bind: str, *, tls: ssl.SSLContext | None = None, reuse_port: bool = False) -> str:
-        """Listens on HOST:PORT or unix:PATH; the address in force, with the real port when 0 was asked for."""
+    async def listen(
+        self,
+        bind: str,
+        *,
+        tls: ssl.SSLContext | None = None,
+        reuse_port: bool = False,
+        shared: socket.socket | None = None,
+    ) -> str:
+        """Listens on HOST:PORT or unix:PATH; the address in force, with the real port when 0 was asked for.
+
+        ``shared`` is a unix socket that already listens, for several workers on one path.
+        """
         loop = self.loop
         handshake_seconds = self.timeouts.header_seconds if tls else None
         if bind.startswith("unix:"):
             unix_server = await loop.create_unix_server(
                 self,
-                bind.removeprefix("unix:"),
+                None if shared else bind.removeprefix("unix:"),
+                sock=shared,
                 ssl=tls,
                 backlog=self._backlog,
                 ssl_handshake_timeout=handshake_seconds,

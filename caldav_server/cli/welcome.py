@@ -1,0 +1,87 @@
+"""The first start: an empty database gets its schema and one account; every start says where the server is."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+import click
+
+from caldav_server import accounts
+from caldav_server.auth import Hasher
+from caldav_server.cli.common import run
+from caldav_server.serving.worker import open_database
+from caldav_server.settings import Settings
+from protocol.model import Principal
+from storage import principals
+from storage.database import Transaction
+
+FIRST_NAME = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAccount:
+    """The account made on an empty database, with the only copy of its password."""
+
+    name: str
+    password: str
+
+
+def prepare(settings: Settings, now: int) -> FirstAccount | None:
+    """Sets up a new database; the first account when there was none yet.
+
+    An older schema is not touched: bringing data to a new version is ``caldav-server migrate``, with a backup made.
+    """
+    db = open_database(settings)
+    try:
+        if db.is_new():
+            db.migrate()
+        db.require_schema()
+        if run(db.read(_is_inhabited)):
+            return None
+        first = FirstAccount(FIRST_NAME, secrets.token_urlsafe(12))
+        hashed = Hasher(settings.auth).hash(first.password)
+
+        def work(tx: Transaction) -> Principal | None:
+            if _is_inhabited(tx):  # another process was faster
+                return None
+            made = accounts.create(tx, accounts.new_principal(first.name, is_admin=True), now)
+            accounts.set_password(tx, made, hashed, now)
+            return made
+
+        return first if run(db.write(work)) is not None else None
+    finally:
+        db.close()
+
+
+def _is_inhabited(tx: Transaction) -> bool:
+    return bool(principals.search(tx, [principals.Term("kind", "user", "equals")], limit=1))
+
+
+def announce(settings: Settings, address: str, first: FirstAccount | None) -> None:
+    """Prints where the server is and, after the first start, how to connect each client."""
+    scheme = "https" if settings.tls.certificate else "http"
+    base = settings.server.base_url or (address if address.startswith("unix:") else f"{scheme}://{address}")
+    click.echo(f"Calendar server ready on {base}")
+    if first is None:
+        return
+    parts = urlsplit(base)
+    encoded = quote(first.name, safe="")
+    click.echo(
+        f"""
+The database was empty, so there is a first account now. Its password is shown only here.
+
+  User name  {first.name}
+  Password   {first.password}
+
+Paste into
+  Thunderbird     New Calendar > On the Network, with the user name and  {base}/
+  Apple Calendar  Add Account > Other CalDAV Account > Advanced: server {parts.hostname}, port {parts.port or 443},
+                  path /dav/principals/{encoded}/, {"SSL on" if parts.scheme == "https" else "SSL off"}
+  DAVx5           Login with URL and user name:  {base}/
+  Python          caldav.DAVClient("{base}/dav/", username="{first.name}", password="...")
+
+More accounts: caldav-server account add NAME
+"""
+    )

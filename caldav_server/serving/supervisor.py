@@ -1,0 +1,212 @@
+"""Several workers and the process that watches them.
+
+Workers are started fresh (spawned: a fork would copy threads' locks) and share the port by SO_REUSEPORT; for a unix
+socket the watching process listens and hands the socket down. A worker that dies is started again, with a pause that
+grows while it keeps dying. A worker notices the death of the watching process by the end of its pipe, and stops.
+Rules of this module: processes and signals; it never touches the database.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from caldav_server import logs
+from caldav_server.serving.neighbours import Place
+from caldav_server.settings import Settings
+
+LONGEST_PAUSE = 30.0
+SETTLED_SECONDS = 60.0
+KILL_AFTER_SECONDS = 5.0
+"""How much longer than the graceful stop a worker may take before it is killed."""
+
+Main = Callable[[Settings, Place, str, socket.socket | None, Connection], None]
+
+
+@dataclass(slots=True)
+class _Child:
+    place: Place
+    process: SpawnProcess | None = None
+    pipe: Connection | None = None
+    started: float = 0.0
+    restart_at: float = 0.0
+    pause: float = 0.1
+    address: str = ""
+
+
+@dataclass(slots=True)
+class _Signals:
+    """Signals as data: the handlers only note, the loop acts."""
+
+    stop: bool = False
+    reload: bool = False
+    wake: tuple[socket.socket, socket.socket] = field(default_factory=socket.socketpair)
+
+    def install(self) -> None:
+        for end in self.wake:
+            end.setblocking(False)
+        signal.set_wakeup_fd(self.wake[1].fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_reload)
+
+    def _on_stop(self, *_: object) -> None:
+        self.stop = True
+
+    def _on_reload(self, *_: object) -> None:
+        self.reload = True
+
+
+def hold_port(bind: str, backlog: int) -> tuple[str, socket.socket, bool]:
+    """Reserves the address for the workers: ``(address in force, socket, whether the workers share it)``.
+
+    A TCP port is only held: bound with SO_REUSEPORT, it makes a second server on the port fail and fixes the number
+    when 0 was asked for; each worker binds it again. A unix socket listens here and is handed down.
+    """
+    if bind.startswith("unix:"):
+        path = bind.removeprefix("unix:")
+        _remove_stale(path)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listening.bind(path)
+        listening.listen(backlog)
+        return bind, listening, True
+    host, _, port = bind.rpartition(":")
+    family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+    # without SO_REUSEPORT first: another server that shares its port would let us in silently
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        number = probe.getsockname()[1]
+    holder = socket.socket(family, kind, protocol)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    holder.bind((address[0], number, *address[2:]))
+    return f"{host}:{number}", holder, False
+
+
+def _remove_stale(path: str) -> None:
+    """Removes the socket file of a server that is gone; one that answers is left, and binding will fail."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            pass
+
+
+class Supervisor:
+    """Keeps as many workers alive as the settings ask for."""
+
+    def __init__(self, settings: Settings, main: Main, ready: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._main = main
+        self._ready = ready
+        self._spawn = multiprocessing.get_context("spawn")
+        self._signals = _Signals()
+
+    def run(self) -> int:
+        """Starts the workers and watches them until a signal; the exit status."""
+        logs.Log(self._settings.log).install()
+        address, held, is_shared = hold_port(self._settings.server.bind, self._settings.server.backlog)
+        self._signals.install()
+        count = self._settings.server.workers
+        with held, tempfile.TemporaryDirectory(prefix="caldav-server-") as folder:
+            children = [_Child(Place(number, count, folder)) for number in range(count)]
+            for child in children:
+                self._start(child, address, held if is_shared else None)
+            status = self._watch(children, address, held if is_shared else None)
+            self._stop_all(children)
+        if is_shared:
+            os.unlink(address.removeprefix("unix:"))
+        return status
+
+    def _start(self, child: _Child, address: str, shared: socket.socket | None) -> None:
+        ours, theirs = self._spawn.Pipe()
+        process = self._spawn.Process(
+            target=self._main, args=(self._settings, child.place, address, shared, theirs), daemon=False
+        )
+        process.start()
+        theirs.close()
+        child.process, child.pipe, child.started = process, ours, time.monotonic()
+
+    def _watch(self, children: list[_Child], address: str, shared: socket.socket | None) -> int:
+        """Until a signal, or until a worker fails before the server was ever ready."""
+        announced = False
+        while not self._signals.stop:
+            pipes = [child.pipe for child in children if child.pipe is not None]
+            sentinels = [child.process.sentinel for child in children if child.process is not None]
+            due = [child.restart_at for child in children if child.process is None]
+            timeout = max(0.0, min(due) - time.monotonic()) if due else None
+            wait([*pipes, *sentinels, self._signals.wake[0]], timeout)
+            self._read_wakeups(children)
+            for child in children:
+                self._hear(child)
+                if child.process is not None and child.process.exitcode is not None:
+                    if not announced:
+                        return child.process.exitcode or 1
+                    self._bury(child)
+                elif child.process is None and time.monotonic() >= child.restart_at and not self._signals.stop:
+                    self._start(child, address, shared)
+            if not announced and all(child.address for child in children):
+                announced = True
+                self._ready(address)
+        return 0
+
+    def _read_wakeups(self, children: list[_Child]) -> None:
+        try:
+            while self._signals.wake[0].recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        if self._signals.reload:
+            self._signals.reload = False
+            for child in children:
+                if child.process is not None and child.process.pid is not None:
+                    os.kill(child.process.pid, signal.SIGHUP)
+
+    @staticmethod
+    def _hear(child: _Child) -> None:
+        try:
+            while child.pipe is not None and child.pipe.poll():
+                child.address = child.pipe.recv()
+        except (EOFError, OSError):
+            if child.pipe is not None:
+                child.pipe.close()
+            child.pipe = None
+
+    @staticmethod
+    def _bury(child: _Child) -> None:
+        """Plans the restart of a dead worker."""
+        if child.process is None:
+            return
+        status = child.process.exitcode
+        lived = time.monotonic() - child.started
+        child.pause = 0.1 if lived > SETTLED_SECONDS else min(LONGEST_PAUSE, child.pause * 2)
+        child.restart_at = time.monotonic() + child.pause
+        logs.get().error(
+            "a worker died", number=child.place.number, status=status, lived=round(lived, 1), restart_in=child.pause
+        )
+        child.process.close()
+        child.process = None
+        if child.pipe is not None:
+            child.pipe.close()
+            child.pipe = None
+
+    def _stop_all(self, children: list[_Child]) -> None:
+        alive = [child.process for child in children if child.process is not None]
+        for process in alive:
+            process.terminate()
+        deadline = time.monotonic() + self._settings.server.graceful_seconds + KILL_AFTER_SECONDS
+        for process in alive:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.exitcode is None:
+                process.kill()
+                process.join()

@@ -1,0 +1,118 @@
+"""One serving process: one event loop, one application, one edge, from start to graceful stop.
+
+Rules of this module: sockets, files and the order of starting and stopping; no requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import signal
+import socket
+import ssl
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from caldav_server import logs
+from caldav_server.app import Application, Face
+from caldav_server.http.server import EdgeServer
+from caldav_server.serving.neighbours import Place, meeting
+from caldav_server.settings import Settings, TlsSettings
+from storage.database import Database
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of the settings; for SQLite its folder is made when it is not there."""
+    url = settings.database.url
+    if url.startswith("sqlite:///"):
+        folder = Path(url.removeprefix("sqlite:///")).parent
+        folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+    return Database.open(url, pool_size=settings.database.pool_size, busy_timeout=settings.database.busy_seconds)
+
+
+def tls_context(settings: TlsSettings) -> ssl.SSLContext | None:
+    """The TLS context for direct serving, or ``None`` without a certificate; raises ``OSError`` on a bad file."""
+    if not settings.certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[settings.minimum_version]
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(settings.certificate, settings.key or None)
+    return context
+
+
+def load_dav() -> Face:
+    """The DAV face; imported when a server starts, so that commands need not wait for it."""
+    from caldav_server.dav.methods import dispatch
+
+    return dispatch
+
+
+def raise_file_limit(wanted: int) -> int:
+    """Lets this process open as many files as the system allows; how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    target = max(soft, min(hard, wanted + 1024)) if hard != resource.RLIM_INFINITY else max(soft, wanted + 1024)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+class Worker:
+    """One serving process from start to stop."""
+
+    def __init__(self, settings: Settings, place: Place, face: Face | None = None) -> None:
+        self.settings = settings
+        self.place = place
+        self._face = face
+        self._stop = asyncio.Event()
+        self._log = logs.Log(settings.log, worker=place.number if place.count > 1 else None)
+        self._tls: ssl.SSLContext | None = None
+
+    def stop(self) -> None:
+        """Begins the graceful stop."""
+        self._stop.set()
+
+    def reload(self) -> None:
+        """Reads the certificate again and reopens the log; connections go on."""
+        self._log.sink.reopen()
+        if self._tls is not None:
+            try:
+                self._tls.load_cert_chain(self.settings.tls.certificate, self.settings.tls.key or None)
+            except OSError as error:
+                logs.get().error("the certificate could not be read again", error=str(error))
+        logs.get().info("reloaded")
+
+    def listen_to_signals(self, *, interrupt: bool) -> None:
+        """SIGTERM (and SIGINT, from a terminal) stop, SIGHUP reloads; call it on the event loop."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGINT, self.stop if interrupt else lambda: None)
+
+    async def run(self, bind: str, ready: Callable[[str], None], *, shared: socket.socket | None = None) -> None:
+        """Serves on ``bind`` until ``stop``; ``ready`` is called with the address in force once it accepts.
+
+        ``shared`` is a listening socket to use instead of one of our own.
+        """
+        self._log.install()
+        settings = self.settings
+        files = raise_file_limit(settings.limits.connections)
+        if files < settings.limits.connections:
+            logs.get().warning("the limit of open files is below the limit of connections", files=files)
+        self._tls = tls_context(settings.tls)
+        app = Application(settings, open_database(settings), self._log, self._face or load_dav())
+        try:
+            await app.start()
+            edge = EdgeServer(app, settings)
+            app.metrics.gauge("connections", "Connections that are open.", lambda: edge.connection_count)
+            async with meeting(app, self.place):
+                address = await edge.listen(bind, tls=self._tls, reuse_port=self.place.count > 1, shared=shared)
+                logs.get().info("serving", address=address, database=app.db.dialect, tls=self._tls is not None)
+                ready(address)
+                await self._stop.wait()
+                cut = await edge.drain(settings.server.graceful_seconds)
+                logs.get().info("stopped", cut_off=cut)
+        finally:
+            app.close()
