@@ -167,9 +167,8 @@ class Change:
     component: ComponentKind | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
-    """One row of the occurrence index.
+class IndexEntry(NamedTuple):
+    """One row of the occurrence index; a tuple, because a series has many and they go to the database as they are.
 
     The row matches a query ``[a, b)`` exactly when ``start < b and end > a``: ``protocol.ical.index`` shapes the
     interval so that this one test equals the component's row in the tables of RFC 4791 §9.9. When ``floating`` is
