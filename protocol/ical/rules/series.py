@@ -17,11 +17,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from protocol.ical.recurrence.budget import Budget
-from protocol.ical.recurrence.calendars import LAST_DAY, CalendarSystem, Year
-from protocol.ical.recurrence.days import DayParts, Days, days_allowed, days_of_month, days_of_year, week_year_of
-from protocol.ical.recurrence.rscale import calendar_system
-from protocol.ical.recurrence.rule import Freq, Rule, Skip
+from protocol.ical.rules.budget import Budget
+from protocol.ical.rules.calendars import LAST_DAY, CalendarSystem, Year
+from protocol.ical.rules.days import DayParts, Days, days_allowed, days_of_month, days_of_year, week_year_of
+from protocol.ical.rules.rscale import calendar_system
+from protocol.ical.rules.rule import Freq, Rule, Skip
 
 DAY = 86_400
 END = (LAST_DAY + 1) * DAY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.recurrence.calendars import GREGORIAN, CalendarSystem
+from protocol.ical.rules.calendars import GREGORIAN, CalendarSystem
 
 _GREGORIAN_NAMES = frozenset({"GREGORIAN", "GREGORY"})
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from protocol.ical.recurrence.calendars import CalendarSystem, Month, Year
-from protocol.ical.recurrence.rule import LEAP_MONTH, Skip
+from protocol.ical.rules.calendars import CalendarSystem, Month, Year
+from protocol.ical.rules.rule import LEAP_MONTH, Skip
 
 Days = tuple[int, ...]
 

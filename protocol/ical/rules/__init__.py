@@ -1,0 +1,15 @@
+"""The rule engine: which wall times a recurrence rule yields in a window (RFC 5545 §3.3.10, RFC 7529).
+
+From the inside out: ``rule`` (RECUR text to values), ``calendars`` and ``rscale`` (years of months), ``days`` (the days of
+a rule within one year), ``series`` (a rule bound to its DTSTART), ``budget`` (how much work that may be). Values in,
+values out: nothing here knows components or time zones, so that ``timezones`` can use it for VTIMEZONE and
+``recurrence`` for everything else.
+"""
+
+from __future__ import annotations
+
+from protocol.ical.rules.budget import DEFAULT_PERIODS, Budget
+from protocol.ical.rules.rule import Freq, Rule, Skip, parse_rule
+from protocol.ical.rules.series import Series
+
+__all__ = ["DEFAULT_PERIODS", "Budget", "Freq", "Rule", "Series", "Skip", "parse_rule"]

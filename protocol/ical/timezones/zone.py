@@ -1,0 +1,170 @@
+"""Between wall time and instants: the gap and overlap rules of RFC 5545 §3.3.5, as two bisections.
+
+Both are hot: they run once or twice per occurrence. A zone's transitions are found by asking its ``tzinfo`` once per
+stretch of 2^25 seconds (about a year) and kept, so that a conversion is a dictionary look-up and a bisection of a
+handful of numbers. Rules of this module: wall time and instants are integers (seconds since 1970, wall time read as
+if it were UTC); nothing here knows where a zone comes from.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+
+from protocol.ical.values import wall_of, wall_seconds
+
+Zone = tzinfo
+
+_SHIFT = 25
+_SPAN = 1 << _SHIFT
+_PROBE = 4 * 86_400
+"""No zone has ever changed its clocks twice within so few days and ended where it began."""
+_CYCLE = 146_097 * 86_400
+"""The Gregorian calendar repeats after 400 years: one cycle of the far future stands for all of them."""
+_FAR = 16_725_225_600
+"""2500-01-01: from there on conversions are done one or more cycles earlier."""
+_EARLY = -5_364_662_400
+"""1800-01-01: before it every zone keeps the offset it then has."""
+_MAX_KEPT = 512
+_MARGIN = 86_400
+
+Stretch = tuple[tuple[int, ...], tuple[int, ...]]
+"""Thresholds and the offsets before, between and after them (one more than thresholds)."""
+
+
+class Clock:
+    """The conversions of one zone; get it from ``clock_of``."""
+
+    __slots__ = ("_instants", "_walls", "zone")
+
+    def __init__(self, zone: Zone) -> None:
+        self.zone = zone
+        self._walls: dict[int, Stretch] = {}
+        self._instants: dict[int, Stretch] = {}
+
+    def to_epoch(self, wall: int) -> int:
+        """The instant of a wall time: in an overlap the first one, in a gap by the offset before it."""
+        if wall >= _FAR:
+            cycles = (wall - _FAR) // _CYCLE + 1
+            return self.to_epoch(wall - cycles * _CYCLE) + cycles * _CYCLE
+        stretch = self._walls.get(wall >> _SHIFT)
+        if stretch is None:
+            stretch = self._wall_stretch(wall >> _SHIFT)
+        return wall - stretch[1][bisect_right(stretch[0], wall)]
+
+    def to_wall(self, instant: int) -> int:
+        """What the clock on the wall shows at an instant."""
+        return instant + self.offset(instant)
+
+    def offset(self, instant: int) -> int:
+        """Seconds east of UTC at an instant."""
+        if instant >= _FAR:
+            return self.offset(instant - ((instant - _FAR) // _CYCLE + 1) * _CYCLE)
+        stretch = self._instants.get(instant >> _SHIFT)
+        if stretch is None:
+            stretch = self._instant_stretch(instant >> _SHIFT)
+        return stretch[1][bisect_right(stretch[0], instant)]
+
+    def transitions(self, low: int, high: int) -> list[tuple[int, int, int]]:
+        """``(instant, offset before, offset after)`` of every transition in ``[low, high)``, before year 2500."""
+        found: list[tuple[int, int, int]] = []
+        for number in range(low >> _SHIFT, (min(high, _FAR) - 1 >> _SHIFT) + 1):
+            instants, offsets = self._instants.get(number) or self._instant_stretch(number)
+            found.extend(
+                (instant, offsets[place], offsets[place + 1])
+                for place, instant in enumerate(instants)
+                if low <= instant < high
+            )
+        return found
+
+    def _instant_stretch(self, number: int) -> Stretch:
+        begin = number << _SHIFT
+        stretch = self._probed(begin, begin + _SPAN)
+        if len(self._instants) >= _MAX_KEPT:
+            self._instants.clear()
+        self._instants[number] = stretch
+        return stretch
+
+    def _wall_stretch(self, number: int) -> Stretch:
+        begin = number << _SHIFT
+        instants, offsets = self._probed(begin - _MARGIN, begin + _SPAN + _MARGIN)
+        # The offset before a transition holds until the later of the two wall times that the clock shows at it.
+        thresholds = tuple(instant + max(offsets[place], offsets[place + 1]) for place, instant in enumerate(instants))
+        if len(self._walls) >= _MAX_KEPT:
+            self._walls.clear()
+        self._walls[number] = thresholds, offsets
+        return thresholds, offsets
+
+    def _probed(self, low: int, high: int) -> Stretch:
+        """The transitions in ``(low, high)`` by asking the zone every few days and halving where its answer changes."""
+        ask = self._ask
+        if high <= _EARLY:
+            return (), (ask(_EARLY),)
+        instants: list[int] = []
+        before = ask(low)
+        offsets = [before]
+        for at in range(low, high, _PROBE):
+            end = min(at + _PROBE, high)
+            after = ask(end)
+            if after == before:
+                continue
+            first, last = at, end
+            while last - first > 1:
+                middle = (first + last) // 2
+                if ask(middle) == before:
+                    first = middle
+                else:
+                    last = middle
+            instants.append(last)
+            offsets.append(after)
+            before = after
+        return tuple(instants), tuple(offsets)
+
+    def _ask(self, instant: int) -> int:
+        asked = getattr(self.zone, "offset_at", None)
+        if asked is not None:
+            return int(asked(instant))
+        offset = datetime.fromtimestamp(max(instant, _EARLY), self.zone).utcoffset()
+        return 0 if offset is None else (offset.days * 86_400 + offset.seconds)
+
+
+class _Fixed(Clock):
+    """A zone with one offset for all time."""
+
+    __slots__ = ("_seconds",)
+
+    def __init__(self, zone: Zone, seconds: int) -> None:
+        super().__init__(zone)
+        self._seconds = seconds
+
+    def to_epoch(self, wall: int) -> int:
+        return wall - self._seconds
+
+    def to_wall(self, instant: int) -> int:
+        return instant + self._seconds
+
+    def offset(self, instant: int) -> int:
+        return self._seconds
+
+    def transitions(self, low: int, high: int) -> list[tuple[int, int, int]]:
+        return []
+
+
+@lru_cache(maxsize=1024)
+def clock_of(zone: Zone) -> Clock:
+    """The conversions of a zone, shared by everybody who asks for the same one."""
+    if isinstance(zone, timezone):
+        seconds = zone.utcoffset(None) // timedelta(seconds=1)
+        return _Fixed(zone, seconds)
+    return Clock(zone)
+
+
+def to_epoch(wall: datetime, zone: Zone) -> int:
+    """The instant of naive wall time in a zone (RFC 5545 §3.3.5: overlap, the first; gap, the offset before it)."""
+    return clock_of(zone).to_epoch(wall_seconds(wall))
+
+
+def from_epoch(instant: int, zone: Zone) -> datetime:
+    """The naive wall time of an instant in a zone."""
+    return wall_of(clock_of(zone).to_wall(instant))
