@@ -21,6 +21,7 @@ _ALL = Statement(select(_d.name, _d.xml).where(*_of).order_by(_d.name))
 _OF_MANY = Statement(
     select(_d.resource_id, _d.name, _d.xml).where(_d.principal_id == bindparam("pid"), in_list(_d.resource_id, "ids"))
 )
+_OF_PRINCIPAL = Statement(select(_d.resource_id, _d.name, _d.xml).where(_d.principal_id == bindparam("pid")))
 _insert = insert(tables.dead_properties)
 _SET = Statement(
     _insert.on_conflict_do_update(
@@ -66,3 +67,11 @@ def copy_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes, to
 def drop_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes) -> int:
     """Remove every dead property of a resource: how many."""
     return tx.run(_DROP, pid=principal_id, resource=resource_id)
+
+
+def dead_properties_all(tx: Transaction, principal_id: PrincipalId) -> dict[bytes, list[DeadProperty]]:
+    """Every dead property below a principal, by the resource that carries it."""
+    found: dict[bytes, list[DeadProperty]] = {}
+    for resource_id, name, xml in tx.all(_OF_PRINCIPAL, pid=principal_id):
+        found.setdefault(resource_id, []).append(DeadProperty(name, xml))
+    return found

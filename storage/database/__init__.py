@@ -95,6 +95,10 @@ class Database:
         """On SQLite a value that changes with every commit by anybody; ``None`` where only a read can tell."""
         return self._engine.version()
 
+    def is_new(self) -> bool:
+        """Whether there is no schema yet: a database that nobody has used."""
+        return self._engine.schema_revision() is None
+
     def migrate(self) -> None:
         """Bring the schema up to date; quick when it is, and safe when several processes start at once."""
         from storage import migrations

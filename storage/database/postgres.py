@@ -292,7 +292,7 @@ class PostgresEngine:
     def _check(self, *, allow_unsafe: bool) -> None:
         with self.connect() as connection:
             found = {
-                name: connection.execute(f"SHOW {name}").fetchone()  # type: ignore[arg-type]
+                name: connection.execute(f"SHOW {name}").fetchone()
                 for name in ("fsync", "full_page_writes", "synchronous_commit", "server_encoding")
             }
         if found["server_encoding"] != ("UTF8",):
