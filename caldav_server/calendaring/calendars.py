@@ -1,0 +1,172 @@
+"""Calendars themselves: make, change, remove, copy and move them (RFC 4791 §5.3.1, RFC 4918 §9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from caldav_server.calendaring import access, homes
+from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.objects import draft
+from protocol.errors import Condition, Refusal
+from protocol.model import Access, Calendar, CalendarId, CalendarKind, DeadProperty, ObjectId, Principal, Seq
+from storage import calendars as stored
+from storage import objects as stored_objects
+from storage import occurrences as stored_occurrences
+from storage.database import Transaction
+from storage.ids import new_id
+from storage.properties import dead_properties, remove_dead, set_dead
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a client wants different about a calendar, or about anything that keeps dead properties."""
+
+    fields: stored.CalendarFields = field(default_factory=lambda: stored.CalendarFields())
+    """Fields of ``Calendar`` the server interprets."""
+    keep: tuple[DeadProperty, ...] = ()
+    """Elements stored verbatim: dead properties, and the client's own spelling of the interpreted ones."""
+    drop: tuple[str, ...] = ()
+    """Clark names whose stored element goes away."""
+
+
+async def create(ctx: Context, owner: Principal, name: str, granted: Access, href: str, changes: Changes) -> Calendar:
+    """Make a calendar with all its properties, or nothing at all (RFC 4791 §5.3.1, RFC 5689 §3)."""
+    access.require(granted, Access.BIND, href)
+    made = replace(
+        Calendar(owner.principal_id, CalendarId(new_id()), name, created_at=ctx.now),
+        **changes.fields,
+    )
+
+    def work(tx: Transaction) -> Calendar:
+        if stored.find(tx, owner.principal_id, name) is not None:
+            raise Refusal(Condition.RESOURCE_MUST_BE_NULL, "There is already something at this address.")
+        stored.create(tx, made)
+        for prop in changes.keep:
+            set_dead(tx, owner.principal_id, made.calendar_id, prop)
+        return made
+
+    return await ctx.db.write(work)
+
+
+async def update(ctx: Context, calendar: Calendar, granted: Access, href: str, changes: Changes) -> None:
+    """Apply a PROPPATCH to a calendar, all of it in one transaction (RFC 4918 §9.2)."""
+    access.require(granted, Access.WRITE_PROPERTIES, href)
+
+    def work(tx: Transaction) -> None:
+        _apply_dead(tx, calendar, calendar.calendar_id, changes)
+        stored.update(tx, calendar.principal_id, calendar.calendar_id, **changes.fields)
+
+    await ctx.db.write(work)
+
+
+async def update_dead(
+    ctx: Context, owner: Principal, resource_id: bytes, granted: Access, href: str, changes: Changes
+) -> None:
+    """Apply a PROPPATCH to a resource that keeps nothing but dead properties."""
+    access.require(granted, Access.WRITE_PROPERTIES, href)
+    holder = Calendar(owner.principal_id, CalendarId(b""), "")
+    await ctx.db.write(lambda tx: _apply_dead(tx, holder, resource_id, changes))
+
+
+def _apply_dead(tx: Transaction, holder: Calendar, resource_id: bytes, changes: Changes) -> None:
+    for name in changes.drop:
+        remove_dead(tx, holder.principal_id, resource_id, name)
+    for prop in changes.keep:
+        set_dead(tx, holder.principal_id, resource_id, prop)
+
+
+async def remove(ctx: Context, calendar: Calendar, granted: Access, href: str) -> None:
+    """Remove a calendar; what it held stays in the database until upkeep purges it."""
+    access.require(granted, Access.UNBIND, href)
+    await ctx.db.write(lambda tx: _remove(tx, calendar))
+
+
+def _remove(tx: Transaction, calendar: Calendar) -> None:
+    stored.remove(tx, calendar.principal_id, calendar.calendar_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a calendar is to go: a name in a home."""
+
+    owner: Principal
+    name: str
+    access: Access
+    href: str
+
+
+async def move(ctx: Context, calendar: Calendar, granted: Access, href: str, goal: Place, *, overwrite: bool) -> bool:
+    """Rename a calendar within its home (RFC 4918 §9.9.2); returns whether the destination is new."""
+    access.require(granted, Access.UNBIND, href)
+    access.require(goal.access, Access.BIND, goal.href)
+    if goal.owner.principal_id != calendar.principal_id:
+        raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar cannot be moved to another home.")
+
+    def work(tx: Transaction) -> bool:
+        created = _make_way(tx, goal, overwrite=overwrite)
+        stored.rename(tx, calendar.principal_id, calendar.calendar_id, goal.name)
+        return created
+
+    return await ctx.db.write(work)
+
+
+async def copy(
+    ctx: Context, calendar: Calendar, granted: Access, goal: Place, *, overwrite: bool, with_members: bool
+) -> bool:
+    """Copy a calendar with its properties, and with its objects unless Depth was 0 (RFC 4918 §9.8.3)."""
+    access.require(granted, Access.READ, goal.href)
+    access.require(goal.access, Access.BIND, goal.href)
+
+    def work(tx: Transaction) -> bool:
+        created = _make_way(tx, goal, overwrite=overwrite)
+        made = replace(
+            calendar,
+            principal_id=goal.owner.principal_id,
+            calendar_id=CalendarId(new_id()),
+            name=goal.name,
+            kind=CalendarKind.CALENDAR,
+            created_at=ctx.now,
+        )
+        stored.create(tx, made)
+        for prop in dead_properties(tx, calendar.principal_id, calendar.calendar_id):
+            set_dead(tx, made.principal_id, made.calendar_id, prop)
+        if with_members:
+            _copy_members(tx, ctx, calendar, made)
+        return created
+
+    return await ctx.db.write(work)
+
+
+def _copy_members(tx: Transaction, ctx: Context, source: Calendar, goal: Calendar) -> None:
+    """Every object of a calendar under its own name in a new one, indexed afresh, in batches."""
+    after = 0
+    while page := stored_objects.page(tx, source.principal_id, source.calendar_id, after=after):
+        after = page[-1].meta.seq
+        last = stored.next_seq(tx, goal.principal_id, goal.calendar_id, len(page))
+        rows = []
+        for number, each in enumerate(page, last - len(page) + 1):
+            new = draft(ctx, each.data, strict=False)
+            meta = each.meta._replace(
+                object_id=ObjectId(new_id()), seq=Seq(number), created_at=ctx.now, modified_at=ctx.now
+            )
+            rows.append((meta, each.data, new.index))
+        stored_objects.insert_many(tx, goal.principal_id, goal.calendar_id, rows)
+        stored_occurrences.add_many(
+            tx,
+            goal.principal_id,
+            goal.calendar_id,
+            [(meta.object_id, meta.component, index.entries) for meta, _, index in rows],
+        )
+
+
+def _make_way(tx: Transaction, goal: Place, *, overwrite: bool) -> bool:
+    there = stored.find(tx, goal.owner.principal_id, goal.name)
+    if there is None:
+        return True
+    if not overwrite:
+        raise Refusal(Condition.PRECONDITION_FAILED, "There is already something at the destination.")
+    if goal.name in homes.ALWAYS_THERE:
+        raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "This collection cannot be replaced.")
+    access.require(goal.access, Access.UNBIND, goal.href)
+    _remove(tx, there)
+    return False

@@ -1,0 +1,56 @@
+"""What a use-case is given: who asks, and the means to remember.
+
+Rules of this module: plain data; nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from protocol.ical.document import Limits
+from protocol.model import Access, CalendarId, Principal, PrincipalId, Seq
+from storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking: the principal, and the homes of others that were opened to them."""
+
+    principal: Principal
+    reach: Mapping[PrincipalId, Access] = field(default_factory=dict)
+    """Access to other principals' homes by delegation, direct or through a group."""
+    groups: tuple[Principal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The figures that bound the use-cases; every one is a setting."""
+
+    limits: Limits
+    horizon_seconds: int
+    """How far past the time of writing occurrences are stored."""
+    occurrences_cap: int
+    """How many occurrences of one object are stored at most."""
+    home_quota_bytes: int
+    """How much text one home may hold (RFC 4331)."""
+    members_per_calendar: int
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request's worth of means: made by a face, handed to each use-case."""
+
+    db: Database
+    rules: Rules
+    actor: Actor
+    request_id: str
+    now: int
+    """The time of the request, UTC epoch seconds: use-cases read no clock."""
+    announce: Callable[[PrincipalId, CalendarId, Seq], None]
+    """Tells whoever listens that a calendar moved on to ``seq``; called after the commit, never before."""
+
+    @property
+    def horizon(self) -> int:
+        """The instant up to which occurrences are stored for what is written now."""
+        return self.now + self.rules.horizon_seconds

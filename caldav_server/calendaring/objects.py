@@ -1,0 +1,319 @@
+"""Writing calendar objects: THE write path (RFC 4791 §5.3.2, §5.3.4; RFC 4918 §9.6-9.9).
+
+Whatever changes an object ends in ``put``, ``remove`` or ``transfer``. Each parses and indexes outside any
+transaction, then in one short transaction *reads* what is there, *checks* (the client's preconditions, privileges,
+conditions), *numbers* (the calendar's ``seq``, whose row lock orders all changes of a calendar) and *saves*,
+conditional on the ETag it read. If somebody else was faster, once more from the read. ``(calendar, seq)`` is announced
+after the commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from caldav_server.calendaring import access
+from caldav_server.calendaring.context import Context
+from protocol.errors import Condition, Refusal
+from protocol.ical.document import parse_document
+from protocol.ical.index import index_document
+from protocol.model import (
+    Access,
+    Calendar,
+    CalendarId,
+    CalendarKind,
+    CalendarObject,
+    ETag,
+    ObjectId,
+    ObjectIndex,
+    ObjectMeta,
+    Principal,
+    Seq,
+    Uid,
+)
+from storage import calendars as stored_calendars
+from storage import objects as stored
+from storage import occurrences as stored_occurrences
+from storage import versions as stored_versions
+from storage.database import Transaction
+from storage.ids import new_id
+from storage.members import used_bytes
+from storage.properties import copy_dead
+
+_ATTEMPTS = 20
+T = TypeVar("T")
+
+Precondition = Callable[[ObjectMeta | None], None]
+"""Refuses (``PRECONDITION_FAILED``) when what is stored is not what the client said it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A name in a calendar, with the href that refusals mention."""
+
+    owner: Principal
+    calendar: Calendar
+    name: str
+    href: str
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A body that was read, checked and indexed: ready to be saved under any name."""
+
+    data: bytes
+    etag: ETag
+    index: ObjectIndex
+    repairs: tuple[str, ...]
+    altered: bool
+    """A repair changed the text, so that the stored bytes are not the sent ones and no ETag is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a write."""
+
+    etag: ETag
+    created: bool
+    altered: bool = False
+    repairs: tuple[str, ...] = ()
+
+
+class UidConflict(Refusal):
+    """Another name in the calendar already holds the UID (RFC 4791 §5.3.2.1): ``name`` says which."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Condition.NO_UID_CONFLICT, "This calendar already has an object with the same UID.")
+        self.name = name
+
+
+class _Moved(Exception):
+    """What was read is no longer what is stored."""
+
+
+def etag_of(data: bytes) -> ETag:
+    """The strong entity tag of a body: it depends on the bytes alone."""
+    return ETag(hashlib.sha256(data).hexdigest()[:32])
+
+
+def draft(ctx: Context, data: bytes, *, strict: bool) -> Draft:
+    """Read a body as a calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks."""
+    parsed = parse_document(data, limits=ctx.rules.limits, strict=strict)
+    index = index_document(parsed.document, horizon=ctx.horizon, cap=ctx.rules.occurrences_cap)
+    return Draft(parsed.data, etag_of(parsed.data), index, parsed.repairs, parsed.data is not data)
+
+
+async def put(ctx: Context, target: Target, data: bytes, *, precondition: Precondition, strict: bool) -> Stored:
+    """Store a body under a name, new or over what is there.
+
+    The same bytes again change nothing and succeed, whatever the precondition says: a client that never saw the answer
+    to its first try must be able to repeat it (RFC 9110 §13.1.1).
+    """
+    _require_calendar(target)
+    new = draft(ctx, data, strict=strict)
+    _require_component(target.calendar, new.index)
+    stored_now, seq = await _write(ctx, lambda tx: _put(tx, ctx, target, new, precondition))
+    if seq:
+        ctx.announce(target.owner.principal_id, target.calendar.calendar_id, seq)
+    return stored_now
+
+
+def _put(
+    tx: Transaction, ctx: Context, target: Target, new: Draft, precondition: Precondition
+) -> tuple[Stored, Seq | None]:
+    calendar = target.calendar
+    existing = stored.find_meta(tx, calendar.principal_id, calendar.calendar_id, target.name)
+    if existing is not None and existing.etag == new.etag:
+        access.require(target.access, Access.WRITE_CONTENT, target.href)
+        return Stored(new.etag, False, new.altered, new.repairs), None
+    precondition(existing)
+    access.require(target.access, Access.BIND if existing is None else Access.WRITE_CONTENT, target.href)
+    delta = len(new.data) - (existing.size if existing else 0)
+    _require_room(tx, ctx, target, delta)
+    seq = stored_calendars.next_seq(tx, calendar.principal_id, calendar.calendar_id, 1)
+    save(tx, ctx, target, new, existing, seq)
+    return Stored(new.etag, existing is None, new.altered, new.repairs), seq
+
+
+def save(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: ObjectMeta | None, seq: Seq) -> None:
+    """Write one object under a number already taken, which locked the calendar: text, index, previous version."""
+    calendar = target.calendar
+    if existing is None or existing.uid != new.index.uid:
+        _require_free_uid(tx, calendar, new.index.uid, target.name)
+    meta = ObjectMeta(
+        object_id=existing.object_id if existing else ObjectId(new_id()),
+        name=target.name,
+        uid=new.index.uid,
+        component=new.index.component,
+        etag=new.etag,
+        seq=seq,
+        size=len(new.data),
+        schedule_tag=None,
+        created_at=existing.created_at if existing else ctx.now,
+        modified_at=ctx.now,
+    )
+    if existing is None:
+        if not stored.insert(tx, calendar.principal_id, calendar.calendar_id, meta, new.data, new.index):
+            raise _Moved
+    else:
+        _keep_version(tx, ctx, calendar, existing, "update")
+        if not stored.update(
+            tx, calendar.principal_id, calendar.calendar_id, meta, new.data, new.index, expected=existing.etag
+        ):
+            raise _Moved
+    write_index = stored_occurrences.add if existing is None else stored_occurrences.replace
+    write_index(tx, calendar.principal_id, calendar.calendar_id, meta.object_id, new.index.component, new.index.entries)
+
+
+async def remove(ctx: Context, target: Target, *, precondition: Precondition) -> None:
+    """Remove an object; its text stays among the versions, its name as a tombstone (RFC 6578 §3.5.2)."""
+    access.require(target.access, Access.UNBIND, target.href)
+
+    def work(tx: Transaction) -> tuple[None, Seq]:
+        calendar = target.calendar
+        existing = _get_meta(tx, calendar, target.name)
+        precondition(existing)
+        seq = stored_calendars.next_seq(tx, calendar.principal_id, calendar.calendar_id, 1)
+        bury(tx, ctx, calendar, existing, seq)
+        return None, seq
+
+    _, seq = await _write(ctx, work)
+    ctx.announce(target.owner.principal_id, target.calendar.calendar_id, seq)
+
+
+def bury(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta, seq: Seq) -> None:
+    """Turn a live row into a tombstone under a number already taken; its text is kept as a version."""
+    _keep_version(tx, ctx, calendar, existing, "remove")
+    place = (calendar.principal_id, calendar.calendar_id, existing.object_id)
+    if not stored.bury(tx, *place, seq=seq, now=ctx.now, expected=existing.etag):
+        raise _Moved
+    stored_occurrences.drop(tx, *place)
+
+
+async def transfer(
+    ctx: Context, source: Target, destination: Target, *, move: bool, overwrite: bool, precondition: Precondition
+) -> bool:
+    """COPY or MOVE one object (RFC 4918 §9.8, §9.9); returns whether the destination is new.
+
+    Inside one home both ends are one transaction. Across homes the copy is committed before the original goes, so that
+    whatever happens in between nothing is lost.
+    """
+    _require_calendar(destination)
+    if move:
+        access.require(source.access, Access.UNBIND, source.href)
+    original = await ctx.db.point(
+        lambda tx: stored.find(tx, source.calendar.principal_id, source.calendar.calendar_id, source.name)
+    )
+    if original is None:
+        raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
+    precondition(original.meta)
+    new = draft(ctx, original.data, strict=False)
+    _require_component(destination.calendar, new.index)
+    one_home = source.owner.principal_id == destination.owner.principal_id
+
+    def work(tx: Transaction) -> tuple[bool, list[tuple[Calendar, Seq]]]:
+        return _transfer(tx, ctx, source, destination, original, new, move=move and one_home, overwrite=overwrite)
+
+    created, moved = await _write(ctx, work)
+    for calendar, seq in moved:
+        ctx.announce(calendar.principal_id, calendar.calendar_id, seq)
+    if move and not one_home:
+        etag = original.meta.etag
+        await remove(ctx, source, precondition=lambda meta: _require_same(meta, etag))
+    return created
+
+
+def _transfer(
+    tx: Transaction,
+    ctx: Context,
+    source: Target,
+    destination: Target,
+    original: CalendarObject,
+    new: Draft,
+    *,
+    move: bool,
+    overwrite: bool,
+) -> tuple[bool, list[tuple[Calendar, Seq]]]:
+    origin, goal = source.calendar, destination.calendar
+    existing = stored.find_meta(tx, goal.principal_id, goal.calendar_id, destination.name)
+    if existing is not None and not overwrite:
+        raise Refusal(Condition.PRECONDITION_FAILED, "There is already something at the destination.")
+    access.require(destination.access, Access.BIND if existing is None else Access.WRITE_CONTENT, destination.href)
+    _require_room(tx, ctx, destination, 0 if move else len(new.data))
+    numbers: dict[CalendarId, Seq] = {}
+    # Two rows are locked: always in the order of their ids, so that two opposite moves cannot wait for each other.
+    touched = {goal.calendar_id: goal, origin.calendar_id: origin} if move else {goal.calendar_id: goal}
+    for calendar_id in sorted(touched):
+        count = 2 if move and len(touched) == 1 else 1
+        numbers[calendar_id] = stored_calendars.next_seq(tx, goal.principal_id, calendar_id, count)
+    if move:
+        last = numbers[origin.calendar_id]
+        bury(tx, ctx, origin, original.meta, Seq(last - 1) if len(touched) == 1 else last)
+    save(tx, ctx, destination, new, existing, numbers[goal.calendar_id])
+    if move:
+        copy_dead(tx, origin.principal_id, original.meta.object_id, _get_meta(tx, goal, destination.name).object_id)
+    return existing is None, [(touched[each], seq) for each, seq in numbers.items()]
+
+
+async def _write(ctx: Context, work: Callable[[Transaction], T]) -> T:
+    """Run a unit of work, once more from the start whenever another writer was faster."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return await ctx.db.write(work)
+        except _Moved:
+            continue
+    raise Refusal(Condition.UNAVAILABLE, "This object is being changed by too many others at once; try again.")
+
+
+def _get_meta(tx: Transaction, calendar: Calendar, name: str) -> ObjectMeta:
+    found = stored.find_meta(tx, calendar.principal_id, calendar.calendar_id, name)
+    if found is None:
+        raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
+    return found
+
+
+def _keep_version(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta, action: str) -> None:
+    stored_versions.keep(
+        tx,
+        calendar.principal_id,
+        calendar.calendar_id,
+        existing.object_id,
+        replaced_at=ctx.now,
+        action=action,
+        author_id=ctx.actor.principal.principal_id,
+        request_id=ctx.request_id,
+    )
+
+
+def _require_calendar(target: Target) -> None:
+    if target.calendar.kind is not CalendarKind.CALENDAR:
+        raise Refusal(Condition.NEED_PRIVILEGES, "Calendar objects are stored in calendars only.")
+
+
+def _require_component(calendar: Calendar, index: ObjectIndex) -> None:
+    if index.component not in calendar.components:
+        raise Refusal(
+            Condition.SUPPORTED_CALENDAR_COMPONENT, f"This calendar does not take {index.component.name} components."
+        )
+
+
+def _require_free_uid(tx: Transaction, calendar: Calendar, uid: Uid, name: str) -> None:
+    other = stored.find_by_uid(tx, calendar.principal_id, calendar.calendar_id, uid)
+    if other is not None and other.name != name:
+        raise UidConflict(other.name)
+
+
+def _require_room(tx: Transaction, ctx: Context, target: Target, delta: int) -> None:
+    if delta <= 0:
+        return
+    used = used_bytes(tx, target.owner.principal_id)
+    if used + delta > ctx.rules.home_quota_bytes:
+        raise Refusal(Condition.QUOTA_NOT_EXCEEDED, "There is no room left in this calendar home.")
+
+
+def _require_same(meta: ObjectMeta | None, etag: ETag) -> None:
+    if meta is None or meta.etag != etag:
+        raise Refusal(Condition.PRECONDITION_FAILED, "The original changed while it was being moved; both were kept.")

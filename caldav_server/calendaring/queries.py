@@ -1,0 +1,191 @@
+"""Reading calendars: queries, look-ups by name, changes since, free-busy (RFC 4791 §7.8-7.10, RFC 6578).
+
+A query is decided by the occurrence index where that is exact, with no parsing; otherwise the index narrows the
+candidates and ``filters.matches`` decides on the parsed document. Objects whose stored occurrences end before the
+range does are decided on the document too: no horizon decides membership. Everything runs in storage threads, in
+batches, so that an answer of ten thousand objects neither blocks the loop nor has to fit in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from caldav_server.calendaring.context import Context
+from protocol.errors import Condition, Refusal
+from protocol.ical import availability, freebusy, timezones
+from protocol.ical.document import Document, parse_document
+from protocol.ical.filters import Bounds, CompFilter, bounds, matches
+from protocol.ical.recurrence import Budget
+from protocol.model import (
+    BusyType,
+    Calendar,
+    CalendarObject,
+    ComponentKind,
+    ObjectId,
+    TimeRange,
+    Uid,
+)
+from storage import objects as stored
+from storage import occurrences as stored_occurrences
+from storage.database import Transaction
+from storage.members import ids
+
+T = TypeVar("T")
+BATCH = 128
+"""How many texts are fetched, decided and rendered per visit to a storage thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A calendar-query, and the zone in which floating and all-day data are compared (RFC 4791 §9.8)."""
+
+    filter: CompFilter
+    zone: timezones.Zone
+
+
+def zone_of(ctx: Context, calendar: Calendar, owner_zone: str) -> timezones.Zone:
+    """The zone in force for floating and all-day data: the calendar's, else its owner's (RFC 4791 §5.2.2)."""
+    for name in (calendar.time_zone_id, owner_zone):
+        zone = timezones.resolve(name, None) if name else None
+        if zone is not None:
+            return zone
+    return UTC
+
+
+async def select(ctx: Context, calendar: Calendar, query: Query) -> tuple[list[ObjectId], bool]:
+    """The ids of the candidates in order of name, and whether they are the answer (else ``decide`` each)."""
+    limits = bounds(query.filter)
+    return await ctx.db.read(lambda tx: _candidates(tx, calendar, limits, query.zone))
+
+
+def _candidates(
+    tx: Transaction, calendar: Calendar, limits: Bounds, zone: timezones.Zone
+) -> tuple[list[ObjectId], bool]:
+    principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
+    if limits.uid is not None:
+        found = stored.find_by_uid(tx, principal_id, calendar_id, Uid(limits.uid))
+        return ([found.object_id] if found else []), False
+    if limits.range is None:
+        return ids(tx, principal_id, calendar_id, limits.components), limits.exact
+    wall = wall_range(limits.range, zone)
+    inside = stored_occurrences.candidates(tx, principal_id, calendar_id, limits.range, wall, limits.components)
+    beyond = stored_occurrences.beyond(tx, principal_id, calendar_id, limits.range, limits.components)
+    if not beyond:
+        return inside, limits.exact
+    return list(dict.fromkeys([*inside, *beyond])), False
+
+
+def wall_range(span: TimeRange, zone: timezones.Zone) -> TimeRange:
+    """A UTC range as wall time of a zone, written as if it were UTC: what floating index rows are compared with."""
+    if zone is UTC:
+        return span
+    return TimeRange(*(None if end is None else _wall(end, zone) for end in (span.start, span.end)))
+
+
+def _wall(instant: int, zone: timezones.Zone) -> int:
+    return int(timezones.from_epoch(instant, zone).replace(tzinfo=UTC).timestamp())
+
+
+def _instant(wall: int, zone: timezones.Zone) -> int:
+    return timezones.to_epoch(datetime.fromtimestamp(wall, UTC).replace(tzinfo=None), zone)
+
+
+async def in_batches(
+    ctx: Context,
+    calendar: Calendar,
+    ids: Sequence[ObjectId],
+    work: Callable[[CalendarObject], T | None],
+) -> AsyncIterator[list[T]]:
+    """Fetch objects by id, batch by batch, and apply ``work`` in the storage thread; ``None`` leaves an object out.
+
+    An object that went away since its id was read is left out too: the next synchronisation reports it.
+    """
+    for start in range(0, len(ids), BATCH):
+        some = ids[start : start + BATCH]
+
+        def visit(tx: Transaction, some: Sequence[ObjectId] = some) -> list[T]:
+            fetched = stored.fetch_ids(tx, calendar.principal_id, calendar.calendar_id, some)
+            return [result for each in fetched if (result := work(each)) is not None]
+
+        yield await ctx.db.read(visit)
+
+
+def decider(query: Query) -> Callable[[Document], bool]:
+    """Decides one parsed document, for candidates the index could not decide."""
+    return lambda document: matches(query.filter, document, query.zone, Budget())
+
+
+def document_of(data: bytes) -> Document:
+    """The parsed form of a stored text; what is stored was accepted once, so limits are not checked again."""
+    return parse_document(data).document
+
+
+async def free_busy(
+    ctx: Context, calendars: Iterable[Calendar], window: TimeRange, zone: timezones.Zone
+) -> list[freebusy.BusyPeriod]:
+    """The busy periods of calendars within a closed window, merged (RFC 4791 §7.10)."""
+    start, end = window.start, window.end
+    if start is None or end is None:
+        raise Refusal(Condition.VALID_FILTER, "A free-busy query needs both ends of its time range.")
+    chosen = list(calendars)
+
+    def work(tx: Transaction) -> list[freebusy.BusyPeriod]:
+        budget = Budget()
+        absent = [each for calendar in chosen for each in _availabilities(tx, calendar, window, zone, budget)]
+        periods = (each for calendar in chosen for each in _busy(tx, calendar, window, zone, budget))
+        return freebusy.merge(periods, availability.unavailable(absent, window), window)
+
+    return await ctx.db.read(work)
+
+
+def _busy(
+    tx: Transaction, calendar: Calendar, window: TimeRange, zone: timezones.Zone, budget: Budget
+) -> Iterator[freebusy.BusyPeriod]:
+    """What the index knows, and of objects whose index ends too early, what their text says."""
+    principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
+    beyond = stored_occurrences.beyond(tx, principal_id, calendar_id, window, _TAKE_TIME)
+    skipped = set(beyond)
+    rows = stored_occurrences.busy(tx, principal_id, calendar_id, window, wall_range(window, zone))
+    for start, end, floating, kind, object_id in rows:
+        if object_id in skipped:
+            continue
+        if floating and zone is not UTC:
+            yield freebusy.BusyPeriod(_instant(start, zone), _instant(end, zone), BusyType(kind))
+        else:
+            yield freebusy.BusyPeriod(start, end, BusyType(kind))
+    for each in stored.fetch_ids(tx, principal_id, calendar_id, beyond) if beyond else ():
+        yield from freebusy.busy_periods(document_of(each.data), window, zone, budget)
+
+
+_TAKE_TIME = frozenset({ComponentKind.VEVENT, ComponentKind.VFREEBUSY})
+_AVAILABILITY = frozenset({ComponentKind.VAVAILABILITY})
+
+
+def _availabilities(
+    tx: Transaction, calendar: Calendar, window: TimeRange, zone: timezones.Zone, budget: Budget
+) -> list[availability.Availability]:
+    """The VAVAILABILITY objects of a calendar that reach into the window (RFC 7953 §4)."""
+    principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
+    wall = wall_range(window, zone)
+    found = stored_occurrences.candidates(tx, principal_id, calendar_id, window, wall, _AVAILABILITY)
+    if not found:
+        return []
+    return [
+        each
+        for stored_object in stored.fetch_ids(tx, principal_id, calendar_id, found)
+        for each in availability.availabilities(document_of(stored_object.data).calendar, window, zone, budget)
+    ]
+
+
+async def with_names(
+    ctx: Context, calendar: Calendar, names: Sequence[str], work: Callable[[CalendarObject], T]
+) -> list[T]:
+    """Fetch the objects of those names that exist and apply ``work`` in the storage thread (RFC 4791 §7.9)."""
+
+    def visit(tx: Transaction) -> list[T]:
+        return [work(each) for each in stored.fetch(tx, calendar.principal_id, calendar.calendar_id, names)]
+
+    return await ctx.db.read(visit)

@@ -1,0 +1,80 @@
+"""METHODS: every method of the DAV face, one row each, and the way of a request through it (RFC 4918 §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from caldav_server.dav import paths, reports
+from caldav_server.dav.call import Call
+from caldav_server.dav.methods import collections, descriptions, moving, reading, writing
+from caldav_server.dav.sessions import Sessions
+from caldav_server.dav.view import View
+from caldav_server.http.messages import Request, Response
+from protocol.dav.headers import parse_prefer
+
+if TYPE_CHECKING:
+    from caldav_server.app import Application
+
+METHODS: dict[str, Callable[[Call], Awaitable[Response]]] = {
+    "OPTIONS": reading.options,
+    "GET": reading.get,
+    "HEAD": reading.get,
+    "PROPFIND": reading.propfind,
+    "REPORT": reading.report,
+    "PUT": writing.put,
+    "POST": writing.post,
+    "DELETE": writing.delete,
+    "MKCOL": collections.mkcol,
+    "MKCALENDAR": collections.mkcalendar,
+    "PROPPATCH": collections.proppatch,
+    "COPY": moving.copy,
+    "MOVE": moving.move,
+}
+
+
+class DavFace:
+    """The DAV face of one process."""
+
+    def __init__(self) -> None:
+        self._sessions: Sessions | None = None
+
+    async def __call__(self, app: Application, request: Request) -> Response:
+        """Answer one request; refusals are raised and become answers at the edge."""
+        if request.raw_path.rstrip("/") == paths.WELL_KNOWN:
+            return Response(301, {"Location": paths.PREFIX, "Cache-Control": "max-age=3600"})
+        location = paths.parse(request.raw_path)
+        if request.method not in descriptions.METHODS_AT[location.place]:
+            return Response(405, descriptions.headers_for(location), b"This method is not possible here.\n")
+        call = await self._call(app, request, location)
+        response = await METHODS[request.method](call)
+        _finish(call, response)
+        return response
+
+    async def _call(self, app: Application, request: Request, location: paths.Location) -> Call:
+        sessions = self._sessions
+        if sessions is None:
+            sessions = self._sessions = Sessions(app.db, app.settings)
+        ctx = await sessions.context(request)
+        view = View(ctx, await sessions.epoch(), reports.supported_by)
+        limits = app.settings.limits
+        return Call(
+            request,
+            ctx,
+            view,
+            location,
+            parse_prefer(request.headers),
+            xml_limit=limits.xml_bytes,
+            dead_property_bytes=limits.dead_property_bytes,
+            sync_page=limits.sync_page,
+        )
+
+
+def _finish(call: Call, response: Response) -> None:
+    headers = response.headers
+    headers.setdefault("DAV", descriptions.DAV)
+    if response.status == 207 and call.prefer.return_ == "minimal":
+        call.applied.append("return=minimal")
+    if call.applied:
+        headers["Preference-Applied"] = ", ".join(dict.fromkeys(call.applied))
+        headers["Vary"] = "Prefer, Brief"

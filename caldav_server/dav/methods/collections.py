@@ -1,0 +1,110 @@
+"""MKCOL, MKCALENDAR and PROPPATCH (RFC 4918 §9.2 and §9.3, RFC 5689, RFC 4791 §5.3.1)."""
+
+from __future__ import annotations
+
+from caldav_server.calendaring import calendars
+from caldav_server.dav import paths, settable
+from caldav_server.dav.answers import XML_HEADERS, whole
+from caldav_server.dav.call import Call
+from caldav_server.dav.paths import Location, Place
+from caldav_server.dav.preconditions import precondition_for
+from caldav_server.dav.resources import Kind, Resource, open_resource
+from caldav_server.http.messages import Response
+from protocol.dav import multistatus, names
+from protocol.dav.headers import parse_content_type
+from protocol.dav.requests import MakeCollection, parse_mkcalendar, parse_mkcol, parse_proppatch
+from protocol.errors import Condition, Refusal
+
+
+async def mkcalendar(call: Call) -> Response:
+    """RFC 4791 §5.3.1: make a calendar with its properties, or nothing at all."""
+    return await _make(call, parse_mkcalendar(await call.body()), names.caldav("mkcalendar-response"))
+
+
+async def mkcol(call: Call) -> Response:
+    """RFC 5689: only calendars can be made here, so that a plain MKCOL makes one too."""
+    media = parse_content_type(call.request.headers.get("Content-Type"))
+    wanted = parse_mkcol(await call.body(), media)
+    types = wanted.resource_types
+    if types is not None and not {names.COLLECTION, names.CALENDAR} >= set(types):
+        raise Refusal(Condition.VALID_RESOURCETYPE, "Only calendars can be made here.")
+    if types is not None and names.COLLECTION not in types:
+        raise Refusal(Condition.VALID_RESOURCETYPE, "A calendar is a collection.")
+    return await _make(call, wanted, names.dav("mkcol-response"))
+
+
+async def _make(call: Call, wanted: MakeCollection, root: str) -> Response:
+    place = call.location
+    if place.place is not Place.COLLECTION:
+        raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar lives directly in a calendar home.")
+    await _require_free(call, place)
+    home = await open_resource(call.ctx, Location(Place.HOME, place.principal))
+    assert home.owner is not None  # noqa: S101 - a home always has an owner
+    (await precondition_for(call, None))(None)
+    reading = settable.read(wanted.properties, Kind.CALENDAR, creating=True, max_bytes=call.dead_property_bytes)
+    if reading.refused:
+        outcomes = _propstats(reading.outcomes)
+        return Response(
+            _worst(reading.outcomes), dict(XML_HEADERS), multistatus.make_collection_response(root, outcomes)
+        )
+    href = paths.href(place)
+    await calendars.create(call.ctx, home.owner, place.collection, home.access, href, reading.changes())
+    return Response(201, {"Location": href, "Cache-Control": "no-cache"})
+
+
+async def _require_free(call: Call, place: Location) -> None:
+    try:
+        await open_resource(call.ctx, place)
+    except Refusal as refusal:
+        if refusal.condition is Condition.NOT_FOUND:
+            return
+        raise
+    if call.request.method == "MKCOL":
+        raise Refusal(Condition.METHOD_NOT_ALLOWED, "There is already something at this address.")
+    raise Refusal(Condition.RESOURCE_MUST_BE_NULL, "There is already something at this address.")
+
+
+async def proppatch(call: Call) -> Response:
+    """RFC 4918 §9.2: all instructions or none; each is answered for itself."""
+    wanted = parse_proppatch(await call.body())
+    resource = await open_resource(call.ctx, call.location)
+    (await precondition_for(call, None))(resource.meta)
+    reading = settable.read(wanted.instructions, resource.kind, creating=False, max_bytes=call.dead_property_bytes)
+    if not reading.refused:
+        await _store(call, resource, reading)
+        if call.prefer.minimal and not call.prefer.brief:
+            call.applied.append("return=minimal")
+            return Response(204)
+    return whole([multistatus.response_of(resource.href, _propstats(reading.outcomes))])
+
+
+async def _store(call: Call, resource: Resource, reading: settable.Reading) -> None:
+    changes = reading.changes()
+    if resource.owner is None:
+        raise Refusal(Condition.NEED_PRIVILEGES, "The properties of this resource cannot be changed.")
+    if resource.kind is Kind.OBJECT or resource.calendar is None:
+        await calendars.update_dead(
+            call.ctx, resource.owner, resource.resource_id, resource.access, resource.href, changes
+        )
+    else:
+        await calendars.update(call.ctx, resource.calendar, resource.access, resource.href, changes)
+
+
+def _propstats(outcomes: list[settable.Outcome]) -> str:
+    """Refused instructions with their reasons; the others failed with them: 424 (RFC 4918 §9.2.1)."""
+    failed = any(each.status != 200 for each in outcomes)
+    parts: list[str] = []
+    fine = "".join(dict.fromkeys(names.empty(each.name) for each in outcomes if each.status == 200))
+    if fine:
+        parts.append(multistatus.propstat(424 if failed else 200, fine))
+    parts += [
+        multistatus.propstat(each.status, names.empty(each.name), each.condition, each.message)
+        for each in outcomes
+        if each.status != 200
+    ]
+    return "".join(parts)
+
+
+def _worst(outcomes: list[settable.Outcome]) -> int:
+    """The status of a refused creation: RFC 5689 §3 lets the most severe outcome speak; 424 never does."""
+    return max(each.status for each in outcomes)

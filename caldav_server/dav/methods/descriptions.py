@@ -1,0 +1,54 @@
+"""What the server says it can do: the Allow and DAV headers, computed from the method table (RFC 4918 §10.1)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from caldav_server.dav.paths import Location, Place
+
+COMPLIANCE = (
+    "1",
+    "3",
+    "access-control",
+    "extended-mkcol",
+    "calendar-access",
+)
+"""RFC 4918 §18.1 and §18.3, RFC 3744 §7.2, RFC 5689 §3.1, RFC 4791 §5.1. What is not built is not in here."""
+
+DAV = ", ".join(COMPLIANCE)
+
+_EVERYWHERE = ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT")
+METHODS_AT: dict[Place, tuple[str, ...]] = {
+    Place.ROOT: _EVERYWHERE,
+    Place.PRINCIPALS: _EVERYWHERE,
+    Place.PRINCIPAL: (*_EVERYWHERE, "PROPPATCH"),
+    Place.HOMES: _EVERYWHERE,
+    Place.HOME: (*_EVERYWHERE, "PROPPATCH"),
+    Place.COLLECTION: (
+        *_EVERYWHERE,
+        "POST",
+        "PROPPATCH",
+        "MKCOL",
+        "MKCALENDAR",
+        "DELETE",
+        "COPY",
+        "MOVE",
+    ),
+    Place.OBJECT: (*_EVERYWHERE, "PUT", "PROPPATCH", "DELETE", "COPY", "MOVE"),
+}
+"""Which methods make sense at which place of the map: 405 for every other one."""
+
+
+@cache
+def _allow(place: Place) -> str:
+    return ", ".join(METHODS_AT[place])
+
+
+def allow_header(place: Place) -> str:
+    """The Allow header for a place (RFC 9110 §10.2.1)."""
+    return _allow(place)
+
+
+def headers_for(location: Location) -> dict[str, str]:
+    """The headers an OPTIONS answer carries."""
+    return {"Allow": _allow(location.place), "DAV": DAV}

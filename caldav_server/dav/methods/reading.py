@@ -1,0 +1,139 @@
+"""OPTIONS, GET, HEAD, PROPFIND and REPORT (RFC 9110 §9.3, RFC 4918 §9.1 and §9.4, RFC 3253 §3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from caldav_server.calendaring import access, queries
+from caldav_server.dav import paths, reports
+from caldav_server.dav.answers import Plan, streamed, whole
+from caldav_server.dav.call import Call
+from caldav_server.dav.methods import descriptions
+from caldav_server.dav.paths import Place
+from caldav_server.dav.reports.members import member_chunks
+from caldav_server.dav.resources import Kind, Resource, children, fill, open_resource
+from caldav_server.http.messages import Response
+from protocol.dav import values
+from protocol.dav.conditions import parse_if_headers
+from protocol.dav.headers import Depth, parse_depth
+from protocol.dav.reports import parse_report
+from protocol.dav.requests import parse_propfind
+from protocol.errors import Condition, Refusal
+from protocol.ical.merging import Merger
+from protocol.model import Access, Calendar, CalendarObject, Change, ComponentKind
+from storage import objects as stored_objects
+
+_CONTENT_TYPES = {kind: f"text/calendar; charset=utf-8; component={kind.name.lower()}" for kind in ComponentKind}
+
+
+async def options(call: Call) -> Response:
+    """What can be done here; never refused for what does not exist yet, so that clients can probe (RFC 9110 §9.3.7)."""
+    return Response(200, descriptions.headers_for(call.location))
+
+
+async def get(call: Call) -> Response:
+    """A calendar object as the bytes that were put; a calendar as one .ics of everything in it."""
+    if call.location.place is Place.COLLECTION:
+        return await _get_calendar(call)
+    if call.location.place is not Place.OBJECT:
+        resource = await open_resource(call.ctx, call.location)
+        return Response(200, {"Content-Type": "text/plain; charset=utf-8"}, _welcome(resource).encode())
+    found = await _find_object(call)
+    meta = found.meta
+    headers = {
+        "ETag": f'"{meta.etag}"',
+        "Last-Modified": values.render_http_date(meta.modified_at),
+        "Content-Type": _CONTENT_TYPES[meta.component],
+    }
+    conditions = parse_if_headers(call.request.headers)
+    conditions.check_match(meta.etag, modified_at=meta.modified_at)
+    if conditions.not_modified(meta.etag):
+        return Response(304, headers)
+    return Response(200, headers, found.data)
+
+
+async def _find_object(call: Call) -> CalendarObject:
+    place = call.location
+    collection = await open_resource(call.ctx, paths.Location(Place.COLLECTION, place.principal, place.collection))
+    calendar = collection.calendar
+    assert calendar is not None  # noqa: S101 - a collection always has its row
+    found = await call.ctx.db.point(
+        lambda tx: stored_objects.find(tx, calendar.principal_id, calendar.calendar_id, place.name)
+    )
+    if found is None:
+        raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
+    return found
+
+
+def _welcome(resource: Resource) -> str:
+    return f"This is a {resource.kind.value} of a CalDAV server; open it with a calendar client.\n"
+
+
+async def _get_calendar(call: Call) -> Response:
+    resource = await open_resource(call.ctx, call.location)
+    calendar = resource.calendar
+    assert calendar is not None  # noqa: S101 - a collection always has its row
+    merger = Merger(calendar.display_name or calendar.name)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield merger.begin()
+        after = 0
+        while page := await _page(call, calendar, after):
+            yield b"".join(merger.add(each.data) for each in page)
+            after = page[-1].meta.seq
+        yield merger.end()
+
+    return Response(200, {"Content-Type": "text/calendar; charset=utf-8"}, body())
+
+
+async def _page(call: Call, calendar: Calendar, after: int) -> list[CalendarObject]:
+    return await call.ctx.db.read(
+        lambda tx: stored_objects.page(tx, calendar.principal_id, calendar.calendar_id, after=after)
+    )
+
+
+async def propfind(call: Call) -> Response:
+    """RFC 4918 §9.1; Depth infinity is refused as the RFC provides."""
+    depth = parse_depth(call.request.headers.get("Depth"), Depth.INFINITY)
+    body = await call.body()
+    resource = await open_resource(call.ctx, call.location)
+    if depth is Depth.INFINITY:
+        raise Refusal(Condition.PROPFIND_FINITE_DEPTH, "Ask with Depth 0 or 1.")
+    plan = Plan(parse_propfind(body), call.view, call.minimal)
+    if depth is Depth.ZERO:
+        await fill(call.ctx, [resource], plan.needs())
+        return whole([plan.response(resource)])
+    if call.prefer.depth_noroot:
+        call.applied.append("depth-noroot")
+    below = await children(call.ctx, resource)
+    listed = below if call.prefer.depth_noroot else [resource, *below]
+    await fill(call.ctx, listed, plan.needs())
+    head = [plan.response(each) for each in listed]
+    if resource.calendar is None or resource.kind is Kind.OBJECT:
+        return whole(head)
+    return await _listing(call, plan, resource, resource.calendar, head)
+
+
+async def _listing(call: Call, plan: Plan, resource: Resource, calendar: Calendar, head: list[str]) -> Response:
+    """The members of a calendar as one snapshot saw them; their rows are small, what is written of them streams."""
+    rows = await call.ctx.db.read(lambda tx: stored_objects.listing(tx, calendar.principal_id, calendar.calendar_id))
+
+    async def chunks() -> AsyncIterator[str]:
+        yield "".join(head)
+        live = [Change(name, seq, etag, ComponentKind(kind)) for name, etag, kind, seq in rows]
+        async for text in member_chunks(call, plan, resource, live):
+            yield text
+
+    if len(rows) <= queries.BATCH:
+        return whole([each async for each in chunks()])
+    return streamed(chunks())
+
+
+async def report(call: Call) -> Response:
+    """RFC 3253 §3.6: REPORTS decides who answers."""
+    body = await call.body()
+    resource = await open_resource(call.ctx, call.location)
+    access.require(resource.access, Access.FREE_BUSY, resource.href)
+    parsed = parse_report(body)
+    row = reports.require_supported(parsed, resource.kind)
+    return await row.answer(call, resource, parsed)

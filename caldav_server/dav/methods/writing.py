@@ -1,0 +1,114 @@
+"""PUT, POST (add-member) and DELETE (RFC 4791 §5.3.2, RFC 5995, RFC 4918 §9.6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from caldav_server.calendaring import calendars, objects
+from caldav_server.dav import paths
+from caldav_server.dav.call import Call
+from caldav_server.dav.paths import Location, Place
+from caldav_server.dav.preconditions import precondition_for
+from caldav_server.dav.resources import Kind, Resource, open_resource
+from caldav_server.http.messages import Response
+from protocol.dav.conditions import parse_if_headers
+from protocol.dav.headers import Depth, parse_content_type, parse_depth
+from protocol.errors import Condition, Detail, Refusal
+from protocol.ical.compat.charsets import transcode
+from protocol.model import CalendarKind
+from storage import objects as stored_objects
+from storage.ids import new_id
+
+
+async def put(call: Call) -> Response:
+    """Create or replace a calendar object (RFC 4791 §5.3.2)."""
+    target = await target_at(call, call.location)
+    return await _store(call, target, await precondition_for(call, target))
+
+
+async def post(call: Call) -> Response:
+    """Add a member under a name the server picks (RFC 5995 §3)."""
+    resource = await open_resource(call.ctx, call.location)
+    if resource.kind is not Kind.CALENDAR:
+        raise Refusal(Condition.METHOD_NOT_ALLOWED, "Nothing can be posted here.")
+    name = f"{new_id().hex()}.ics"
+    target = target_in(resource, name)
+    answer = await _store(call, target, lambda _existing: None)
+    answer.headers["Location"] = target.href
+    return answer
+
+
+async def _store(call: Call, target: objects.Target, precondition: objects.Precondition) -> Response:
+    if target.calendar.kind is not CalendarKind.CALENDAR:
+        raise Refusal(Condition.METHOD_NOT_ALLOWED, "Calendar objects are stored in calendars only.")
+    media = parse_content_type(call.request.headers.get("Content-Type"))
+    if media is not None and media.media_type not in ("text/calendar", "application/octet-stream", "text/plain"):
+        raise Refusal(Condition.SUPPORTED_CALENDAR_DATA, "Calendars take text/calendar only.")
+    body = await call.request.read(call.ctx.rules.limits.size)
+    data, transcoded = transcode(body, media.charset if media is not None else None)
+    try:
+        result = await objects.put(call.ctx, target, data, precondition=precondition, strict=call.prefer.strict)
+    except objects.UidConflict as conflict:
+        owner, calendar = target.owner, target.calendar
+        href = paths.object_href(owner.name, calendar.name, conflict.name)
+        raise Refusal(conflict.condition, conflict.message, Detail(href)) from None
+    result = replace(result, altered=result.altered or data is not body, repairs=(*transcoded, *result.repairs))
+    return await _stored_response(call, target, result)
+
+
+async def _stored_response(call: Call, target: objects.Target, result: objects.Stored) -> Response:
+    headers: dict[str, str] = {}
+    if result.repairs:
+        headers["X-Calendar-Repairs"] = ", ".join(result.repairs)
+        call.request.log["repairs"] = result.repairs
+    if call.prefer.strict:
+        call.applied.append("handling=strict")
+    if call.prefer.representation:
+        call.applied.append("return=representation")
+        stored = await call.ctx.db.point(
+            lambda tx: stored_objects.find(tx, target.calendar.principal_id, target.calendar.calendar_id, target.name)
+        )
+        if stored is not None:
+            headers["ETag"] = f'"{stored.meta.etag}"'
+            headers["Content-Type"] = "text/calendar; charset=utf-8"
+            headers["Content-Location"] = target.href
+            return Response(201 if result.created else 200, headers, stored.data)
+    if not result.altered:
+        headers["ETag"] = f'"{result.etag}"'
+    return Response(201 if result.created else 204, headers)
+
+
+async def delete(call: Call) -> Response:
+    """Remove an object or a calendar; the collections that are always there are emptied (RFC 4918 §9.6)."""
+    if call.location.place is Place.OBJECT:
+        target = await target_at(call, call.location)
+        await objects.remove(call.ctx, target, precondition=await precondition_for(call, target))
+        return Response(204)
+    resource = await open_resource(call.ctx, call.location)
+    if parse_depth(call.request.headers.get("Depth"), Depth.INFINITY) is not Depth.INFINITY:
+        raise Refusal(Condition.BAD_REQUEST, "A calendar is deleted with Depth infinity only.")
+    if resource.calendar is None:
+        raise Refusal(Condition.METHOD_NOT_ALLOWED, "This collection cannot be deleted.")
+    parse_if_headers(call.request.headers).check(None, exists=True)
+    await calendars.remove(call.ctx, resource.calendar, resource.access, resource.href)
+    return Response(204)
+
+
+async def target_at(call: Call, location: Location) -> objects.Target:
+    """The name in a calendar that a path speaks of; a missing calendar is ``409`` (RFC 4918 §9.7.1)."""
+    parent = Location(Place.COLLECTION, location.principal, location.collection)
+    try:
+        collection = await open_resource(call.ctx, parent)
+    except Refusal as refusal:
+        if refusal.condition is Condition.NOT_FOUND and call.request.method != "DELETE":
+            raise Refusal(Condition.MISSING_PARENT, "There is no such calendar to put this into.") from None
+        raise
+    return target_in(collection, location.name)
+
+
+def target_in(collection: Resource, name: str) -> objects.Target:
+    """A name in an opened calendar."""
+    owner, calendar = collection.owner, collection.calendar
+    assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
+    href = paths.object_href(owner.name, calendar.name, name)
+    return objects.Target(owner, calendar, name, href, collection.access)

@@ -1,0 +1,62 @@
+"""The client's conditional headers as the check a use-case runs inside its transaction (RFC 9110 §13, RFC 4918 §10.4).
+
+The If header may speak of other resources than the request's own: their state is looked up before, which is as good as
+it gets, since the header is advisory for them; the request's own ETag is compared where the write happens.
+"""
+
+from __future__ import annotations
+
+from caldav_server.calendaring.objects import Precondition, Target
+from caldav_server.dav import paths
+from caldav_server.dav.call import Call
+from caldav_server.dav.properties.webdav import sync_token_of
+from caldav_server.dav.resources import open_resource
+from protocol.dav.conditions import ResourceState, parse_if_headers
+from protocol.dav.hrefs import path_of_href
+from protocol.errors import Refusal
+from protocol.model import ObjectMeta
+
+
+async def precondition_for(call: Call, target: Target | None) -> Precondition:
+    """What must hold of the target when it is written."""
+    conditions = parse_if_headers(call.request.headers)
+    if not conditions.conditional:
+        return lambda _meta: None
+    own = target.href if target is not None else None
+    states: dict[str | None, ResourceState] = {}
+    own_names: list[str] = []
+    for href in conditions.resources:
+        if href is None:
+            continue
+        state = await _state_of(call, href, own)
+        if state is None:
+            own_names.append(href)
+        else:
+            states[href] = state
+
+    def check(meta: ObjectMeta | None) -> None:
+        etag = meta.etag if meta is not None else None
+        now = states | {href: ResourceState(etag) for href in own_names}
+        conditions.check(
+            etag,
+            meta.schedule_tag if meta is not None else None,
+            modified_at=meta.modified_at if meta is not None else None,
+            states=now,
+        )
+
+    return check
+
+
+async def _state_of(call: Call, href: str, own: str | None) -> ResourceState | None:
+    """The state of a resource the If header names; ``None`` when it is the target itself."""
+    try:
+        raw = path_of_href(href, scheme=call.request.scheme, authority=call.request.authority)
+        location = paths.parse(raw)
+        if paths.href(location) == own:
+            return None
+        resource = await open_resource(call.ctx, location)
+    except Refusal:
+        return ResourceState()
+    token = sync_token_of(resource, call.view.epoch)
+    etag = resource.meta.etag if resource.meta is not None else None
+    return ResourceState(etag, frozenset({token}) if token is not None else frozenset())

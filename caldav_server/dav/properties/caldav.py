@@ -1,0 +1,90 @@
+"""Properties of calendars: RFC 4791 §5.2, RFC 6638 §9.1, RFC 7529 §4, RFC 7809 §5, and Apple's colour and order.
+
+What a client sets is kept as it sent it (attributes, alpha channels and all, ``storage`` keeps the element's text) and
+interpreted beside it: the getters here answer only where no client ever set the property.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from caldav_server.dav.properties.table import CALENDARS, HOME_COLLECTIONS, Getter, Row
+from caldav_server.dav.resources import Kind, Resource
+from protocol.dav import values
+from protocol.dav.xml import escape
+from protocol.model import ALL_COMPONENTS, ComponentKind
+
+if TYPE_CHECKING:
+    from caldav_server.dav.view import View
+
+_C = "{urn:ietf:params:xml:ns:caldav}"
+_APPLE = "{http://apple.com/ns/ical/}"
+
+
+def _field(name: str) -> Getter:
+    def getter(resource: Resource, _view: View) -> str | None:
+        value = getattr(resource.calendar, name, None)
+        return None if value is None else escape(value)
+
+    return getter
+
+
+def _components(resource: Resource, _view: View) -> str:
+    assert resource.calendar is not None  # noqa: S101 - the row is for calendars only
+    return values.render_component_set(resource.calendar.components)
+
+
+def _component_sets(_resource: Resource, _view: View) -> str:
+    """Any set at all may be asked for; saying so takes the sets of one and the set of all."""
+    return values.render_component_sets((ALL_COMPONENTS, *(frozenset({kind}) for kind in ComponentKind)))
+
+
+def _transparency(resource: Resource, _view: View) -> str:
+    assert resource.calendar is not None  # noqa: S101 - the row is for calendars only
+    return values.render_transparency(resource.calendar.transparent)
+
+
+def _time_zone_id(resource: Resource, _view: View) -> str | None:
+    calendar = resource.calendar
+    return escape(calendar.time_zone_id) if calendar is not None and calendar.time_zone_id else None
+
+
+ROWS = (
+    Row(_C + "calendar-description", CALENDARS, _field("description"), settable=CALENDARS),
+    Row(_C + "calendar-timezone", CALENDARS, _field("time_zone"), settable=CALENDARS),
+    Row(_C + "calendar-timezone-id", CALENDARS, _time_zone_id, settable=CALENDARS),
+    Row(_C + "supported-calendar-component-set", CALENDARS, _components, settable=CALENDARS),
+    Row(_C + "supported-calendar-component-sets", frozenset({Kind.HOME}), _component_sets),
+    Row(
+        _C + "supported-calendar-data",
+        HOME_COLLECTIONS,
+        lambda _resource, _view: values.SUPPORTED_CALENDAR_DATA,
+    ),
+    Row(
+        _C + "supported-collation-set",
+        HOME_COLLECTIONS,
+        lambda _resource, _view: values.SUPPORTED_COLLATIONS,
+        member=lambda _meta, _collection, _view: values.SUPPORTED_COLLATIONS,
+        same_for_members=True,
+    ),
+    Row(
+        _C + "max-resource-size",
+        HOME_COLLECTIONS,
+        lambda _resource, view: str(view.ctx.rules.limits.size),
+    ),
+    Row(_C + "min-date-time", HOME_COLLECTIONS, lambda _resource, view: view.ctx.rules.limits.min_date_time),
+    Row(_C + "max-date-time", HOME_COLLECTIONS, lambda _resource, view: view.ctx.rules.limits.max_date_time),
+    Row(
+        _C + "max-attendees-per-instance",
+        HOME_COLLECTIONS,
+        lambda _resource, view: str(view.ctx.rules.limits.attendees),
+    ),
+    Row(_C + "schedule-calendar-transp", CALENDARS, _transparency, settable=CALENDARS),
+    Row(
+        _C + "supported-rscale-set",
+        HOME_COLLECTIONS,
+        lambda _resource, _view: "<C:supported-rscale>GREGORIAN</C:supported-rscale>",
+    ),
+    Row(_APPLE + "calendar-color", CALENDARS, _field("color"), settable=CALENDARS),
+    Row(_APPLE + "calendar-order", CALENDARS, _field("order"), settable=CALENDARS),
+)

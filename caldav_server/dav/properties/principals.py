@@ -1,0 +1,145 @@
+"""Properties of principals and of access control: RFC 3744 §4 and §5, RFC 5397, RFC 4791 §6.2.1, RFC 6638 §2.4.
+
+``calendar-user-address-set`` and ``calendar-user-type`` are RFC 6638's, yet clients need them to know who "me" is
+before any scheduling happens; the scheduling URLs themselves appear when scheduling does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from caldav_server.dav import paths
+from caldav_server.dav.properties.table import EVERYWHERE, PRINCIPAL, Getter, MemberGetter, Row
+from caldav_server.dav.resources import Kind, Resource
+from protocol.dav import privileges, values
+from protocol.model import Access, ObjectMeta, PrincipalKind
+
+if TYPE_CHECKING:
+    from caldav_server.dav.view import View
+
+_PEOPLE = frozenset({"people"})
+_OWNED = EVERYWHERE - {Kind.ROOT, Kind.PRINCIPALS, Kind.HOMES}
+_USER_TYPES = {
+    PrincipalKind.USER: "INDIVIDUAL",
+    PrincipalKind.GROUP: "GROUP",
+    PrincipalKind.ROOM: "ROOM",
+    PrincipalKind.RESOURCE: "RESOURCE",
+}
+
+
+def _current_user_principal(_resource: Resource, view: View) -> str:
+    return values.render_href(paths.principal_href(view.viewer.name))
+
+
+def _owner(resource: Resource, _view: View) -> str | None:
+    return None if resource.owner is None else values.render_href(paths.principal_href(resource.owner.name))
+
+
+def _principal_collection_set(_resource: Resource, _view: View) -> str:
+    return values.render_href(paths.PRINCIPALS)
+
+
+def _supported_privileges(_resource: Resource, _view: View) -> str:
+    return privileges.render_supported_privilege_set()
+
+
+def _current_privileges(resource: Resource, _view: View) -> str:
+    return privileges.render_privileges(resource.access)
+
+
+def _acl(resource: Resource, view: View) -> str | None:
+    """The owner's ace, and the asker's own when it is somebody else's resource; protected, since ACL is read-only."""
+    if not resource.access & Access.READ_ACL:
+        return None
+    aces = []
+    if resource.owner is not None:
+        aces.append(
+            values.Ace(paths.principal_href(resource.owner.name), privileges.expand(Access.OWN), protected=True)
+        )
+    if resource.owner is None or resource.owner.principal_id != view.viewer.principal_id:
+        aces.append(
+            values.Ace(paths.principal_href(view.viewer.name), privileges.expand(resource.access), protected=True)
+        )
+    return values.render_acl(aces)
+
+
+def _acl_restrictions(_resource: Resource, _view: View) -> str:
+    return "<D:grant-only/><D:no-invert/>"
+
+
+def _principal_url(resource: Resource, _view: View) -> str:
+    return values.render_href(resource.href)
+
+
+def _group_members(resource: Resource, _view: View) -> str:
+    return "".join(values.render_href(paths.principal_href(each.name)) for each in resource.members)
+
+
+def _group_membership(resource: Resource, _view: View) -> str:
+    return "".join(values.render_href(paths.principal_href(each.name)) for each in resource.groups)
+
+
+def _calendar_home(resource: Resource, _view: View) -> str | None:
+    return None if resource.owner is None else values.render_href(paths.home_href(resource.owner.name))
+
+
+def _addresses(resource: Resource, _view: View) -> str | None:
+    if resource.owner is None:
+        return None
+    mails = [values.render_href(f"mailto:{quote(mail, safe='@+')}") for mail in resource.owner.emails]
+    return "".join([*mails, values.render_href(resource.href)])
+
+
+def _emails(resource: Resource, _view: View) -> str | None:
+    if resource.owner is None:
+        return None
+    return "".join(f"<CS:email-address>{values.render_text(mail)}</CS:email-address>" for mail in resource.owner.emails)
+
+
+def _user_type(resource: Resource, _view: View) -> str | None:
+    return None if resource.owner is None else _USER_TYPES[resource.owner.kind]
+
+
+def _from_collection(name: str) -> MemberGetter:
+    """A member's value that is simply its collection's: ownership and privileges are inherited."""
+    getter = _INHERITED[name]
+
+    def member(_meta: ObjectMeta, collection: Resource, view: View) -> str | None:
+        return getter(collection, view)
+
+    return member
+
+
+_INHERITED: dict[str, Getter] = {
+    "{DAV:}owner": _owner,
+    "{DAV:}current-user-principal": _current_user_principal,
+    "{DAV:}principal-collection-set": _principal_collection_set,
+    "{DAV:}supported-privilege-set": _supported_privileges,
+    "{DAV:}current-user-privilege-set": _current_privileges,
+    "{DAV:}acl": _acl,
+    "{DAV:}acl-restrictions": _acl_restrictions,
+    "{DAV:}inherited-acl-set": lambda _resource, _view: "",
+}
+"""Properties of every resource, calendar objects included."""
+
+ROWS = (
+    *(
+        Row(
+            name,
+            _OWNED if name == "{DAV:}owner" else EVERYWHERE,
+            getter,
+            member=_from_collection(name),
+            same_for_members=True,
+        )
+        for name, getter in _INHERITED.items()
+    ),
+    Row("{DAV:}principal-URL", PRINCIPAL, _principal_url),
+    Row("{DAV:}alternate-URI-set", PRINCIPAL, lambda _resource, _view: ""),
+    Row("{DAV:}group-member-set", PRINCIPAL, _group_members, needs=_PEOPLE),
+    Row("{DAV:}group-membership", PRINCIPAL, _group_membership, needs=_PEOPLE),
+    Row("{urn:ietf:params:xml:ns:caldav}calendar-home-set", PRINCIPAL, _calendar_home),
+    Row("{urn:ietf:params:xml:ns:caldav}calendar-user-address-set", PRINCIPAL, _addresses),
+    Row("{urn:ietf:params:xml:ns:caldav}calendar-user-type", PRINCIPAL, _user_type),
+    Row("{http://calendarserver.org/ns/}email-address-set", PRINCIPAL, _emails),
+)

@@ -1,0 +1,233 @@
+"""calendar-query, calendar-multiget and free-busy-query (RFC 4791 §7.8, §7.9, §7.10)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from caldav_server.calendaring import access, homes, queries
+from caldav_server.dav import paths
+from caldav_server.dav.answers import MemberWriter, Plan, streamed, whole
+from caldav_server.dav.call import Call
+from caldav_server.dav.paths import Place
+from caldav_server.dav.reports.members import writer_for
+from caldav_server.dav.resources import Kind, Resource, children
+from caldav_server.http.messages import Response
+from protocol.dav import multistatus, reports
+from protocol.dav.headers import Depth
+from protocol.dav.xml import escape
+from protocol.errors import Condition, Refusal
+from protocol.ical import freebusy, rendering, timezones
+from protocol.ical.document import Document
+from protocol.ical.merging import PRODID
+from protocol.model import Access, CalendarObject, ObjectId
+
+_STREAM_FROM = queries.BATCH
+"""Answers of at most one batch are sent whole, with a Content-Length."""
+
+
+# --- calendar-query ---
+
+
+async def query(call: Call, resource: Resource, body: reports.CalendarQuery) -> Response:
+    """RFC 4791 §7.8: the objects that match a filter, below the resource or the resource itself."""
+    plan = Plan(body.wanted, call.view, call.minimal)
+    collections = await _collections(call, resource)
+    return await _answer(call, plan, [_Job(each, _query_for(call, each, body), body) for each in collections], resource)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The part of a query that concerns one calendar."""
+
+    collection: Resource
+    query: queries.Query
+    body: reports.CalendarQuery
+
+
+def _query_for(call: Call, collection: Resource, body: reports.CalendarQuery) -> queries.Query:
+    owner, calendar = collection.owner, collection.calendar
+    assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
+    if body.timezone is not None:
+        zone, _ = timezones.zone_of_timezone_text(body.timezone)
+    elif body.timezone_id is not None:
+        found = timezones.resolve(body.timezone_id, None)
+        if found is None:
+            raise Refusal(Condition.VALID_TIMEZONE, "The server does not know this time zone.")
+        zone = found
+    else:
+        zone = queries.zone_of(call.ctx, calendar, owner.time_zone)
+    return queries.Query(body.filter, zone)
+
+
+async def _answer(call: Call, plan: Plan, jobs: Sequence[_Job], resource: Resource) -> Response:
+    selected: list[tuple[_Job, list[ObjectId], bool]] = []
+    for job in jobs:
+        assert job.collection.calendar is not None  # noqa: S101
+        ids, exact = await queries.select(call.ctx, job.collection.calendar, job.query)
+        if resource.meta is not None:
+            ids = [each for each in ids if each == resource.meta.object_id]
+        selected.append((job, ids, exact))
+
+    async def chunks() -> AsyncIterator[str]:
+        for job, ids, exact in selected:
+            writer = await writer_for(call, plan, job.collection)
+            work = _member_work(plan, job.query, job.body, exact, writer)
+            assert job.collection.calendar is not None  # noqa: S101
+            async for texts in queries.in_batches(call.ctx, job.collection.calendar, ids, work):
+                if texts:
+                    yield "".join(texts)
+
+    if sum(len(ids) for _, ids, _ in selected) <= _STREAM_FROM:
+        return whole([each async for each in chunks()])
+    return streamed(chunks())
+
+
+def _member_work(
+    plan: Plan, query_: queries.Query, body: reports.CalendarQuery, exact: bool, writer: MemberWriter
+) -> Callable[[CalendarObject], str | None]:
+    """What is done to each candidate in the storage thread: decide it if the index could not, render, write."""
+    decide = None if exact else queries.decider(query_)
+    wants_data, asked = plan.wants_data, body.calendar_data
+
+    def work(found: CalendarObject) -> str | None:
+        document: Document | None = None
+        if decide is not None:
+            document = queries.document_of(found.data)
+            if not decide(document):
+                return None
+        if not wants_data:
+            return writer(found.meta, None)
+        return writer(found.meta, _render(found.data, document, asked, query_.zone))
+
+    return work
+
+
+def _render(
+    data: bytes, document: Document | None, asked: rendering.CalendarDataRequest | None, zone: timezones.Zone
+) -> str:
+    if asked is not None:
+        data = rendering.render(data, lambda: document or queries.document_of(data), asked, zone)
+    return escape(data.decode())
+
+
+async def _collections(call: Call, resource: Resource) -> list[Resource]:
+    """The calendars a report on this resource reaches, by its Depth (RFC 4791 §7.8: 0 is the default).
+
+    Depth 0 on a calendar would ask about the collection itself, which is no calendar object: nothing matches.
+    """
+    access.require(resource.access, Access.READ, resource.href)
+    if resource.kind in (Kind.CALENDAR, Kind.INBOX):
+        return [resource] if call.depth is not Depth.ZERO else []
+    if resource.kind is Kind.OBJECT:
+        return [parent_of(resource)]
+    if call.depth is not Depth.INFINITY:
+        return []
+    return [each for each in await children(call.ctx, resource) if each.kind is Kind.CALENDAR]
+
+
+def parent_of(resource: Resource) -> Resource:
+    """The calendar that holds an object."""
+    owner, calendar = resource.owner, resource.calendar
+    assert owner is not None and calendar is not None  # noqa: S101 - an object always has both
+    return Resource(Kind.CALENDAR, paths.collection_href(owner.name, calendar.name), resource.access, owner, calendar)
+
+
+# --- calendar-multiget ---
+
+
+async def multiget(call: Call, resource: Resource, body: reports.CalendarMultiget) -> Response:
+    """RFC 4791 §7.9: the objects of given hrefs, each answered, in the order asked for; Depth is ignored."""
+    plan = Plan(body.wanted, call.view, call.minimal)
+    access.require(resource.access, Access.READ, resource.href)
+    wanted: dict[str, tuple[str, str] | None] = {href: _inside(call, resource, href) for href in body.hrefs}
+    by_collection: dict[str, list[str]] = {}
+    for place in wanted.values():
+        if place is not None:
+            by_collection.setdefault(place[0], []).append(place[1])
+    collections = {each.calendar.name: each for each in await _named(call, resource, by_collection) if each.calendar}
+
+    chunks = _multiget_batches(call, plan, body, wanted, collections)
+    if len(wanted) <= _STREAM_FROM:
+        return whole([each async for each in chunks])
+    return streamed(chunks)
+
+
+async def _multiget_batches(
+    call: Call,
+    plan: Plan,
+    body: reports.CalendarMultiget,
+    wanted: dict[str, tuple[str, str] | None],
+    collections: dict[str, Resource],
+) -> AsyncIterator[str]:
+    items = list(wanted.items())
+    for start in range(0, len(items), queries.BATCH):
+        some = items[start : start + queries.BATCH]
+        answered: dict[tuple[str, str], str] = {}
+        for name, collection in collections.items():
+            of_this = [place[1] for _, place in some if place is not None and place[0] == name]
+            if of_this:
+                answered.update(await _get_all(call, plan, body, collection, of_this))
+        yield "".join(
+            answered[place] if place in answered else multistatus.response_status(href, 404) for href, place in some
+        )
+
+
+def _inside(call: Call, resource: Resource, href: str) -> tuple[str, str] | None:
+    """The collection and name an href asks for, if it lies below the resource; names compare decoded."""
+    try:
+        place = call.path_of(href)
+    except Refusal:
+        return None
+    owner = resource.owner
+    if place.place is not Place.OBJECT or owner is None or place.principal != owner.name:
+        return None
+    if resource.calendar is not None and place.collection != resource.calendar.name:
+        return None
+    if resource.meta is not None and place.name != resource.meta.name:
+        return None
+    return place.collection, place.name
+
+
+async def _named(call: Call, resource: Resource, names: dict[str, list[str]]) -> list[Resource]:
+    if resource.kind in (Kind.CALENDAR, Kind.INBOX):
+        return [resource] if names else []
+    if resource.kind is Kind.OBJECT:
+        return [parent_of(resource)]
+    return [each for each in await children(call.ctx, resource) if each.calendar and each.calendar.name in names]
+
+
+async def _get_all(
+    call: Call, plan: Plan, body: reports.CalendarMultiget, collection: Resource, names: list[str]
+) -> dict[tuple[str, str], str]:
+    owner, calendar = collection.owner, collection.calendar
+    assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
+    writer = await writer_for(call, plan, collection)
+    zone = queries.zone_of(call.ctx, calendar, owner.time_zone)
+    wants_data, asked = plan.wants_data, body.calendar_data
+
+    def work(found: CalendarObject) -> tuple[tuple[str, str], str]:
+        data = _render(found.data, None, asked, zone) if wants_data else None
+        return (calendar.name, found.meta.name), writer(found.meta, data)
+
+    return dict(await queries.with_names(call.ctx, calendar, names, work))
+
+
+# --- free-busy-query ---
+
+
+async def free_busy(call: Call, resource: Resource, body: reports.FreeBusyQuery) -> Response:
+    """RFC 4791 §7.10: one VFREEBUSY for everything the resource contains; not a multistatus."""
+    access.require(resource.access, Access.FREE_BUSY, resource.href)
+    owner = resource.owner
+    assert owner is not None  # noqa: S101 - the table lets only owned resources in
+    if resource.kind is Kind.HOME:
+        collections = [each for each in await homes.collections(call.ctx, owner) if call.depth is Depth.INFINITY]
+    else:
+        collections = [resource.calendar] if resource.calendar is not None else []
+    first = resource.calendar or await homes.find_collection(call.ctx, owner, homes.DEFAULT_CALENDAR)
+    assert first is not None  # noqa: S101 - the default calendar is always there
+    zone = queries.zone_of(call.ctx, first, owner.time_zone)
+    periods = await queries.free_busy(call.ctx, collections, body.range, zone)
+    text = freebusy.render_freebusy(periods, body.range, now=call.ctx.now, uid=call.request.request_id, prodid=PRODID)
+    return Response(200, {"Content-Type": "text/calendar; charset=utf-8"}, text)

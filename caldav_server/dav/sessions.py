@@ -1,0 +1,98 @@
+"""What the DAV face remembers between requests: who may reach what, and the database's epoch.
+
+An actor is worked out once for each principal object the authenticator hands out; it forgets its principals whenever
+accounts, groups or delegations change, so that nothing here can outlive such a change.
+"""
+
+from __future__ import annotations
+
+import time
+
+from caldav_server.calendaring.context import Actor, Context, Rules
+from caldav_server.http.messages import Request
+from caldav_server.settings import Settings
+from protocol.ical.document import Limits
+from protocol.model import Access, CalendarId, Principal, PrincipalId, Seq
+from storage import principals as stored_principals
+from storage import server_state
+from storage.database import Database, Transaction
+
+_MAX_ACTORS = 20_000
+_DAY = 86_400
+
+
+class Sessions:
+    """One per process."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._rules = rules_of(settings)
+        self._epoch = ""
+        self._actors: dict[PrincipalId, Actor] = {}
+
+    async def context(self, request: Request) -> Context:
+        """The means for one request of an authenticated principal."""
+        principal = request.principal
+        assert principal is not None  # noqa: S101 - the edge authenticates before it dispatches
+        return Context(
+            self._db, self._rules, await self._actor(principal), request.request_id, int(time.time()), self._announce
+        )
+
+    async def epoch(self) -> str:
+        """The database's epoch; it changes only at a restore, which happens while no server runs."""
+        if not self._epoch:
+            self._epoch = await self._db.point(server_state.epoch)
+        return self._epoch
+
+    async def _actor(self, principal: Principal) -> Actor:
+        known = self._actors.get(principal.principal_id)
+        if known is not None and known.principal is principal:
+            return known
+        actor = await self._db.point(lambda tx: _load_actor(tx, principal))
+        if len(self._actors) >= _MAX_ACTORS:
+            self._actors.clear()
+        self._actors[principal.principal_id] = actor
+        return actor
+
+    def _announce(self, principal_id: PrincipalId, calendar_id: CalendarId, seq: Seq) -> None:
+        """Nobody listens yet: every read asks the database, which is never behind."""
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The figures that bound the use-cases, from the settings."""
+    limits = settings.limits
+    return Rules(
+        limits=Limits(
+            size=limits.resource_bytes,
+            line=limits.line_bytes,
+            params=limits.parameters,
+            properties=limits.properties,
+            components=limits.components,
+            depth=limits.depth,
+            attendees=limits.attendees,
+        ),
+        horizon_seconds=settings.recurrence.horizon_days * _DAY,
+        occurrences_cap=settings.recurrence.occurrences,
+        home_quota_bytes=limits.home_bytes,
+        members_per_calendar=limits.members_per_calendar,
+    )
+
+
+def _load_actor(tx: Transaction, principal: Principal) -> Actor:
+    """RFC 3744 §2: a principal acts as itself and as every group it is in, directly or through other groups."""
+    groups: dict[PrincipalId, Principal] = {}
+    todo = [principal.principal_id]
+    while todo:
+        for group in stored_principals.groups_of(tx, todo.pop()):
+            if group.principal_id not in groups:
+                groups[group.principal_id] = group
+                todo.append(group.principal_id)
+    reach: dict[PrincipalId, Access] = {}
+    for acting in (principal.principal_id, *groups):
+        for owner, can_write in stored_principals.delegators_of(tx, acting):
+            granted = Access.READ | Access.WRITE if can_write else Access.READ
+            reach[owner.principal_id] = reach.get(owner.principal_id, Access.NONE) | granted
+    # A group's calendars belong to its members: whoever is in it reads and writes them.
+    for group_id in groups:
+        reach[group_id] = reach.get(group_id, Access.NONE) | Access.READ | Access.WRITE
+    return Actor(principal, reach, tuple(groups.values()))
