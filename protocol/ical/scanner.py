@@ -70,7 +70,8 @@ X-LIC-LOCATION X-MOZ-GENERATION X-MOZ-LASTACK X-WR-ALARMUID X-WR-CALNAME X-WR-TI
 _NAMES: dict[str, str] = {name: name for name in _COMMON.split()}
 _NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _OPAQUE_NAME = re.compile(r"SET X-[A-Za-z0-9_.-]+\Z")
-_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
+CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
+"""The characters that no iCalendar value may hold (RFC 5545 §3.1); tab is white space, CR and LF end lines."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -99,7 +100,7 @@ def unfold(data: bytes) -> tuple[str, tuple[str, ...]]:
     repairs: tuple[str, ...] = ()
     if data.startswith(_BOM):
         data = data[3:]
-    clean = data.translate(None, _CONTROLS)
+    clean = data.translate(None, CONTROLS)
     if len(clean) != len(data):
         repairs = ("control-characters",)
         data = clean
@@ -204,6 +205,8 @@ def _with_params(line: str, head: str, limits: Limits) -> Property | None:
         name = first.strip().upper()
         if not (_NAME.match(name) or _OPAQUE_NAME.match(name)):
             return None
+        if name in ("BEGIN", "END"):
+            raise _syntax(f"{name} takes no parameters.")
     return Property(name, line[len(head) + 1 :], None, line)
 
 

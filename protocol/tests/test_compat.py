@@ -89,7 +89,14 @@ def test_method_is_cut_out_of_the_text() -> None:
     inner = "X-A:METHOD:1\r\n METHOD:2\r\nMETHOD:of an event\r\n"
     event_text = f"BEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20240101T000000Z\r\nDTSTART:20240101\r\n{inner}END:VEVENT\r\n"
     clean = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{event_text}END:VCALENDAR\r\n".encode()
-    for method in (b"METHOD:REQUEST\r\n", b"METHOD:REQ\r\n UEST\r\n", b"method;X=1:PUBLISH\n", b"METHOD:A\nMETHOD:B\n"):
+    for method in (
+        b"METHOD:REQUEST\r\n",
+        b"METHOD\r\n :REQUEST\r\n",
+        b"ME\r\n\tTHOD :REQUEST\r\r\n \r\n",
+        b"METHOD:REQ\r\n UEST\r\n",
+        b"method;X=1:PUBLISH\n",
+        b"METHOD:A\nMETHOD:B\n",
+    ):
         data = clean.replace(b"VERSION:2.0\r\n", method + b"VERSION:2.0\r\n")
         parsed = lenient(data, "method-removed")
         assert parsed.data == clean

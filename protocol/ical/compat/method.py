@@ -6,26 +6,49 @@ this kind: every client that reads the object would otherwise take it for a sche
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from protocol.ical.components import Component
+from protocol.ical.scanner import CONTROLS
+
+_HEAD = 20
+"""Octets that decide what a line is; METHOD, BEGIN and END are shorter, spaces before the colon allowed for."""
 
 
 def remove(data: bytes, calendar: Component) -> bytes:
-    """``data`` without the METHOD lines of its VCALENDAR; every other octet stays. The view loses them too."""
+    """``data`` without the METHOD lines of its VCALENDAR (and without control characters); the view loses them too."""
     calendar.properties = [line for line in calendar.properties if line.name != "METHOD"]
     kept: list[bytes] = []
     depth = 0
-    dropping = False
-    for line in data.splitlines(keepends=True):
-        head = line[:12].lstrip(b"\xef\xbb\xbf").upper()
-        if line[:1] in b" \t" and line.strip():
-            if not dropping:
-                kept.append(line)
-            continue
-        if head.startswith(b"BEGIN:"):
+    for group in _logical_lines(data.translate(None, CONTROLS)):
+        name = _name(group)
+        if name == b"BEGIN":
             depth += 1
-        elif head.startswith(b"END:"):
+        elif name == b"END":
             depth -= 1
-        dropping = depth == 1 and head.startswith((b"METHOD:", b"METHOD;"))
-        if not dropping:
-            kept.append(line)
+        elif name == b"METHOD" and depth == 1:
+            continue
+        kept.extend(group)
     return b"".join(kept)
+
+
+def _logical_lines(data: bytes) -> Iterator[list[bytes]]:
+    """Each content line as the physical lines it was folded into, line ends included."""
+    group: list[bytes] = []
+    for line in data.splitlines(keepends=True):
+        folded = line[:1] in (b" ", b"\t") or (line in (b"\r\n", b"\r") and group and group[-1].endswith(b"\r"))
+        if group and not folded:
+            yield group
+            group = []
+        group.append(line)
+    if group:
+        yield group
+
+
+def _name(group: list[bytes]) -> bytes:
+    head = b""
+    for number, line in enumerate(group):
+        head += (line[1:] if number and line[:1] in b" \t" else line).rstrip(b"\r\n")
+        if len(head) > _HEAD:
+            break
+    return head.removeprefix(b"\xef\xbb\xbf").partition(b":")[0].partition(b";")[0].strip().upper()
