@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import bindparam, delete, null, select
+from sqlalchemy import bindparam, delete, func, null, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -64,7 +64,17 @@ _RENAME = Statement(
     .returning(*COLUMNS)
 )
 _NEXT_SEQ = Statement(
-    sql_update(calendars).where(_mine, _this, _live).values(seq=_c.seq + bindparam("n")).returning(_c.seq)
+    sql_update(calendars)
+    .where(_mine, _this, _live)
+    .values(
+        seq=_c.seq + bindparam("n"),
+        members=_c.members + bindparam("more_members"),
+        size=_c.size + bindparam("more_size"),
+    )
+    .returning(_c.seq)
+)
+_USAGE = Statement(
+    select(func.coalesce(func.sum(_c.members), 0), func.coalesce(func.sum(_c.size), 0)).where(_mine, _live)
 )
 _RAISE_FLOOR = Statement(
     sql_update(calendars)
@@ -181,6 +191,8 @@ def _insert_row(tx: Transaction, calendar: Calendar, *, removed: int) -> None:
         home_seq=calendar.home_seq,
         seq=calendar.seq,
         min_valid_seq=calendar.min_valid_seq,
+        members=0,
+        size=0,
         kind=calendar.kind.value,
         components=component_mask(calendar.components),
         transparent=int(calendar.transparent),
@@ -263,15 +275,30 @@ def rename(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, 
     return calendar_of(row)
 
 
-def next_seq(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, n: int = 1) -> Seq:
+def next_seq(
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    n: int = 1,
+    *,
+    members: int = 0,
+    size: int = 0,
+) -> Seq:
     """Take ``n`` numbers and lock the calendar until commit; answers the last: the rows get ``seq-n+1 .. seq``.
 
-    Take it as late as can be, as nothing slow may happen under this lock. Raises ``Vanished``.
+    ``members`` and ``size`` (octets) are how many more the calendar will hold. Take it as late as can be, as nothing
+    slow may happen under this lock. Raises ``Vanished``.
     """
-    row = tx.one(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=n)
+    row = tx.one(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=n, more_members=members, more_size=size)
     if row is None:
         raise Vanished("the calendar is gone")
     return Seq(row[0])
+
+
+def usage(tx: Transaction, principal_id: PrincipalId) -> tuple[int, int]:
+    """How many objects a home holds and how many octets of text, previous versions not counted (RFC 4331)."""
+    row = tx.one(_USAGE, pid=principal_id)
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
 
 def prune(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, below: Seq) -> int:

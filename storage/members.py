@@ -1,4 +1,4 @@
-"""The members of a calendar taken together: their ids, rows by name, what they weigh.
+"""The members of a calendar taken together: their ids, rows by name.
 
 Rules of this module: set-based statements only; one object at a time is ``objects``.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from protocol.model import CalendarId, ComponentKind, ObjectId, ObjectMeta, PrincipalId
 from storage import objects
@@ -20,7 +20,6 @@ _live = _o.deleted == 0
 
 _IDS = Statement(select(_o.object_id, _o.component).where(*_mine, _live).order_by(_o.seq))
 _METAS = Statement(select(*objects.META).where(*_mine, in_list(_o.name, "names"), _live))
-_USED = Statement(select(func.coalesce(func.sum(_o.size), 0)).where(_o.principal_id == bindparam("pid"), _live))
 
 
 def ids(
@@ -39,9 +38,3 @@ def metas(
 ) -> list[ObjectMeta]:
     """The rows of the objects with these names, without text; unknown names are left out."""
     return [objects.meta_of(row) for row in tx.all(_METAS, pid=principal_id, cid=calendar_id, names=list(names))]
-
-
-def used_bytes(tx: Transaction, principal_id: PrincipalId) -> int:
-    """How many bytes of text a home holds, previous versions not counted (RFC 4331 §4)."""
-    row = tx.one(_USED, pid=principal_id)
-    return 0 if row is None else int(row[0])

@@ -124,6 +124,8 @@ calendars = Table(
     Column("home_seq", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("min_valid_seq", BigInteger, nullable=False),
+    Column("members", BigInteger, nullable=False, comment="live objects"),
+    Column("size", BigInteger, nullable=False, comment="octets of their texts"),
     Column("kind", Word, nullable=False),
     Column("components", SmallInteger, nullable=False, comment="bit mask over ComponentKind"),
     Column("transparent", SmallInteger, nullable=False),

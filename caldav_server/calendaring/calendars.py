@@ -142,7 +142,14 @@ def _copy_members(tx: Transaction, ctx: Context, source: Calendar, goal: Calenda
     after = 0
     while page := stored_objects.page(tx, source.principal_id, source.calendar_id, after=after):
         after = page[-1].meta.seq
-        last = stored.next_seq(tx, goal.principal_id, goal.calendar_id, len(page))
+        last = stored.next_seq(
+            tx,
+            goal.principal_id,
+            goal.calendar_id,
+            len(page),
+            members=len(page),
+            size=sum(each.meta.size for each in page),
+        )
         rows = []
         for number, each in enumerate(page, last - len(page) + 1):
             new = draft(ctx, each.data, strict=False)

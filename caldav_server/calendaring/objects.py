@@ -39,7 +39,6 @@ from storage import occurrences as stored_occurrences
 from storage import versions as stored_versions
 from storage.database import Transaction
 from storage.ids import new_id
-from storage.members import used_bytes
 from storage.properties import copy_dead
 
 _ATTEMPTS = 20
@@ -133,7 +132,9 @@ def _put(
     access.require(target.access, Access.BIND if existing is None else Access.WRITE_CONTENT, target.href)
     delta = len(new.data) - (existing.size if existing else 0)
     _require_room(tx, ctx, target, delta)
-    seq = stored_calendars.next_seq(tx, calendar.principal_id, calendar.calendar_id, 1)
+    seq = stored_calendars.next_seq(
+        tx, calendar.principal_id, calendar.calendar_id, 1, members=int(existing is None), size=delta
+    )
     save(tx, ctx, target, new, existing, seq)
     return Stored(new.etag, existing is None, new.altered, new.repairs), seq
 
@@ -176,7 +177,9 @@ async def remove(ctx: Context, target: Target, *, precondition: Precondition) ->
         calendar = target.calendar
         existing = _get_meta(tx, calendar, target.name)
         precondition(existing)
-        seq = stored_calendars.next_seq(tx, calendar.principal_id, calendar.calendar_id, 1)
+        seq = stored_calendars.next_seq(
+            tx, calendar.principal_id, calendar.calendar_id, 1, members=-1, size=-existing.size
+        )
         bury(tx, ctx, calendar, existing, seq)
         return None, seq
 
@@ -243,12 +246,19 @@ def _transfer(
         raise Refusal(Condition.PRECONDITION_FAILED, "There is already something at the destination.")
     access.require(destination.access, Access.BIND if existing is None else Access.WRITE_CONTENT, destination.href)
     _require_room(tx, ctx, destination, 0 if move else len(new.data))
+    more = {goal.calendar_id: (int(existing is None), len(new.data) - (existing.size if existing else 0))}
+    if move:
+        members, size = more.get(origin.calendar_id, (0, 0))
+        more[origin.calendar_id] = (members - 1, size - original.meta.size)
+    touched = {goal.calendar_id: goal, origin.calendar_id: origin} if move else {goal.calendar_id: goal}
     numbers: dict[CalendarId, Seq] = {}
     # Two rows are locked: always in the order of their ids, so that two opposite moves cannot wait for each other.
-    touched = {goal.calendar_id: goal, origin.calendar_id: origin} if move else {goal.calendar_id: goal}
     for calendar_id in sorted(touched):
         count = 2 if move and len(touched) == 1 else 1
-        numbers[calendar_id] = stored_calendars.next_seq(tx, goal.principal_id, calendar_id, count)
+        members, size = more[calendar_id]
+        numbers[calendar_id] = stored_calendars.next_seq(
+            tx, goal.principal_id, calendar_id, count, members=members, size=size
+        )
     if move:
         last = numbers[origin.calendar_id]
         bury(tx, ctx, origin, original.meta, Seq(last - 1) if len(touched) == 1 else last)
@@ -309,7 +319,7 @@ def _require_free_uid(tx: Transaction, calendar: Calendar, uid: Uid, name: str) 
 def _require_room(tx: Transaction, ctx: Context, target: Target, delta: int) -> None:
     if delta <= 0:
         return
-    used = used_bytes(tx, target.owner.principal_id)
+    _, used = stored_calendars.usage(tx, target.owner.principal_id)
     if used + delta > ctx.rules.home_quota_bytes:
         raise Refusal(Condition.QUOTA_NOT_EXCEEDED, "There is no room left in this calendar home.")
 

@@ -16,10 +16,10 @@ from caldav_server.dav import paths
 from caldav_server.dav.paths import Location, Place
 from protocol.errors import Condition, Refusal
 from protocol.model import Access, Calendar, CalendarKind, Href, ObjectMeta, Principal
+from storage import calendars as stored_calendars
 from storage import lookups
 from storage import principals as stored_principals
 from storage.database import Lookup, Transaction
-from storage.members import used_bytes
 from storage.properties import dead_properties_of_many
 
 
@@ -180,7 +180,7 @@ async def fill(ctx: Context, found: list[Resource], needs: frozenset[str]) -> No
                 each.members = tuple(stored_principals.members_of(tx, owner.principal_id))
                 each.groups = tuple(stored_principals.groups_of(tx, owner.principal_id))
             if "usage" in needs:
-                each.used_bytes = used_bytes(tx, owner.principal_id)
+                each.used_bytes = stored_calendars.usage(tx, owner.principal_id)[1]
 
     await ctx.db.read(work)
 

@@ -163,6 +163,8 @@ def _calendars() -> None:
         sa.Column("home_seq", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("min_valid_seq", sa.BigInteger(), nullable=False),
+        sa.Column("members", sa.BigInteger(), nullable=False, comment="live objects"),
+        sa.Column("size", sa.BigInteger(), nullable=False, comment="octets of their texts"),
         sa.Column("kind", WORD, nullable=False),
         sa.Column("components", sa.SmallInteger(), nullable=False, comment="bit mask over ComponentKind"),
         sa.Column("transparent", sa.SmallInteger(), nullable=False),
