@@ -239,7 +239,7 @@ def _availability(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
         return [IndexEntry(-FOREVER, FOREVER if end is None else end.seconds, end is not None and end.floating)]
     start = clock.moment(names["DTSTART"])
     last = end_of(names, start, clock, "DTEND")
-    return [IndexEntry(start.seconds, FOREVER if last is None else last, start.floating)]
+    return [IndexEntry(start.seconds, FOREVER if last is None else max(last, start.seconds + 1), start.floating)]
 
 
 _SHAPES = {

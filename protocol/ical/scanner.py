@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component, Property, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,18 @@ def unfold(data: bytes) -> tuple[str, tuple[str, ...]]:
         return data.decode(), repairs
     except UnicodeDecodeError:
         return _decode_surrogates(data), (*repairs, "surrogate-pairs")
+
+
+def decode_text(data: bytes) -> str:
+    """A stored body as text, for answers that carry text: its own octets' unless those alone are not UTF-8.
+
+    A fold may stand inside a character (RFC 5545 §3.1), which no XML can carry: such a body is folded anew.
+    """
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        text, _ = unfold(data)
+        return "\r\n".join(map(fold, text.split("\n")))
 
 
 def _decode_surrogates(data: bytes) -> str:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from protocol.errors import Refusal
 from protocol.ical.document import parse_calendar, parse_document, render_component, split_by_uid
 from protocol.ical.index import index_document
+from protocol.ical.scanner import decode_text
 from protocol.tests.corpus import files
 
 HORIZON = 1_900_000_000
@@ -69,13 +70,13 @@ VALUES += [
 VALUES += [
     b"+0100",
     b"-9999",
+    b"20240101,20240102,x",
+    b"RSCALE=HEBREW;FREQ=DAILY",
     b"VEVENT",
     b"VTODO",
     b"VALARM",
     b"\xc3",
     b"\x00",
-    b"20240101,20240102,x",
-    b"RSCALE=HEBREW;FREQ=DAILY",
 ]
 COMPONENTS = [
     b"VEVENT",
@@ -94,14 +95,22 @@ ENDS = [b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\r\n"]
 def make_body(dice: random.Random) -> bytes:
     """A body that is nearly right: most lines are good, some are not."""
     parts = [b"BEGIN:VCALENDAR\r\n"]
-    for _ in range(dice.randint(1, 3)):
-        component = dice.choice(COMPONENTS)
+    kind = dice.choice(COMPONENTS)
+    for number in range(dice.randint(1, 3)):
+        component = kind if dice.random() < 0.95 else dice.choice(COMPONENTS)
         parts.append(b"BEGIN:%s\r\nUID:1\r\n" % component)
-        if dice.random() < 0.8:
-            parts.append(b"DTSTART%s:%s\r\n" % (dice.choice(PARAMS), dice.choice(VALUES[:5])))
+        if dice.random() < 0.9:
+            values = VALUES[:3] if dice.random() < 0.95 else VALUES[:5]
+            parts.append(b"DTSTART%s:%s\r\n" % (dice.choice(PARAMS), dice.choice(values)))
+        if number:
+            parts.append(b"RECURRENCE-ID:%s\r\n" % dice.choice(VALUES[:3]))
         for _ in range(dice.randint(0, 6)):
-            line = dice.choice(NAMES[:20]) if dice.random() < 0.95 else dice.choice(NAMES)
-            parts.append(line + dice.choice(PARAMS) + b":" + dice.choice(VALUES) + dice.choice(ENDS))
+            line, value = (
+                (dice.choice(NAMES[:-5]), dice.choice(VALUES[:-5]))
+                if dice.random() < 0.95
+                else (dice.choice(NAMES), dice.choice(VALUES))
+            )
+            parts.append(line + dice.choice(PARAMS) + b":" + value + dice.choice(ENDS))
         parts.append(b"\r\nEND:%s\r\n" % component)
     parts.append(b"END:VCALENDAR\r\n")
     return b"".join(parts)
@@ -131,6 +140,7 @@ def read(data: bytes) -> None:
         index = index_document(parsed.document, horizon=HORIZON, cap=50)
         assert len(index.entries) <= max(50, data.count(b"BEGIN:") + data.count(b"/"))
         assert all(entry.start < entry.end for entry in index.entries)
+        assert decode_text(data).encode()
     except Refusal:
         pass
     assert time.process_time() - begun < 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property, escape, fold, render_component, unescape
-from protocol.ical.scanner import DEFAULT, Limits, scan
+from protocol.ical.scanner import DEFAULT, Limits, decode_text, scan
 
 
 def scan_event(*lines: str, newline: str = "\r\n") -> Component:
@@ -42,6 +42,17 @@ def test_fold_inside_a_character() -> None:
     encoded = "ü".encode()
     data = b"BEGIN:VEVENT\r\nSUMMARY:T" + encoded[:1] + b"\r\n " + encoded[1:] + b"r\r\nEND:VEVENT"
     assert scan(data).roots[0].value("SUMMARY") == "Tür"
+
+
+def test_text_of_a_body_whose_folds_cut_characters() -> None:
+    whole = "BEGIN:VEVENT\r\nSUMMARY:" + "ü" * 60 + "\r\nEND:VEVENT\r\n"
+    data = whole.encode()
+    assert decode_text(data) == whole
+    cut = data[:41] + b"\r\n " + data[41:]
+    with pytest.raises(UnicodeDecodeError):
+        cut.decode()
+    assert scan(decode_text(cut).encode()).roots == scan(data).roots == scan(cut).roots
+    assert max(len(line.encode()) for line in decode_text(cut).split("\r\n")) <= 75
 
 
 def test_surrogates_folded_apart() -> None:
