@@ -1,6 +1,116 @@
-"""The recurrence set: which occurrences an object has in a window (RFC 5545 §3.3.10, §3.8.5; RFC 7529).
+"""The recurrence set: which occurrences an object has in a window (RFC 5545 §3.8.4, §3.8.5; RFC 7529).
 
-From the inside out: ``rule`` (RECUR text to values), ``calendars`` and ``days`` (the days of a rule within one year),
-``series`` (a rule bound to its DTSTART, in wall time), ``plan`` (what an object says of its occurrences) and
-``expand`` (occurrences in a window). The first three know neither zones nor components.
+``timing`` reads when one component is, ``plan`` what an object says of its occurrences, ``expand`` cuts the set to a
+window. The rule engine below is ``protocol.ical.rules``; time zones are ``protocol.ical.timezones``. The plan of a
+Document is made once and kept in its ``cache``.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from protocol.errors import Refusal
+from protocol.ical.components import Component
+from protocol.ical.document import Document
+from protocol.ical.recurrence.expand import Occurrence, expand, span_of, window_of
+from protocol.ical.recurrence.plan import Plan, plan_of
+from protocol.ical.rules import DEFAULT_PERIODS, Budget, Rule, Series, parse_rule
+from protocol.ical.timezones.resolution import zone_name
+from protocol.ical.timezones.zone import Zone
+from protocol.model import TimeRange
+
+__all__ = [
+    "DEFAULT_PERIODS",
+    "Budget",
+    "Occurrence",
+    "Rule",
+    "Series",
+    "count_until",
+    "is_recurring",
+    "occurrences",
+    "occurrences_of",
+    "parse_rule",
+    "span",
+    "zones_used",
+]
+
+_CACHE_KEY = "recurrence"
+
+
+def occurrences(
+    document: Document,
+    window: TimeRange,
+    *,
+    zone_floating: Zone | None = None,
+    budget: Budget | None = None,
+    limit: int | None = None,
+    count_until: int | None = None,
+) -> list[Occurrence]:
+    """The occurrences of a document that overlap ``window`` (epoch seconds), sorted by start.
+
+    Floating and all-day data is compared in ``zone_floating`` (``None``: UTC). An occurrence without duration is in
+    the window that it begins in. ``limit`` gives the first so many; a window may then be open at its end.
+    ``count_until`` is what the function of that name once gave. Refuses with CALDAV:max-instances when more work
+    than ``budget`` would be needed, and with CALDAV:supported-rscale for an unknown calendar (RFC 5545 §3.8.5).
+    """
+    plan = _plan(document, count_until)
+    return expand(plan, window_of(window, zone_floating), budget or Budget(), limit)
+
+
+def occurrences_of(
+    master: Component | None,
+    overrides: Iterable[Component],
+    timezones: Mapping[str, Component],
+    window: TimeRange,
+    *,
+    zone_floating: Zone | None = None,
+    budget: Budget | None = None,
+    limit: int | None = None,
+) -> list[Occurrence]:
+    """The same for components that are no Document, such as the AVAILABLE of a VAVAILABILITY (RFC 7953 §3.1)."""
+    plan = plan_of(master, overrides, timezones)
+    return expand(plan, window_of(window, zone_floating), budget or Budget(), limit)
+
+
+def span(document: Document, budget: Budget | None = None) -> tuple[int, int]:
+    """The first start and the last end of all occurrences, as a bound (RFC 5545 §3.8.5).
+
+    ``FOREVER`` where a series has no end (or a COUNT that costs more than ``budget`` to resolve), floating and
+    all-day data as wall time read as UTC; ``(-FOREVER, FOREVER)`` when nothing in the document has a time.
+    """
+    return span_of(_plan(document), budget or Budget())
+
+
+def count_until(document: Document, budget: Budget | None = None) -> int | None:
+    """The last start of the document's only rule when that has a COUNT, in wall seconds of its zone; else ``None``.
+
+    Keep it beside the object and pass it to ``occurrences``: windows far away then cost nothing to place. ``None``
+    also when resolving costs more than ``budget``.
+    """
+    rules = _plan(document).rules
+    if len(rules) != 1 or rules[0].series.count is None:
+        return None
+    try:
+        return rules[0].series.last(budget or Budget())
+    except Refusal:
+        return None
+
+
+def is_recurring(document: Document) -> bool:
+    """Whether the document can have more than one occurrence."""
+    return _plan(document).recurring
+
+
+def zones_used(document: Document) -> tuple[str, ...]:
+    """The IANA keys of the zones its occurrences were worked out with, sorted; UTC is not a zone that changes."""
+    names = {zone_name(clock.zone) for clock in _plan(document).zones.used()}
+    return tuple(sorted(name for name in names if name not in (None, "UTC")))
+
+
+def _plan(document: Document, resolved: int | None = None) -> Plan:
+    known = document.cache.get(_CACHE_KEY)
+    if isinstance(known, Plan):
+        return known
+    plan = plan_of(document.master, document.overrides, document.timezones, resolved)
+    document.cache[_CACHE_KEY] = plan
+    return plan

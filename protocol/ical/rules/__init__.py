@@ -1,8 +1,8 @@
 """The rule engine: which wall times a recurrence rule yields in a window (RFC 5545 §3.3.10, RFC 7529).
 
-From the inside out: ``rule`` (RECUR text to values), ``calendars`` and ``rscale`` (years of months), ``days`` (the days of
-a rule within one year), ``series`` (a rule bound to its DTSTART), ``budget`` (how much work that may be). Values in,
-values out: nothing here knows components or time zones, so that ``timezones`` can use it for VTIMEZONE and
+From the inside out: ``rule`` (RECUR text to values), ``calendars`` and ``rscale`` (years of months), ``days`` (the days
+of a rule within one year), ``series`` (a rule bound to its DTSTART), ``budget`` (how much work that may be). Values
+in, values out: nothing here knows components or time zones, so that ``timezones`` can use it for VTIMEZONE and
 ``recurrence`` for everything else.
 """
 

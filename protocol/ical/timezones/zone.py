@@ -9,7 +9,7 @@ if it were UTC); nothing here knows where a zone comes from.
 from __future__ import annotations
 
 from bisect import bisect_right
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 from protocol.ical.values import wall_of, wall_seconds
@@ -18,7 +18,7 @@ Zone = tzinfo
 
 _SHIFT = 25
 _SPAN = 1 << _SHIFT
-_PROBE = 4 * 86_400
+_PROBE = 6 * 86_400
 """No zone has ever changed its clocks twice within so few days and ended where it began."""
 _CYCLE = 146_097 * 86_400
 """The Gregorian calendar repeats after 400 years: one cycle of the far future stands for all of them."""
@@ -65,6 +65,17 @@ class Clock:
         if stretch is None:
             stretch = self._instant_stretch(instant >> _SHIFT)
         return stretch[1][bisect_right(stretch[0], instant)]
+
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Between which offsets the zone keeps for instants and wall times in ``[low, high]`` (generous)."""
+        first, last = low >> _SHIFT, high >> _SHIFT
+        if last - first > 2 or high >= _FAR:
+            return -_MARGIN, _MARGIN
+        walls = self._walls
+        offsets = (walls.get(first) or self._wall_stretch(first))[1]
+        for number in range(first + 1, last + 1):
+            offsets += (walls.get(number) or self._wall_stretch(number))[1]
+        return min(offsets), max(offsets)
 
     def transitions(self, low: int, high: int) -> list[tuple[int, int, int]]:
         """``(instant, offset before, offset after)`` of every transition in ``[low, high)``, before year 2500."""
@@ -147,6 +158,9 @@ class _Fixed(Clock):
     def offset(self, instant: int) -> int:
         return self._seconds
 
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        return self._seconds, self._seconds
+
     def transitions(self, low: int, high: int) -> list[tuple[int, int, int]]:
         return []
 
@@ -158,6 +172,9 @@ def clock_of(zone: Zone) -> Clock:
         seconds = zone.utcoffset(None) // timedelta(seconds=1)
         return _Fixed(zone, seconds)
     return Clock(zone)
+
+
+UTC_CLOCK = clock_of(UTC)
 
 
 def to_epoch(wall: datetime, zone: Zone) -> int:

@@ -1,0 +1,299 @@
+"""Occurrences in a window: the recurrence set of RFC 5545 §3.8.5, cut to what is asked.
+
+Rules of this module: plans and windows in, occurrences out. Starts come from ``rules`` in wall time; each is turned
+into an instant by its zone's clock; starts of the same instant are one occurrence (a series that runs through a DST
+gap meets itself). An override is shown where it now is, also when the rule no longer yields the occurrence it is of or
+an EXDATE takes that away: the edit of a user must not vanish because the rule was changed around it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from heapq import merge
+from operator import attrgetter
+from typing import NamedTuple
+
+from protocol.errors import Refusal
+from protocol.ical.components import Component
+from protocol.ical.recurrence.plan import BoundRule, Override, Plan
+from protocol.ical.recurrence.timing import DAY, Timing
+from protocol.ical.rules.budget import Budget
+from protocol.ical.rules.series import END
+from protocol.ical.timezones.zone import Clock, Zone, clock_of
+from protocol.ical.values import wall_of
+from protocol.model import FOREVER, TimeRange
+
+_UNORDERED = 2 * 3600
+"""Within a DST gap instants and wall times are not in the same order."""
+
+
+class Occurrence(NamedTuple):
+    """One instance of a recurrence set; times are epoch seconds, of floating and all-day data wall time as if UTC."""
+
+    start: int
+    end: int
+    floating: bool
+    """True for floating DATE-TIME and for DATE."""
+    wall: int
+    """The original start in wall seconds of the master's zone."""
+    whole_day: bool
+    """Whether the original start is a DATE."""
+    component: Component
+    """The master, or the override that describes this occurrence."""
+    is_override: bool
+
+    @property
+    def recurrence_id(self) -> datetime | date:
+        """The original start as a value: naive wall time in the master's zone, or a DATE (RFC 5545 §3.8.4.4)."""
+        wall = wall_of(self.wall)
+        return wall.date() if self.whole_day else wall
+
+
+class Window(NamedTuple):
+    """A window as numbers, for instants and (in the zone that floating data is read in) for wall time."""
+
+    low: int
+    high: int
+    wall_low: int
+    wall_high: int
+
+
+def window_of(window: TimeRange, zone_floating: Zone | None) -> Window:
+    """The numbers of a range; floating and all-day data is compared in ``zone_floating`` (``None``: UTC)."""
+    low = -FOREVER if window.start is None else window.start
+    high = FOREVER if window.end is None else window.end
+    if zone_floating is None:
+        return Window(low, high, low, high)
+    clock = clock_of(zone_floating)
+    return Window(
+        low,
+        high,
+        low if window.start is None else clock.to_wall(low),
+        high if window.end is None else clock.to_wall(high),
+    )
+
+
+def expand(plan: Plan, window: Window, budget: Budget, limit: int | None = None) -> list[Occurrence]:
+    """The occurrences that overlap the window, sorted by start; at most the first ``limit``.
+
+    An occurrence without duration is in the window when it begins in it. Refuses with CALDAV:max-instances when
+    the budget is used up.
+    """
+    found: list[Occurrence] = []
+    if plan.timing is not None and plan.master is not None:
+        if plan.recurring or plan.excluded or plan.excluded_days:
+            _expand_series(plan, plan.timing, plan.master, window, budget, limit, found)
+        else:
+            start = plan.timing.start
+            _keep(found, window, plan.timing, start.wall, start.instant, start.wall, plan.master)
+    for override in plan.overrides.values():
+        start = override.timing.start
+        _keep(found, window, override.timing, start.wall, start.instant, override.wall, override.component, plan)
+    found.sort(key=attrgetter("start"))
+    return found if limit is None else found[:limit]
+
+
+def _keep(
+    found: list[Occurrence],
+    window: Window,
+    timing: Timing,
+    wall: int,
+    instant: int,
+    original: int,
+    component: Component,
+    plan: Plan | None = None,
+) -> None:
+    """Add the one occurrence if the window meets it; ``plan`` when it is an override's."""
+    end = timing.end(wall, instant)
+    floating = timing.start.clock is None
+    low, high = (window.wall_low, window.wall_high) if floating else (window.low, window.high)
+    if instant < high and (end > low or (end == instant and instant >= low)):
+        whole_day = timing.all_day
+        if plan is not None and plan.timing is not None:
+            whole_day = plan.timing.all_day
+        found.append(Occurrence(instant, end, floating, original, whole_day, component, plan is not None))
+
+
+def _expand_series(
+    plan: Plan,
+    timing: Timing,
+    master: Component,
+    window: Window,
+    budget: Budget,
+    limit: int | None,
+    found: list[Occurrence],
+) -> None:
+    clock = timing.start.clock
+    low, high = (window.wall_low, window.wall_high) if clock is None else (window.low, window.high)
+    first, last = _wall_window(plan, timing, low, high)
+    overrides = plan.overrides
+    excluded = plan.excluded
+    excluded_days = plan.excluded_days
+    seen: set[int] = _excluded_by_rule(plan, first, last, budget)
+    seen.update(excluded, overrides)
+    floating = clock is None
+    whole_day = timing.all_day
+    simple_end = not timing.days or timing.exact or clock is None
+    length = timing.days * DAY + timing.seconds
+    following = plan.following
+    stop = None
+    for wall in _starts(plan, timing, first, last, budget):
+        if stop is not None and wall > stop:
+            break
+        instant = wall if clock is None else clock.to_epoch(wall)
+        if instant in seen:
+            continue
+        seen.add(instant)
+        if excluded_days and wall // DAY in excluded_days:
+            continue
+        if following and instant > following[0].key:
+            _keep_following(plan, window, wall, instant, found)
+        else:
+            end = instant + length if simple_end else timing.end(wall, instant)
+            if instant < high and (end > low or (end == instant and instant >= low)):
+                found.append(Occurrence(instant, end, floating, wall, whole_day, master, False))
+        if limit is not None and stop is None and len(found) >= limit:
+            stop = wall + _disorder(plan, clock)
+    _expand_extras(plan, timing, master, window, seen, found)
+
+
+def _expand_extras(
+    plan: Plan, timing: Timing, master: Component, window: Window, seen: set[int], found: list[Occurrence]
+) -> None:
+    floating = timing.start.clock is None
+    low, high = (window.wall_low, window.wall_high) if floating else (window.low, window.high)
+    if not plan.extras:
+        return
+    with_end = {extra.key: extra.end for extra in plan.extras if extra.end is not None}
+    if with_end:
+        # A PERIOD on a start that the rule has as well: the more specific value says how long it lasts.
+        found[:] = [item for item in found if item.start not in with_end or item.component is not master]
+        seen.difference_update(with_end.keys() - plan.excluded - plan.overrides.keys())
+    for extra in plan.extras:
+        if extra.key in seen or extra.wall // DAY in plan.excluded_days:
+            continue
+        seen.add(extra.key)
+        if plan.following and extra.key > plan.following[0].key:
+            _keep_following(plan, window, extra.wall, extra.key, found)
+            continue
+        end = timing.end(extra.wall, extra.key) if extra.end is None else extra.end
+        if extra.key < high and (end > low or (end == extra.key and extra.key >= low)):
+            found.append(Occurrence(extra.key, end, floating, extra.wall, timing.all_day, master, False))
+
+
+def _keep_following(plan: Plan, window: Window, wall: int, instant: int, found: list[Occurrence]) -> None:
+    """An occurrence after a THISANDFUTURE override: moved and stretched as that was (RFC 5545 §3.2.13, §3.8.4.4)."""
+    place = bisect_right(plan.following, instant, key=attrgetter("key")) - 1
+    override = plan.following[place]
+    moved = wall + _shift(override)
+    clock = override.timing.start.clock
+    start = moved if clock is None else clock.to_epoch(moved)
+    _keep(found, window, override.timing, moved, start, wall, override.component, plan)
+
+
+def _shift(override: Override) -> int:
+    """How far an override moved its occurrence, in wall time; a change of zone moves the clock, not the wall."""
+    return override.timing.start.wall - override.wall
+
+
+def _disorder(plan: Plan, clock: Clock | None) -> int:
+    shifts = [_shift(override) for override in plan.following]
+    return (0 if clock is None else _UNORDERED) + (max(0, *shifts) - min(0, *shifts) if shifts else 0)
+
+
+def _wall_window(plan: Plan, timing: Timing, low: int, high: int) -> tuple[int, int]:
+    """The wall times at which an occurrence that meets ``[low, high)`` may have its original start."""
+    longest = timing.longest
+    earlier = later = 0
+    for override in plan.following:
+        longest = max(longest, override.timing.longest)
+        earlier = max(earlier, _shift(override) + DAY)
+        later = max(later, DAY - _shift(override))
+    first = max(low - longest - earlier, -END)
+    last = min(high + later, END)
+    clock = timing.start.clock
+    if clock is not None:
+        least, most = clock.bounds(first, last)
+        first, last = first + least, min(last + most, END)
+    # Zero-length occurrences at the very start of the window are in it.
+    return first, last
+
+
+def _starts(plan: Plan, timing: Timing, first: int, last: int, budget: Budget) -> Iterable[int]:
+    """Original starts in ``[first, last)``: DTSTART and what the rules yield."""
+    rules = plan.rules
+    if not rules:
+        start = timing.start.wall
+        return (start,) if first <= start < last else ()
+    clock = timing.start.clock
+    if len(rules) == 1:
+        return _bounded(rules[0], clock, first, last, budget)
+    return merge(*(_bounded(rule, clock, first, last, budget) for rule in rules))
+
+
+def _bounded(rule: BoundRule, clock: Clock | None, first: int, last: int, budget: Budget) -> Iterator[int]:
+    starts = rule.series.starts(first, last, budget)
+    until = rule.until
+    if until is None or clock is None or last + DAY < until:
+        return starts
+    begin = rule.series.start
+    return (wall for wall in starts if wall == begin or clock.to_epoch(wall) <= until)
+
+
+def _excluded_by_rule(plan: Plan, first: int, last: int, budget: Budget) -> set[int]:
+    """The keys that EXRULEs take away (RFC 2445 §4.8.5.2: obsolete, but still seen)."""
+    excluded: set[int] = set()
+    if plan.timing is None:
+        return excluded
+    clock = plan.timing.start.clock
+    for rule in plan.exclusion_rules:
+        walls = _bounded(rule, clock, first, last, budget)
+        excluded.update(walls if clock is None else map(clock.to_epoch, walls))
+    return excluded
+
+
+def span_of(plan: Plan, budget: Budget) -> tuple[int, int]:
+    """The first start and the last end of all occurrences; bounds, not exact: UNTIL counts as a start.
+
+    ``FOREVER`` for a series without end or with a COUNT too costly to resolve; ``(-FOREVER, FOREVER)`` for an object
+    without any time.
+    """
+    starts: list[int] = []
+    ends: list[int] = []
+    for override in plan.overrides.values():
+        start = override.timing.start
+        starts.append(start.instant)
+        ends.append(override.timing.end(start.wall, start.instant))
+    timing = plan.timing
+    if timing is not None:
+        first, last = _span_of_series(plan, timing, budget)
+        starts.append(first)
+        ends.append(last)
+    return (min(starts), max(ends)) if starts else (-FOREVER, FOREVER)
+
+
+def _span_of_series(plan: Plan, timing: Timing, budget: Budget) -> tuple[int, int]:
+    start = timing.start
+    first = start.instant
+    last = timing.end(start.wall, first)
+    for extra in plan.extras:
+        first = min(first, extra.key)
+        last = max(last, timing.end(extra.wall, extra.key) if extra.end is None else extra.end)
+    for rule in plan.rules:
+        if rule.series.forever:
+            last = FOREVER
+            break
+        try:
+            wall = rule.series.last(budget)
+        except Refusal:
+            last = FOREVER
+            break
+        if wall is not None and wall > start.wall:
+            last = max(last, timing.end(wall, wall if start.clock is None else start.clock.to_epoch(wall)))
+    if plan.following and last < FOREVER:
+        last += max(0, *map(_shift, plan.following)) + max(each.timing.longest for each in plan.following)
+    if plan.following:
+        first += min(0, *map(_shift, plan.following))
+    return first, last

@@ -1,0 +1,218 @@
+"""What an object says of its occurrences, read once: rules, extra dates, exceptions, overrides (RFC 5545 §3.8.5).
+
+Rules of this module: lines to values, no window. An occurrence is known by its *key*: the instant of its original
+start (of floating and all-day series its wall seconds), because two texts of the same instant are the same occurrence
+(RFC 5545 §3.8.4.4). Types that differ from DTSTART's are coerced to it: a DATE in a timed series is the whole local day
+(EXDATE), or DTSTART's time on that day (RDATE, RECURRENCE-ID); a time in an all-day series is its date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from protocol.ical.components import Component, Property
+from protocol.ical.recurrence.timing import DAY, Moment, Timing, Zones, moment_of, moments_of, timing_of
+from protocol.ical.rules.rule import Rule, parse_rule
+from protocol.ical.rules.series import END, Series
+from protocol.ical.values import Duration, Form, parse_period
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRule:
+    """A series and, where UNTIL is an instant of a zone with transitions, the last instant it may have."""
+
+    series: Series
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An RDATE: original start and, of a PERIOD, its own end."""
+
+    wall: int
+    key: int
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A component with RECURRENCE-ID: which occurrence it is of, and when it now is."""
+
+    component: Component
+    timing: Timing
+    wall: int
+    key: int
+    following: bool = False
+    """RANGE=THISANDFUTURE."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """The recurrence set of one master and its overrides."""
+
+    zones: Zones
+    master: Component | None
+    timing: Timing | None
+    rules: tuple[BoundRule, ...] = ()
+    exclusion_rules: tuple[BoundRule, ...] = ()
+    extras: tuple[Extra, ...] = ()
+    excluded: frozenset[int] = frozenset()
+    excluded_days: frozenset[int] = frozenset()
+    """Local days (wall seconds // 86,400) taken away whole."""
+    overrides: Mapping[int, Override] = field(default_factory=dict)
+    following: tuple[Override, ...] = ()
+    """The overrides that also change what comes after them, in order."""
+
+    @property
+    def recurring(self) -> bool:
+        """Whether the object can have more than one occurrence."""
+        return bool(self.rules or self.extras or self.overrides)
+
+
+def plan_of(
+    master: Component | None,
+    overrides: Iterable[Component],
+    timezones: Mapping[str, Component],
+    count_until: int | None = None,
+) -> Plan:
+    """Read a master and its overrides; refuses with CALDAV:supported-rscale only (RFC 7529 §5.4)."""
+    zones = Zones(timezones)
+    timing = timing_of(master, zones) if master is not None else None
+    plan = Plan(zones, master, timing)
+    if master is not None and timing is not None:
+        _read_recurrence(plan, master, timing, count_until)
+    _read_overrides(plan, overrides)
+    return plan
+
+
+def _read_recurrence(plan: Plan, master: Component, timing: Timing, count_until: int | None) -> None:
+    lines = [line for line in master.properties if line.name in _RECURRENCE]
+    if not lines:
+        return
+    rules = [line for line in lines if line.name == "RRULE"]
+    resolved = count_until if len(rules) == 1 else None
+    plan.rules = tuple(_bound(parse_rule(line.value), timing, count_until=resolved) for line in rules)
+    plan.exclusion_rules = tuple(
+        _bound(parse_rule(line.value), timing, include_start=False) for line in lines if line.name == "EXRULE"
+    )
+    extras = {extra.key: extra for line in lines if line.name == "RDATE" for extra in _extras(line, timing, plan.zones)}
+    plan.extras = tuple(extras[key] for key in sorted(extras))
+    excluded: set[int] = set()
+    days: set[int] = set()
+    for line in lines:
+        if line.name == "EXDATE":
+            for moment in moments_of(line, plan.zones):
+                if moment.form is Form.DATE and not timing.all_day:
+                    days.add(moment.wall // DAY)
+                else:
+                    excluded.add(_key(moment, timing)[1])
+    plan.excluded = frozenset(excluded)
+    plan.excluded_days = frozenset(days)
+
+
+_RECURRENCE = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
+
+
+def _bound(rule: Rule, timing: Timing, *, count_until: int | None = None, include_start: bool = True) -> BoundRule:
+    start = timing.start
+    until = instant = None
+    if rule.until is not None:
+        until = rule.until.wall
+        if timing.all_day:
+            until -= until % DAY
+        elif rule.until.form is Form.DATE:
+            until += DAY - 1
+        elif rule.until.form is Form.UTC and start.clock is not None:
+            # Near a transition wall time and instants are not in the same order: a little more here, the instant
+            # decides in ``expand``.
+            instant = until
+            until = min(start.clock.to_wall(until) + DAY, END)
+    series = Series(
+        rule,
+        start.wall,
+        all_day=timing.all_day,
+        until=until,
+        count_until=count_until,
+        include_start=include_start,
+    )
+    return BoundRule(series, instant)
+
+
+def _key(moment: Moment, timing: Timing) -> tuple[int, int]:
+    """A value read as the original start of an occurrence of ``timing``'s series: ``(wall, key)``."""
+    start = timing.start
+    wall = moment.wall
+    if timing.all_day:
+        wall -= wall % DAY
+        return wall, wall
+    if moment.form is Form.DATE:
+        wall += start.wall % DAY
+    if start.clock is None:
+        return wall, wall
+    if moment.clock is None or moment.clock is start.clock:
+        return wall, start.clock.to_epoch(wall)
+    instant = moment.instant
+    return start.clock.to_wall(instant), instant
+
+
+def _extras(line: Property, timing: Timing, zones: Zones) -> Iterable[Extra]:
+    for text in line.value.split(","):
+        if "/" not in text:
+            moment = moment_of(text, line, zones)
+            if moment is not None:
+                yield Extra(*_key(moment, timing))
+            continue
+        try:
+            _, form, end = parse_period(text)
+        except ValueError:
+            continue
+        moment = moment_of(text.partition("/")[0], line, zones)
+        if moment is None or timing.all_day or form is Form.DATE:
+            continue
+        wall, key = _key(moment, timing)
+        yield Extra(wall, key, _period_end(moment, key, end, text, line, zones))
+
+
+def _period_end(moment: Moment, key: int, end: object, text: str, line: Property, zones: Zones) -> int | None:
+    if isinstance(end, Duration):
+        length = Timing(moment, end.days, end.seconds, exact=False)
+        return max(key + length.end(moment.wall, moment.instant) - moment.instant, key)
+    last = moment_of(text.partition("/")[2], line, zones)
+    return None if last is None else max(key + last.instant - moment.instant, key)
+
+
+def _read_overrides(plan: Plan, components: Iterable[Component]) -> None:
+    found: dict[int, Override] = {}
+    extra_keys = {extra.key for extra in plan.extras}
+    for component in components:
+        override = _override(component, plan)
+        if override is None:
+            continue
+        timing = plan.timing
+        if timing is not None and override.key < timing.start.instant and override.key not in extra_keys:
+            # Left over from a split: before the series begins there is nothing to override.
+            continue
+        found.setdefault(override.key, override)
+    plan.overrides = found
+    plan.following = tuple(found[key] for key in sorted(found) if found[key].following)
+
+
+def _override(component: Component, plan: Plan) -> Override | None:
+    line = component.first("RECURRENCE-ID")
+    moment = moment_of(line.value, line, plan.zones) if line is not None else None
+    timing = timing_of(component, plan.zones)
+    if line is None or moment is None:
+        return None
+    if plan.timing is None:
+        wall, key = moment.wall, moment.instant
+    else:
+        wall, key = _key(moment, plan.timing)
+    if timing is None:
+        # A VTODO or VJOURNAL may override without a time of its own: it stays where it was.
+        if plan.timing is None:
+            return None
+        base = plan.timing
+        timing = Timing(Moment(wall, base.start.form, base.start.clock), base.days, base.seconds, base.exact)
+    following = (line.param("RANGE") or "").upper() == "THISANDFUTURE" and plan.timing is not None
+    return Override(component, timing, wall, key, following)
