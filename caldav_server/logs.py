@@ -16,7 +16,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import msgspec
@@ -34,6 +33,19 @@ _SECRET_KEYS = frozenset({"authorization", "cookie", "password", "secret", "toke
 _USERINFO = re.compile(r"(://[^/@\s:]*):[^@\s/]+@")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+_second = 0
+_second_text = ""
+
+
+def _stamp(now: float) -> str:
+    """RFC 3339 with milliseconds; the text of the second is made once."""
+    global _second, _second_text
+    second = int(now)
+    if second != _second:
+        _second, _second_text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    return f"{_second_text}.{int(now * 1000) % 1000:03d}Z"
 
 
 def redact(value: object) -> object:
@@ -140,8 +152,7 @@ class Log:
     def _line(self, fields: dict[str, Any]) -> bytes:
         now = time.time()
         if self._json:
-            stamp = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            head = {"time": stamp, **({"worker": self._worker} if self._worker is not None else {})}
+            head = {"time": _stamp(now), **({"worker": self._worker} if self._worker is not None else {})}
             return _encode(head | fields) + b"\n"
         trace = fields.pop("traceback", "")
         level, event = fields.pop("level"), fields.pop("event")
@@ -160,7 +171,8 @@ class Log:
             self.sink.write(text.encode("utf-8", "backslashreplace"))
             return
         line: dict[str, object] = {
-            "time": time.time(),
+            "time": _stamp(time.time()),
+            "level": "info",
             "event": "request",
             "request_id": request.request_id,
             "method": request.method,
