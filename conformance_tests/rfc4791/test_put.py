@@ -35,7 +35,6 @@ def test_calendar_media_types(calendar: Calendar, kind: str | None) -> None:
         b"",
         b"hello",
         b"BEGIN:VCALENDAR\r\n",
-        b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:x\r\nEND:VCARD\r\n",
         event().replace(b"END:VEVENT\r\n", b""),
         event().replace(b"END:VEVENT", b"END:VTODO"),
         event().replace(b"SUMMARY:Meeting", b"SUMMARY Meeting"),
@@ -48,7 +47,6 @@ def test_calendar_media_types(calendar: Calendar, kind: str | None) -> None:
         "empty",
         "text",
         "unclosed",
-        "vcard",
         "open component",
         "crossed",
         "no colon",
@@ -61,6 +59,13 @@ def test_calendar_media_types(calendar: Calendar, kind: str | None) -> None:
 def test_valid_calendar_data(calendar: Calendar, body: bytes) -> None:
     """RFC 4791 §5.3.2.1: a body that is not valid iCalendar is refused with CALDAV:valid-calendar-data."""
     refused(calendar, body, "C:valid-calendar-data")
+
+
+def test_another_kind_of_data(calendar: Calendar) -> None:
+    """RFC 4791 §5.3.2.1: well-formed data of another kind under the name of text/calendar is refused by name."""
+    answer = calendar.put("bad.ics", b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:x\r\nEND:VCARD\r\n").expect(403)
+    assert answer.conditions <= {"C:supported-calendar-data", "C:valid-calendar-data"} and answer.conditions
+    assert calendar.etags() == {}
 
 
 OBJECT_RULES = {

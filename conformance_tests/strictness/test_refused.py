@@ -1,0 +1,78 @@
+"""Input that must be refused: 403 with the named condition, and nothing is stored."""
+
+import pytest
+
+from conformance_tests.client import Calendar
+from conformance_tests.ical import calendar as vcalendar
+from conformance_tests.ical import component, event, new_uid
+
+ORGANIZER = "DTSTART:20260105T100000Z\nDURATION:PT1H\nORGANIZER:mailto:{}@example.com\nATTENDEE:mailto:b@example.com"
+
+
+def nested(depth: int) -> bytes:
+    return event(more="BEGIN:X-A\n" * depth + "END:X-A\n" * depth)
+
+
+REFUSED = {
+    "unknown RSCALE": (event(more="RRULE:RSCALE=KLINGON;FREQ=YEARLY"), "C:supported-rscale"),
+    "different organizers": (
+        vcalendar(
+            component("VEVENT", "org@x", ORGANIZER.format("a") + "\nRRULE:FREQ=DAILY;COUNT=3"),
+            component("VEVENT", "org@x", ORGANIZER.format("c") + "\nRECURRENCE-ID:20260106T100000Z"),
+        ),
+        "C:same-organizer-in-all-components",
+    ),
+    "deep nesting": (nested(3000), "C:valid-calendar-data"),
+    "a line of two megabytes": (event(summary="x" * 2_000_000), "C:valid-calendar-data"),
+    "many parameters": (event(more="X-P" + ";A=b" * 5000 + ":v"), "C:valid-calendar-data"),
+    "invalid UTF-8": (event().replace(b"Meeting", b"a\xff\xfeb"), "C:valid-calendar-data"),
+    "overlong UTF-8": (event().replace(b"Meeting", b"a\xc0\xafb"), "C:valid-calendar-data"),
+    "no begin": (b"VERSION:2.0\r\nEND:VCALENDAR\r\n", "C:valid-calendar-data"),
+    "html": (b"<html><body>Error</body></html>", "C:valid-calendar-data"),
+    "json": (b'["vcalendar", [], []]', "C:valid-calendar-data"),
+    "unknown main component": (vcalendar(component("VNONSENSE", "n@x", "SUMMARY:x")), None),
+    "no DTSTART": (event(start=""), "C:valid-calendar-data"),
+    "month 13": (event(start="DTSTART:20261305T100000Z"), "C:valid-calendar-data"),
+    "a rule without FREQ": (event(more="RRULE:COUNT=3"), "C:valid-calendar-data"),
+    "vCalendar 1.0": (event().replace(b"VERSION:2.0", b"VERSION:1.0"), None),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(calendar: Calendar, name: str) -> None:
+    """Strictness: what cannot be understood is refused with 403 and the exact condition, quickly; nothing is stored."""
+    body, condition = REFUSED[name]
+    answer = calendar.put("a.ics", body)
+    assert answer.seconds < 1
+    if condition is None:
+        assert answer.expect(403).conditions
+    elif name == "a line of two megabytes" and answer.status == 413:
+        pass
+    else:
+        answer.refused(403, condition)
+    calendar.get("a.ics").expect(404)
+    assert calendar.etags() == {}
+
+
+def test_refusal_says_why(calendar: Calendar) -> None:
+    """RFC 4918 §16: a refusal has an XML body with the condition; people find a sentence in it too."""
+    answer = calendar.put("a.ics", "garbage").refused(403, "C:valid-calendar-data")
+    assert b"error" in answer.body and len(answer.body) > 100
+
+
+def test_secondly_for_a_century(calendar: Calendar) -> None:
+    """RFC 4791 §5.3.2.1: a rule without bound on work is stored or refused with max-instances, at once."""
+    answer = calendar.put("a.ics", event(end="DURATION:PT1S", more="RRULE:FREQ=SECONDLY;UNTIL=21260101T000000Z"))
+    assert answer.seconds < 1
+    if answer.status != 201:
+        answer.refused(403, "C:max-instances")
+
+
+def test_a_refused_change_keeps_the_old_text(calendar: Calendar) -> None:
+    """Strictness: a refused PUT leaves the stored object as it was."""
+    uid = new_uid()
+    data = event(uid)
+    etag = calendar.add("a.ics", data)
+    calendar.put("a.ics", event(uid).replace(b"END:VEVENT\r\n", b"")).expect(403)
+    answer = calendar.get("a.ics")
+    assert answer.body == data and answer.etag == etag
