@@ -1,0 +1,128 @@
+"""VAVAILABILITY: when somebody can be reached, and so when not (RFC 7953).
+
+Rules of this module: it reads VAVAILABILITY into spans of time and says which time they make unavailable (§5); what
+events do on top of that is ``periods.merge``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from protocol.ical.components import Component
+from protocol.ical.instants import Timezones, absolute, instant
+from protocol.ical.periods import BusyPeriod, Span, clip, subtract, union
+from protocol.ical.recurrence import Budget, occurrences_of
+from protocol.ical.timezones import Zone
+from protocol.ical.values import parse_duration
+from protocol.model import FOREVER, BusyType, TimeRange
+
+_BUSYTYPES = {"BUSY": BusyType.BUSY, "BUSY-TENTATIVE": BusyType.TENTATIVE}
+_LOWEST = 10
+"""The rank of PRIORITY 0 or none, which stands behind 9 (RFC 7953 §3.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """One VAVAILABILITY in a window: outside ``free`` its owner is ``busytype`` from ``start`` to ``end``."""
+
+    start: int
+    end: int
+    free: tuple[Span, ...]
+    busytype: BusyType = BusyType.UNAVAILABLE
+    rank: int = _LOWEST
+    """1 overrides 2 and so on."""
+
+
+def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Availability]:
+    """The VAVAILABILITY components of a VCALENDAR that meet a window, their AVAILABLE occurrences expanded in it.
+
+    ``calendar`` is an object's or the value of CALDAV:calendar-availability. Refuses with ``max-instances`` when the
+    budget does not suffice.
+    """
+    timezones = {(item.value("TZID") or "").strip(): item for item in calendar.components if item.name == "VTIMEZONE"}
+    found = []
+    for component in calendar.components:
+        if component.name != "VAVAILABILITY":
+            continue
+        start, end = extent(component, timezones, zone)
+        if not window.overlaps(start, end):
+            continue
+        spans: list[Span] = []
+        for master, overrides in series_of(component):
+            spans.extend(
+                absolute(item.start, item.end, item.floating, zone)
+                for item in occurrences_of(master, overrides, timezones, window, zone_floating=zone, budget=budget)
+            )
+        found.append(
+            Availability(
+                start,
+                end,
+                tuple(clip(union(spans), TimeRange(start, end))),
+                _BUSYTYPES.get((component.value("BUSYTYPE") or "").strip().upper(), BusyType.UNAVAILABLE),
+                _rank(component),
+            )
+        )
+    return found
+
+
+def extent(component: Component, timezones: Timezones, zone: Zone | None) -> Span:
+    """Start and end of a VAVAILABILITY; what it leaves open is ``FOREVER`` (RFC 7953 §3.1)."""
+    begins = instant(component.first("DTSTART"), timezones, zone)
+    ends = instant(component.first("DTEND"), timezones, zone)
+    start = -FOREVER if begins is None else begins[0]
+    if ends is not None:
+        return start, ends[0]
+    duration = component.value("DURATION")
+    if duration is None or begins is None:
+        return start, FOREVER
+    try:
+        return start, start + parse_duration(duration).total
+    except ValueError:
+        return start, FOREVER
+
+
+def unavailable(found: Iterable[Availability], window: TimeRange) -> list[BusyPeriod]:
+    """The time that VAVAILABILITY makes busy in a window, disjoint and sorted: a higher priority overrides a lower.
+
+    Those of one priority are taken together: what any of them calls available is available.
+    """
+    spans: dict[BusyType, list[Span]] = {}
+    ranked = sorted(found, key=lambda item: -item.rank)
+    for _, group in groupby(ranked, key=lambda item: item.rank):
+        layer = list(group)
+        covered = union((item.start, item.end) for item in layer)
+        free = union(span for item in layer for span in item.free)
+        spans = {kind: subtract(below, covered) for kind, below in spans.items()}
+        for item in layer:
+            busy = clip(subtract([(item.start, item.end)], free), window)
+            spans[item.busytype] = union([*spans.get(item.busytype, ()), *busy])
+    periods: list[BusyPeriod] = []
+    above: list[Span] = []
+    for kind in sorted(spans, reverse=True):
+        periods.extend(BusyPeriod(start, end, kind) for start, end in subtract(spans[kind], above))
+        above = union([*above, *spans[kind]])
+    return sorted(periods)
+
+
+def _rank(component: Component) -> int:
+    text = (component.value("PRIORITY") or "0").strip()
+    number = int(text) if text.isdecimal() and len(text) == 1 else 0
+    return number or _LOWEST
+
+
+def series_of(component: Component) -> Iterator[tuple[Component | None, tuple[Component, ...]]]:
+    """The AVAILABLE components of a VAVAILABILITY as master and overrides, UID by UID: they recur as events do."""
+    groups: dict[str, list[Component]] = {}
+    for number, item in enumerate(component.components):
+        if item.name == "AVAILABLE":
+            groups.setdefault(item.value("UID") or str(number), []).append(item)
+    for members in groups.values():
+        masters = [item for item in members if item.first("RECURRENCE-ID") is None]
+        overrides = tuple(item for item in members if item.first("RECURRENCE-ID") is not None)
+        # Two blocks that carelessly share a UID are still two blocks of available time.
+        for number, master in enumerate(masters):
+            yield master, () if number else overrides
+        if not masters:
+            yield None, overrides

@@ -1,0 +1,138 @@
+"""Free-busy time of calendar objects, and the VFREEBUSY that answers (RFC 4791 §7.10, RFC 5545 §3.6.4, RFC 7953 §4).
+
+Rules of this module: which periods an object contributes and how the answer is written; arithmetic of periods is
+``periods``, VAVAILABILITY is ``availability``. Nothing of an object but its times and their types leaves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from protocol.ical import availability
+from protocol.ical.components import Component, Property, escape, fold
+from protocol.ical.document import Document
+from protocol.ical.instants import absolute, instant
+from protocol.ical.instants import periods as periods_of_line
+from protocol.ical.overlap import busy_type as busy_type_of
+from protocol.ical.overlap import names_of
+from protocol.ical.periods import BusyPeriod, clip, merge, utc_text
+from protocol.ical.recurrence import Budget
+from protocol.ical.schedule import scheduled
+from protocol.ical.timezones import Zone
+from protocol.model import BusyType, ComponentKind, TimeRange
+
+__all__ = ["FBTYPES", "BusyPeriod", "busy_periods", "busy_type", "merge", "render_freebusy"]
+
+FBTYPES = {
+    BusyType.FREE: "FREE",
+    BusyType.BUSY: "BUSY",
+    BusyType.UNAVAILABLE: "BUSY-UNAVAILABLE",
+    BusyType.TENTATIVE: "BUSY-TENTATIVE",
+}
+"""FBTYPE of each kind of time (RFC 5545 §3.2.9)."""
+
+_KINDS = {text: kind for kind, text in FBTYPES.items()}
+
+
+def busy_type(event: Component) -> BusyType:
+    """What a VEVENT does to free-busy time, by the TRANSP and STATUS table of RFC 4791 §7.10."""
+    return busy_type_of(names_of(event))
+
+
+def busy_periods(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[BusyPeriod]:
+    """The periods of one object that meet a window, neither clipped nor merged; VTODO and VJOURNAL have none.
+
+    ``zone`` is where floating and all-day data are at home. VAVAILABILITY comes as the time it makes unavailable, so
+    several of them meet by priority only through ``availability.unavailable``. Refuses with ``max-instances`` when
+    the budget does not suffice.
+    """
+    if document.component is ComponentKind.VEVENT:
+        return _event_periods(document, window, zone, budget)
+    if document.component is ComponentKind.VFREEBUSY:
+        return _stored_periods(document, window, zone)
+    if document.component is ComponentKind.VAVAILABILITY:
+        found = availability.availabilities(document.calendar, window, zone, budget)
+        return availability.unavailable(found, window)
+    return []
+
+
+def _event_periods(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[BusyPeriod]:
+    if not any(busy_type(member) for member in document.members):
+        return []
+    return [
+        BusyPeriod(*absolute(entry.start, entry.end, entry.floating, zone), entry.busy)
+        for _, entry, _ in scheduled(document, window, zone, budget)
+        if entry.busy is not BusyType.FREE
+    ]
+
+
+def _stored_periods(document: Document, window: TimeRange, zone: Zone | None) -> list[BusyPeriod]:
+    """The FREEBUSY values of a stored VFREEBUSY within its DTSTART and DTEND, where it has them (RFC 5545 §3.6.4).
+
+    An FBTYPE nobody knows is BUSY (RFC 5545 §3.2.9).
+    """
+    found: list[BusyPeriod] = []
+    for member in document.members:
+        begins = instant(member.first("DTSTART"), document.timezones, zone)
+        ends = instant(member.first("DTEND"), document.timezones, zone)
+        whole = TimeRange(begins[0], ends[0]) if begins is not None and ends is not None else TimeRange()
+        for line in member.all("FREEBUSY"):
+            kind = _KINDS.get((line.param("FBTYPE") or "BUSY").upper(), BusyType.BUSY)
+            if kind is BusyType.FREE:
+                continue
+            spans = clip(periods_of_line(line, document.timezones, zone), whole)
+            found.extend(BusyPeriod(start, end, kind) for start, end in spans if window.overlaps(start, end))
+    return found
+
+
+def render_freebusy(
+    periods: Iterable[BusyPeriod],
+    window: TimeRange,
+    *,
+    now: int,
+    prodid: str,
+    uid: str | None = None,
+    organizer: Property | None = None,
+    attendee: Property | None = None,
+    method: str | None = None,
+) -> bytes:
+    """A VCALENDAR with one VFREEBUSY that says ``periods`` (as ``merge`` gives them) for a window with both ends.
+
+    ``organizer`` and ``attendee`` are taken over as they stand (an answer to an iTIP request repeats them,
+    RFC 5546 §3.3.2). Periods of one type that follow each other share a property; all are in order of time.
+    """
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{escape(prodid)}"]
+    if method is not None:
+        lines.append(f"METHOD:{method}")
+    lines.append("BEGIN:VFREEBUSY")
+    if uid is not None:
+        lines.append(f"UID:{uid}")
+    lines.append(f"DTSTAMP:{utc_text(now)}")
+    if window.start is not None:
+        lines.append(f"DTSTART:{utc_text(window.start)}")
+    if window.end is not None:
+        lines.append(f"DTEND:{utc_text(window.end)}")
+    lines.extend(line.raw for line in (organizer, attendee) if line is not None)
+    lines.extend(_freebusy_lines(periods))
+    lines.extend(("END:VFREEBUSY", "END:VCALENDAR", ""))
+    return "\r\n".join([line if len(line) < 19 else fold(line) for line in lines]).encode()
+
+
+def _freebusy_lines(periods: Iterable[BusyPeriod]) -> list[str]:
+    lines: list[str] = []
+    values: list[str] = []
+    current: BusyType | None = None
+    for start, end, kind in periods:
+        if kind is not current:
+            if current is not None:
+                lines.append(_freebusy_line(current, values))
+            values, current = [], kind
+        values.append(f"{utc_text(start)}/{utc_text(end)}")
+    if current is not None:
+        lines.append(_freebusy_line(current, values))
+    return lines
+
+
+def _freebusy_line(kind: BusyType, values: list[str]) -> str:
+    head = "FREEBUSY" if kind is BusyType.BUSY else f"FREEBUSY;FBTYPE={FBTYPES[kind]}"
+    return f"{head}:{','.join(values)}"

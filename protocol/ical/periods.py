@@ -1,0 +1,119 @@
+"""Busy periods as data: union, precedence, clipping (RFC 5545 §3.2.9, RFC 4791 §7.10, RFC 7953 §4).
+
+Rules of this module: numbers only, no calendar text but the UTC stamps that answers are made of. Every time is epoch
+seconds, every period half-open; lists that come out are sorted, disjoint and without empty periods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+from protocol.model import BusyType, TimeRange
+
+Span = tuple[int, int]
+
+
+class BusyPeriod(NamedTuple):
+    """A stretch of time and what it does to the free-busy time of its owner; a tuple, because there are many."""
+
+    start: int
+    end: int
+    kind: BusyType = BusyType.BUSY
+
+
+def union(spans: Iterable[Span]) -> list[Span]:
+    """Spans with what overlaps or touches joined."""
+    joined: list[Span] = []
+    last_start = last_end = None
+    for start, end in sorted(spans):
+        if end <= start:
+            continue
+        if last_end is None or start > last_end:
+            if last_start is not None and last_end is not None:
+                joined.append((last_start, last_end))
+            last_start, last_end = start, end
+        elif end > last_end:
+            last_end = end
+    if last_start is not None and last_end is not None:
+        joined.append((last_start, last_end))
+    return joined
+
+
+def subtract(spans: list[Span], holes: list[Span]) -> list[Span]:
+    """What is left of ``spans`` without ``holes``; both as ``union`` makes them."""
+    if not holes:
+        return spans
+    left: list[Span] = []
+    position = 0
+    for start, end in spans:
+        while position < len(holes) and holes[position][1] <= start:
+            position += 1
+        at = position
+        while at < len(holes) and holes[at][0] < end:
+            hole_start, hole_end = holes[at]
+            if hole_start > start:
+                left.append((start, hole_start))
+            start = hole_end
+            at += 1
+        if start < end:
+            left.append((start, end))
+    return left
+
+
+def clip(spans: Iterable[Span], window: TimeRange) -> list[Span]:
+    """The parts of spans inside a window, in the order given; what lies outside is dropped."""
+    low, high = window.start, window.end
+    clipped = []
+    for start, end in spans:
+        if low is not None and start < low:
+            start = low
+        if high is not None and end > high:
+            end = high
+        if start < end:
+            clipped.append((start, end))
+    return clipped
+
+
+def merge(
+    periods: Iterable[tuple[int, int, BusyType]],
+    unavailable: Iterable[tuple[int, int, BusyType]] = (),
+    window: TimeRange | None = None,
+) -> list[BusyPeriod]:
+    """Busy periods as an answer gives them: clipped, coalesced and disjoint, the higher ``BusyType`` winning.
+
+    ``unavailable`` is what ``availability.unavailable`` made of VAVAILABILITY; FREE periods take nothing away.
+    """
+    by_kind: dict[BusyType, list[Span]] = {}
+    for source in (periods, unavailable):
+        for start, end, kind in source:
+            by_kind.setdefault(kind, []).append((start, end))
+    by_kind.pop(BusyType.FREE, None)
+    merged: list[BusyPeriod] = []
+    covered: list[Span] = []
+    for kind in sorted(by_kind, reverse=True):
+        spans = by_kind[kind]
+        whole = union(spans if window is None else clip(spans, window))
+        merged.extend(BusyPeriod(start, end, kind) for start, end in subtract(whole, covered))
+        covered = union(covered + whole) if covered else whole
+    merged.sort()
+    return merged
+
+
+@lru_cache(maxsize=4096)
+def _day_text(day: int) -> str:
+    # isoformat pads the year to four digits, as RFC 5545 §3.3.4 wants it; strftime does not on every platform.
+    return date.fromordinal(day + 719163).isoformat().replace("-", "") + "T"
+
+
+_MINUTES = tuple(f"{minute // 60:02}{minute % 60:02}" for minute in range(1440))
+_SECONDS = tuple(f"{second:02}Z" for second in range(60))
+
+
+def utc_text(seconds: int) -> str:
+    """Epoch seconds as a DATE-TIME in UTC (RFC 5545 §3.3.5); ``ValueError`` or ``OverflowError`` beyond year 1-9999."""
+    day, rest = divmod(seconds, 86400)
+    minute, second = divmod(rest, 60)
+    return _day_text(day) + _MINUTES[minute] + _SECONDS[second]

@@ -1,0 +1,61 @@
+"""Calendar data as a report wants it (RFC 4791 §9.6): verbatim, in part, expanded or limited.
+
+Rules of this package: the stored text itself is the answer wherever nothing else was asked for; what is left out is
+left out line by line, and what stays is said as the client said it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from protocol.ical.components import Component, render_component
+from protocol.ical.document import Document, parse_calendar
+from protocol.ical.recurrence import Budget
+from protocol.ical.rendering.expand import expand
+from protocol.ical.rendering.limits import limit_freebusy_set, limit_recurrence_set
+from protocol.ical.rendering.partial import prune
+from protocol.ical.rendering.references import without_standard_timezones
+from protocol.ical.rendering.request import VERBATIM, CalendarDataRequest, CompRequest, PropRequest
+from protocol.ical.scanner import IMPORT
+from protocol.ical.timezones import Zone
+
+__all__ = ["VERBATIM", "CalendarDataRequest", "CompRequest", "PropRequest", "expand", "render"]
+
+
+def render(
+    data: bytes,
+    document: Callable[[], Document],
+    request: CalendarDataRequest,
+    zone: Zone | None = None,
+    budget: Budget | None = None,
+    *,
+    timezones_by_reference: bool = False,
+) -> bytes:
+    """What a report answers of one object; ``data`` itself when the request asks nothing special.
+
+    ``document`` gives the parsed object and is called only where recurrence matters. ``zone`` is where floating and
+    all-day data are at home (``None``: UTC). ``timezones_by_reference`` leaves out standard VTIMEZONEs (RFC 7809
+    §3.1.2). Refuses with ``max-instances`` when the budget does not suffice.
+    """
+    if request.is_verbatim:
+        return without_standard_timezones(data) if timezones_by_reference else data
+    budget = budget or Budget()
+    if request.expand is not None:
+        text = expand(document(), request.expand, zone, budget)
+        if request.comp is None and request.limit_freebusy_set is None:
+            return text.encode()
+        calendar = parse_calendar(text.encode(), IMPORT)
+    elif request.limit_recurrence_set is not None:
+        calendar = limit_recurrence_set(document(), request.limit_recurrence_set, zone, budget)
+    else:
+        calendar = parse_calendar(data, IMPORT)
+    rendered = _reduced(calendar, request, zone)
+    return without_standard_timezones(rendered) if timezones_by_reference else rendered
+
+
+def _reduced(calendar: Component, request: CalendarDataRequest, zone: Zone | None) -> bytes:
+    if request.limit_freebusy_set is not None:
+        calendar = limit_freebusy_set(calendar, request.limit_freebusy_set, zone)
+    if request.comp is not None:
+        calendar = prune(calendar, request.comp)
+    return render_component(calendar).encode("utf-8", "replace")

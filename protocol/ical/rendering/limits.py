@@ -1,0 +1,75 @@
+"""Less of an object: only the overrides or the FREEBUSY periods that a range concerns (RFC 4791 §9.6.6, §9.6.7).
+
+Rules of this module: it leaves components and values out; what stays is as it was sent.
+"""
+
+from __future__ import annotations
+
+from protocol.ical.components import Component, Property
+from protocol.ical.document import Document
+from protocol.ical.instants import absolute, instant, period_of
+from protocol.ical.lines import said_again
+from protocol.ical.recurrence import Budget
+from protocol.ical.schedule import scheduled
+from protocol.ical.timezones import Zone
+from protocol.model import TimeRange
+
+
+def limit_recurrence_set(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Component:
+    """The VCALENDAR of a document without the overrides that do not concern a window.
+
+    An override concerns it when an occurrence that it describes meets it, or one that it took the place of.
+    """
+    calendar = document.calendar
+    if document.master is None or not document.overrides:
+        return calendar
+    concerned = {id(item.component) for item in scheduled(document, window, zone, budget)}
+    concerned.update(id(item) for item in _replacing(document, window, zone, budget))
+    dropped = {id(item) for item in calendar.components if item.first("RECURRENCE-ID") is not None} - concerned
+    return Component(
+        calendar.name, calendar.properties, [item for item in calendar.components if id(item) not in dropped]
+    )
+
+
+def _replacing(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Component]:
+    """The overrides that took the place of an occurrence that would meet the window."""
+    plain = Document(document.calendar, document.uid, document.component, document.master, (), document.timezones)
+    starts = set()
+    for item in scheduled(plain, window, zone, budget):
+        if item.occurrence is not None:
+            starts.add(absolute(item.occurrence.start, item.occurrence.end, item.occurrence.floating, zone)[0])
+    latest = max(starts, default=None)
+    found = []
+    for override in document.overrides:
+        line = override.first("RECURRENCE-ID")
+        at = instant(line, document.timezones, zone)
+        if at is None or line is None or latest is None:
+            continue
+        following = (line.param("RANGE") or "").upper() == "THISANDFUTURE"
+        if at[0] in starts or (following and at[0] <= latest):
+            found.append(override)
+    return found
+
+
+def limit_freebusy_set(calendar: Component, window: TimeRange, zone: Zone | None) -> Component:
+    """A VCALENDAR whose VFREEBUSY components keep the FREEBUSY values that meet a window, and no others."""
+    if all(item.name != "VFREEBUSY" for item in calendar.components):
+        return calendar
+    components = []
+    for component in calendar.components:
+        if component.name != "VFREEBUSY":
+            components.append(component)
+            continue
+        lines = (_limited(line, window, zone) for line in component.properties)
+        components.append(Component(component.name, [line for line in lines if line is not None], component.components))
+    return Component(calendar.name, calendar.properties, components)
+
+
+def _limited(line: Property, window: TimeRange, zone: Zone | None) -> Property | None:
+    if line.name != "FREEBUSY":
+        return line
+    texts = line.value.split(",")
+    kept = [text for text in texts if (period := period_of(text, zone)) is not None and window.overlaps(*period)]
+    if len(kept) == len(texts):
+        return line
+    return said_again(line, ",".join(kept), drop=frozenset()) if kept else None

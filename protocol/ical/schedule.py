@@ -1,0 +1,123 @@
+"""Which occurrences of an object meet a time range (RFC 4791 §9.9).
+
+Rules of this module: recurrence comes from ``recurrence``, the tables from ``overlap``; what is decided here is the
+same that the occurrence index decides for the same object, so filters, rendering and the index cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from protocol.ical import overlap
+from protocol.ical.components import Component
+from protocol.ical.document import Document
+from protocol.ical.instants import absolute, wall_range
+from protocol.ical.recurrence import Budget, Occurrence, occurrences
+from protocol.ical.timezones import Zone
+from protocol.ical.values import Form
+from protocol.model import IndexEntry, TimeRange
+
+RECURRENCE_NAMES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
+
+
+class Scheduled(NamedTuple):
+    """One occurrence in a range, and the interval that the table of its component makes of it.
+
+    ``occurrence`` is ``None`` where the object has no recurrence properties: the component is the occurrence.
+    """
+
+    component: Component
+    entry: IndexEntry
+    occurrence: Occurrence | None = None
+
+
+def recurs(document: Document) -> bool:
+    """Whether the object's occurrences come from recurrence properties of its master."""
+    master = document.master
+    return master is not None and any(line.name in RECURRENCE_NAMES for line in master.properties)
+
+
+def scheduled(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Scheduled]:
+    """Every occurrence of an object that meets a window by its component's table, in order of start.
+
+    ``zone`` is where floating and all-day data are at home (``None``: UTC). Refuses with ``max-instances`` when the
+    budget does not suffice.
+    """
+    walls = wall_range(window, zone)
+    found = [
+        item
+        for item in all_scheduled(document, window, zone, budget)
+        if (walls if item.entry.floating else window).overlaps(item.entry.start, item.entry.end)
+    ]
+    found.sort(key=lambda item: item.entry.start)
+    return found
+
+
+def all_scheduled(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[Scheduled]:
+    """At least every occurrence that meets a window; what does not recur comes whether it meets it or not."""
+    if recurs(document):
+        yield from _series(document, window, zone, budget)
+        return
+    clock = overlap.Clock(document.timezones)
+    for member in document.members:
+        try:
+            entries = overlap.entries_of(member, overlap.names_of(member), clock)
+        except (ValueError, OverflowError):
+            continue  # no time that can be read: no time range can meet it
+        for entry in entries:
+            yield Scheduled(member, entry)
+
+
+def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[Scheduled]:
+    # A second wider, since a table may count what only touches the range.
+    wider = TimeRange(
+        None if window.start is None else window.start - 1, None if window.end is None else window.end + 1
+    )
+    names: dict[int, overlap.Names] = {}
+    for occurrence in occurrences(document, wider, zone_floating=zone, budget=budget):
+        component = occurrence.component
+        known = names.get(id(component))
+        if known is None:
+            known = names[id(component)] = overlap.names_of(component)
+        yield Scheduled(component, _entry(occurrence, known), occurrence)
+
+
+def _entry(occurrence: Occurrence, names: overlap.Names) -> IndexEntry:
+    start, end, floating = occurrence.start, occurrence.end, occurrence.floating
+    if occurrence.component.name == "VTODO":
+        return overlap.todo_entry(names, start, end, floating)
+    if occurrence.component.name == "VJOURNAL":
+        return overlap.journal_entry(start, len(names["DTSTART"].value.strip()) == 8, floating)
+    return overlap.event_entry(names, start, end, floating)
+
+
+def stretch(item: Scheduled, document: Document, zone: Zone | None) -> tuple[int, int] | None:
+    """Effective start and end of an occurrence as instants, in the sense of DTSTART and of DTEND or DUE.
+
+    ``None`` for a component without DTSTART and DUE; one that has only DUE starts and ends there.
+    """
+    if item.occurrence is not None:
+        return absolute(item.occurrence.start, item.occurrence.end, item.occurrence.floating, zone)
+    return own_stretch(item.component, document, zone)
+
+
+def own_stretch(component: Component, document: Document, zone: Zone | None) -> tuple[int, int] | None:
+    """What ``stretch`` says of the one occurrence that a component's own DTSTART, DTEND, DUE and DURATION describe."""
+    names = overlap.names_of(component)
+    clock = overlap.Clock(document.timezones)
+    end_name = "DUE" if component.name == "VTODO" else "DTEND"
+    try:
+        if "DTSTART" not in names:
+            if end_name not in names:
+                return None
+            only = clock.moment(names[end_name])
+            return absolute(only.seconds, only.seconds, only.floating, zone)
+        start = clock.moment(names["DTSTART"])
+        end = overlap.end_of(names, start, clock, end_name)
+        if end is None:
+            whole_day = start.form is Form.DATE and component.name != "VTODO"
+            end = start.seconds + (overlap.DAY if whole_day else 0)
+        return absolute(start.seconds, end, start.floating, zone)
+    except (ValueError, OverflowError):
+        return None
