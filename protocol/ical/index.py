@@ -7,166 +7,115 @@ dear: such an object is indexed as far as it goes, ``indexed_until`` says how fa
 
 from __future__ import annotations
 
-from datetime import date, datetime
-
 from protocol.errors import Condition, Refusal
-from protocol.ical.compat.rules import rule_parts
 from protocol.ical.document import Document
-from protocol.ical.overlap import (
-    DAY,
-    Clock,
-    Names,
-    entries_of,
-    names_of,
-    occurrence_entry,
-)
-from protocol.ical.recurrence import Occurrence, occurrences, span
+from protocol.ical.overlap import DAY, Clock, Names, entries_of, names_of, occurrence_entry
+from protocol.ical.recurrence import Budget, Occurrence, count_until, occurrences, span, zones_used
 from protocol.ical.timezones import zone_name
-from protocol.ical.values import parse_when, wall_seconds
 from protocol.model import FOREVER, IndexEntry, ObjectIndex, TimeRange
 
 INDEX_VERSION = 1
 """Grows with every change of what an entry means; upkeep re-indexes objects of an older version."""
 
 _RECURRENCE = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
-_STEP = {"SECONDLY": 1, "MINUTELY": 60, "HOURLY": 3600, "WEEKLY": 7 * DAY}
-_LONGER = {"MONTHLY": 28, "YEARLY": 365}
-_DAYS = frozenset({"BYMONTH", "BYWEEKNO", "BYYEARDAY", "BYMONTHDAY", "BYDAY"})
+_TIMES = frozenset({"DTSTART", "DUE"})
 _ROOM = 366 * DAY
 """How far beyond its first start a series is indexed at least, however far in the future it begins."""
-_GROWTH = 8
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_BUDGET = 40_000
+"""Periods examined for one object at most; a daily rule of a century has 36,525."""
+_TASTE = (30 * DAY, 4_000)
+"""The window and the budget of a second try, where the whole was too dear: what is near the first start."""
+
+
+def is_series(names: Names) -> bool:
+    """Whether a master with these properties has its occurrences from recurrence properties; a time must begin them."""
+    return not _RECURRENCE.isdisjoint(names) and not _TIMES.isdisjoint(names)
 
 
 def index_document(document: Document, *, horizon: int, cap: int = 1500) -> ObjectIndex:
     """The index of one object: entries up to ``horizon`` (epoch seconds), at most ``cap`` of a series.
 
-    Refuses what no later query could answer either: a rule in a calendar scale that is not supported (RFC 7529 §5.4).
+    Refuses only a rule in a calendar scale that is not supported, which no query could answer (RFC 7529 §5.4).
     """
-    clock = Clock(document.timezones)
     master = document.master
     names = names_of(master) if master is not None else {}
-    if not _RECURRENCE.isdisjoint(names):
-        return _index_series(document, names, clock, horizon, cap)
+    if is_series(names):
+        return _index_series(document, horizon, cap)
+    clock = Clock(document.timezones)
     entries: list[IndexEntry] = []
     for member in document.members:
         try:
             entries.extend(entries_of(member, names if member is master else names_of(member), clock))
         except (ValueError, OverflowError):
             continue  # validation lets only times through that can be read; a view made elsewhere may hold others
+    if len(entries) == 1:
+        first, last = entries[0].start, entries[0].end
+    else:
+        first = min((entry.start for entry in entries), default=FOREVER)
+        last = max((entry.end for entry in entries), default=-FOREVER)
     return ObjectIndex(
         uid=document.uid,
         component=document.component,
         entries=tuple(entries),
-        first_start=min((entry.start for entry in entries), default=FOREVER),
-        last_end=max((entry.end for entry in entries), default=-FOREVER),
+        first_start=first,
+        last_end=last,
         indexed_until=FOREVER,
         recurring=bool(document.overrides),
         index_version=INDEX_VERSION,
-        zones=_zone_names(clock),
+        zones=_zone_names(clock) if clock.zones else (),
     )
 
 
-def _index_series(document: Document, names: Names, clock: Clock, horizon: int, cap: int) -> ObjectIndex:
+def _index_series(document: Document, horizon: int, cap: int) -> ObjectIndex:
     first, last = span(document)
-    found, complete_until = _expand(document, names, first, last, horizon, cap)
-    shapes: dict[int, Names] = {}
+    found, complete = _expand(document, first, last, horizon, cap)
     kind = document.component.name
+    shapes: dict[int, Names] = {}
+    entries: list[IndexEntry] = []
     for item in found:
-        if id(item.component) not in shapes:
-            shapes[id(item.component)] = names_of(item.component)
-    entries = [
-        occurrence_entry(kind, shapes[id(item.component)], item.start, item.end, item.floating) for item in found
-    ]
+        names = shapes.get(id(item.component))
+        if names is None:
+            names = shapes[id(item.component)] = names_of(item.component)
+        entries.append(occurrence_entry(kind, names, item.start, item.end, item.floating))
     entries.sort()
-    if len(entries) > cap:
-        complete_until = min(complete_until, entries[cap].start)
-        del entries[cap:]
-    if complete_until < FOREVER and any(entry.floating for entry in entries[:1]):
-        complete_until -= DAY  # wall time is ahead of or behind UTC by less than a day
-    for member in document.members:
-        start = member.first("DTSTART")
-        if start is not None and (tzid := start.param("TZID")):
-            clock.zone(tzid)
+    if complete == FOREVER:
+        first = entries[0].start if entries else FOREVER
+        last = max((entry.end for entry in entries), default=-FOREVER)
+    else:
+        # An interval may begin a second before its occurrence, and wall time is less than a day away from UTC.
+        complete -= DAY if any(item.floating for item in found[:1]) else 1
+        first -= 1
     return ObjectIndex(
         uid=document.uid,
         component=document.component,
-        entries=tuple(entries),
-        first_start=min((entry.start for entry in entries[:1]), default=first),
-        last_end=last if complete_until < FOREVER else max((entry.end for entry in entries), default=-FOREVER),
-        indexed_until=complete_until,
+        entries=tuple(entries[:cap]),
+        first_start=first,
+        last_end=last,
+        indexed_until=complete,
         recurring=True,
-        count_until=_count_until(names, found) if complete_until == FOREVER else None,
+        count_until=count_until(document),
         index_version=INDEX_VERSION,
-        zones=_zone_names(clock),
+        zones=zones_used(document),
     )
 
 
-def _expand(
-    document: Document, names: Names, first: int, last: int, horizon: int, cap: int
-) -> tuple[list[Occurrence], int]:
-    """Occurrences from the first on, and the instant up to which they are all; windows grow until one of the ends."""
-    begin = first if first > -FOREVER else wall_seconds(parse_when(names["DTSTART"].value)[0]) - DAY
-    limit = max(horizon, begin + _ROOM)
-    width = _step(names) * cap
-    found: list[Occurrence] = []
-    complete = begin
-    while True:
-        end = min(begin + width, limit)
+def _expand(document: Document, first: int, last: int, horizon: int, cap: int) -> tuple[list[Occurrence], int]:
+    """The first ``cap`` occurrences that begin before the horizon, and the instant up to which they are all."""
+    end = max(horizon, min(first, FOREVER - _ROOM) + _ROOM)
+    for until, budget in ((end, _BUDGET), (min(end, first + _TASTE[0]), _TASTE[1])):
         try:
-            found = occurrences(document, TimeRange(None, end))
+            found = occurrences(document, TimeRange(None, until), budget=Budget(budget), limit=cap + 1)
         except Refusal as refusal:
             if refusal.condition is not Condition.MAX_INSTANCES:
                 raise
-            return found, complete
-        complete = end - 1  # an interval may begin a second before its occurrence
-        if last < end:
-            return found, FOREVER
-        if len(found) > cap or end == limit:
-            return found, complete
-        width *= _GROWTH
-
-
-def _step(names: Names) -> int:
-    """About the shortest time between two occurrences of the rule, in seconds; never more than it can be."""
-    rule = names.get("RRULE")
-    if rule is None:
-        return 10 * _ROOM
-    parts = rule_parts(rule.value)
-    frequency = parts.get("FREQ", "")
-    step = _STEP.get(frequency, DAY)
-    if frequency == "WEEKLY":
-        step //= _values(parts, "BYDAY")
-    elif _DAYS.isdisjoint(parts):
-        step *= _LONGER.get(frequency, 1)
-    for name, longest in (("BYHOUR", 3600), ("BYMINUTE", 60), ("BYSECOND", 1)):
-        if step > longest:
-            step = max(1, step // _values(parts, name))
-    interval = parts.get("INTERVAL", "1")
-    return step * (int(interval) if interval.isdigit() and len(interval) < 4 else 1)
-
-
-def _values(parts: dict[str, str], name: str) -> int:
-    return parts[name].count(",") + 1 if name in parts else 1
-
-
-def _count_until(names: Names, found: list[Occurrence]) -> int | None:
-    """The last start a COUNT rule gives, wall time as UTC, when all of its occurrences are known."""
-    rule = names.get("RRULE")
-    if rule is None or "COUNT=" not in rule.value.upper():
-        return None
-    starts = [_wall(item) for item in found if not item.is_override]
-    return max(starts, default=None)
-
-
-def _wall(item: Occurrence) -> int:
-    value = item.recurrence_id
-    if isinstance(value, datetime):
-        return wall_seconds(value.replace(tzinfo=None))
-    return (value.toordinal() - _EPOCH_DAY) * DAY
+            continue
+        if len(found) > cap:
+            return found[:cap], found[cap].start
+        return found, FOREVER if last < until else until
+    return [], first
 
 
 def _zone_names(clock: Clock) -> tuple[str, ...]:
-    """The IANA names among the zones that the entries were derived with."""
-    keys = {zone_name(zone) for zone in clock.zones.values() if zone is not None}
-    return tuple(sorted(key for key in keys if key))
+    """The IANA names of the zones that the entries were derived with; UTC is no zone whose law changes."""
+    names = {zone_name(zone) for zone in clock.zones.values() if zone is not None}
+    return tuple(sorted(name for name in names if name and name != "UTC"))

@@ -173,7 +173,9 @@ def _todo(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
 
 
 def todo_entry(names: Names, start: int, end: int, floating: bool) -> IndexEntry:
-    """The interval of one VTODO occurrence that has a DTSTART; ``end`` counts when DUE or DURATION gives it."""
+    """The interval of one VTODO occurrence; without DTSTART it is its DUE, else ``end`` is that of DUE or DURATION."""
+    if "DTSTART" not in names:
+        return IndexEntry(start - 1, start, floating)
     if "DUE" in names:
         return IndexEntry(start, end, floating) if end > start else IndexEntry(start - 1, start + 1, floating)
     if "DURATION" in names:

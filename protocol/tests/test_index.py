@@ -98,7 +98,7 @@ def test_an_endless_series_goes_to_the_horizon() -> None:
 def test_the_cap_says_where_it_cut() -> None:
     found = index(component("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY"), cap=10)
     assert len(found.entries) == 10
-    assert found.indexed_until == at("2024-01-11T10:00")
+    assert found.indexed_until == at("2024-01-11T10:00") - 1
     floating = index(component("DTSTART:20240101T100000", "DURATION:PT1H", "RRULE:FREQ=DAILY"), cap=10)
     assert floating.indexed_until == at("2024-01-10T10:00")
     assert all(entry.floating for entry in floating.entries)
@@ -132,10 +132,11 @@ def test_recurring_tasks_and_journals() -> None:
     assert journal.entries == (IndexEntry(day, day + DAY, True), IndexEntry(day + DAY, day + 2 * DAY, True))
 
 
-@pytest.mark.parametrize("name", ["VTODO"])
-def test_a_rule_without_a_start(name: str) -> None:
-    assert index(component("DUE:20240101T100000Z", "RRULE:FREQ=DAILY;COUNT=2", name=name)).entries
-    assert index(component("RRULE:FREQ=DAILY;COUNT=2", name=name)).indexed_until <= FOREVER
+def test_a_task_that_recurs_by_its_due() -> None:
+    due = at("2024-01-01T10:00")
+    found = index(component("DUE:20240101T100000Z", "RRULE:FREQ=DAILY;COUNT=2", name="VTODO"))
+    assert found.entries == (IndexEntry(due - 1, due), IndexEntry(due + DAY - 1, due + DAY))
+    assert index(component("RRULE:FREQ=DAILY;COUNT=2", name="VTODO")).entries == (IndexEntry(-FOREVER, FOREVER),)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def coerced(start: Property, line: Property) -> Property | None:
     day = first[1] is Form.DATE
     mismatch = any((form is Form.DATE) != day for _, form in values)
     floating = bool(zone) and not own_zone and any(form is Form.LOCAL for _, form in values)
-    if not mismatch and not floating:
+    if (not mismatch and not floating) or (mismatch and not day and line.name == "EXDATE"):
         return None
     kept: Params = tuple(item for item in line.params if item[0] not in ("TZID", "VALUE"))
     if day:
