@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import bindparam, select
 
-from protocol.model import CalendarId, ComponentKind, ObjectId, ObjectMeta, PrincipalId
+from protocol.model import CalendarId, ComponentKind, ObjectId, ObjectMeta, PrincipalId, Uid
 from storage import objects
 from storage.database import Statement, Transaction, in_list
 from storage.tables import objects as table
@@ -19,6 +19,7 @@ _mine = (_o.principal_id == bindparam("pid"), _o.calendar_id == bindparam("cid")
 _live = _o.deleted == 0
 
 _IDS = Statement(select(_o.object_id, _o.component).where(*_mine, _live).order_by(_o.seq))
+_BY_UID = Statement(select(*objects.META).where(*_mine, in_list(_o.uid, "uids"), _live))
 _METAS = Statement(select(*objects.META).where(*_mine, in_list(_o.name, "names"), _live))
 
 
@@ -38,3 +39,18 @@ def metas(
 ) -> list[ObjectMeta]:
     """The rows of the objects with these names, without text; unknown names are left out."""
     return [objects.meta_of(row) for row in tx.all(_METAS, pid=principal_id, cid=calendar_id, names=list(names))]
+
+
+def by_uid(
+    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, uids: Iterable[str]
+) -> dict[Uid, ObjectMeta]:
+    """The rows of the objects with these UIDs; unknown ones are left out."""
+    rows = tx.all(_BY_UID, pid=principal_id, cid=calendar_id, uids=list(uids))
+    return {meta.uid: meta for meta in map(objects.meta_of, rows)}
+
+
+def taken_names(
+    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, names: Iterable[str]
+) -> frozenset[str]:
+    """Those of the names that a live object has."""
+    return frozenset(meta.name for meta in metas(tx, principal_id, calendar_id, names))

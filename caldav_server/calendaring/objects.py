@@ -89,7 +89,7 @@ class UidConflict(Refusal):
         self.name = name
 
 
-class _Moved(Exception):
+class Overtaken(Exception):
     """What was read is no longer what is stored."""
 
 
@@ -113,8 +113,8 @@ async def put(ctx: Context, target: Target, data: bytes, *, precondition: Precon
     """
     _require_calendar(target)
     new = draft(ctx, data, strict=strict)
-    _require_component(target.calendar, new.index)
-    stored_now, seq = await _write(ctx, lambda tx: _put(tx, ctx, target, new, precondition))
+    require_component(target.calendar, new.index)
+    stored_now, seq = await write_again(ctx, lambda tx: _put(tx, ctx, target, new, precondition))
     if seq:
         ctx.announce(target.owner.principal_id, target.calendar.calendar_id, seq)
     return stored_now
@@ -158,13 +158,13 @@ def save(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: Ob
     )
     if existing is None:
         if not stored.insert(tx, calendar.principal_id, calendar.calendar_id, meta, new.data, new.index):
-            raise _Moved
+            raise Overtaken
     else:
         _keep_version(tx, ctx, calendar, existing, "update")
         if not stored.update(
             tx, calendar.principal_id, calendar.calendar_id, meta, new.data, new.index, expected=existing.etag
         ):
-            raise _Moved
+            raise Overtaken
     write_index = stored_occurrences.add if existing is None else stored_occurrences.replace
     write_index(tx, calendar.principal_id, calendar.calendar_id, meta.object_id, new.index.component, new.index.entries)
 
@@ -183,7 +183,7 @@ async def remove(ctx: Context, target: Target, *, precondition: Precondition) ->
         bury(tx, ctx, calendar, existing, seq)
         return None, seq
 
-    _, seq = await _write(ctx, work)
+    _, seq = await write_again(ctx, work)
     ctx.announce(target.owner.principal_id, target.calendar.calendar_id, seq)
 
 
@@ -192,7 +192,7 @@ def bury(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta
     _keep_version(tx, ctx, calendar, existing, "remove")
     place = (calendar.principal_id, calendar.calendar_id, existing.object_id)
     if not stored.bury(tx, *place, seq=seq, now=ctx.now, expected=existing.etag):
-        raise _Moved
+        raise Overtaken
     stored_occurrences.drop(tx, *place)
 
 
@@ -214,13 +214,13 @@ async def transfer(
         raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
     precondition(original.meta)
     new = draft(ctx, original.data, strict=False)
-    _require_component(destination.calendar, new.index)
+    require_component(destination.calendar, new.index)
     one_home = source.owner.principal_id == destination.owner.principal_id
 
     def work(tx: Transaction) -> tuple[bool, list[tuple[Calendar, Seq]]]:
         return _transfer(tx, ctx, source, destination, original, new, move=move and one_home, overwrite=overwrite)
 
-    created, moved = await _write(ctx, work)
+    created, moved = await write_again(ctx, work)
     for calendar, seq in moved:
         ctx.announce(calendar.principal_id, calendar.calendar_id, seq)
     if move and not one_home:
@@ -268,12 +268,12 @@ def _transfer(
     return existing is None, [(touched[each], seq) for each, seq in numbers.items()]
 
 
-async def _write(ctx: Context, work: Callable[[Transaction], T]) -> T:
+async def write_again(ctx: Context, work: Callable[[Transaction], T]) -> T:
     """Run a unit of work, once more from the start whenever another writer was faster."""
     for _ in range(_ATTEMPTS):
         try:
             return await ctx.db.write(work)
-        except _Moved:
+        except Overtaken:
             continue
     raise Refusal(Condition.UNAVAILABLE, "This object is being changed by too many others at once; try again.")
 
@@ -303,7 +303,8 @@ def _require_calendar(target: Target) -> None:
         raise Refusal(Condition.NEED_PRIVILEGES, "Calendar objects are stored in calendars only.")
 
 
-def _require_component(calendar: Calendar, index: ObjectIndex) -> None:
+def require_component(calendar: Calendar, index: ObjectIndex) -> None:
+    """Refuse ``supported-calendar-component`` for a type the calendar does not take (RFC 4791 §5.2.3)."""
     if index.component not in calendar.components:
         raise Refusal(
             Condition.SUPPORTED_CALENDAR_COMPONENT, f"This calendar does not take {index.component.name} components."

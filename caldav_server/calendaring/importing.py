@@ -1,0 +1,150 @@
+"""Import of whole calendars: many objects per transaction, repeatable, with an outcome for each (RFC 5545 §3.4).
+
+The same rules as ``objects.put`` hold for every object; what an object breaks is its own outcome and stops no other.
+Importing an export again changes nothing: objects are known by UID and compared by their bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+from caldav_server.calendaring import objects
+from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.objects import Draft, Target
+from protocol.errors import Refusal
+from protocol.ical.pieces import cut, with_uid
+from protocol.model import Access, Calendar, ObjectId, ObjectMeta, Principal, Seq, Uid
+from storage import calendars as stored_calendars
+from storage import objects as stored
+from storage import occurrences as stored_occurrences
+from storage.database import Transaction
+from storage.ids import new_id
+from storage.members import by_uid, taken_names
+
+BATCH = 200
+"""Objects per transaction: enough to share a commit, few enough not to keep other writers waiting."""
+_PLAIN = re.compile(r"[A-Za-z0-9._@{}-]{1,120}")
+
+
+class Became(StrEnum):
+    """What an import did with one object."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One object of an import: ``message`` says why it was refused, or what was repaired."""
+
+    uid: str
+    became: Became
+    message: str = ""
+
+
+async def import_calendar(
+    ctx: Context, owner: Principal, calendar: Calendar, data: bytes
+) -> AsyncIterator[list[Outcome]]:
+    """Put everything an iCalendar file holds into a calendar; yields the outcomes batch by batch."""
+    pieces = cut(data)
+    while some := list(islice(pieces, BATCH)):
+        outcomes, drafts = _drafts(ctx, calendar, some)
+        if drafts:
+            outcomes += await _store(ctx, owner, calendar, drafts)
+        yield outcomes
+
+
+def _drafts(
+    ctx: Context, calendar: Calendar, pieces: Iterable[tuple[Uid | None, bytes]]
+) -> tuple[list[Outcome], list[Draft]]:
+    refused: list[Outcome] = []
+    drafts: dict[Uid, Draft] = {}
+    for found, text in pieces:
+        uid, data = (found, text) if found is not None else with_uid(text)
+        try:
+            new = objects.draft(ctx, data, strict=False)
+            objects.require_component(calendar, new.index)
+        except Refusal as refusal:
+            refused.append(Outcome(uid, Became.REFUSED, f"{refusal.condition.element}: {refusal.message}"))
+        else:
+            drafts[new.index.uid] = new
+    return refused, list(drafts.values())
+
+
+async def _store(ctx: Context, owner: Principal, calendar: Calendar, drafts: Sequence[Draft]) -> list[Outcome]:
+    def work(tx: Transaction) -> tuple[list[Outcome], Seq | None]:
+        return _store_batch(tx, ctx, owner, calendar, drafts)
+
+    outcomes, seq = await objects.write_again(ctx, work)
+    if seq is not None:
+        ctx.announce(calendar.principal_id, calendar.calendar_id, seq)
+    return outcomes
+
+
+def _store_batch(
+    tx: Transaction, ctx: Context, owner: Principal, calendar: Calendar, drafts: Sequence[Draft]
+) -> tuple[list[Outcome], Seq | None]:
+    """One transaction: numbers first, since their row lock keeps what is read after it from changing."""
+    place = (calendar.principal_id, calendar.calendar_id)
+    known = by_uid(tx, *place, [each.index.uid for each in drafts])
+    fresh = [each for each in drafts if each.index.uid not in known]
+    changed = [each for each in drafts if each.index.uid in known and known[each.index.uid].etag != each.etag]
+    outcomes = [
+        Outcome(each.index.uid, Became.UNCHANGED)
+        for each in drafts
+        if each.index.uid in known and known[each.index.uid].etag == each.etag
+    ]
+    count = len(fresh) + len(changed)
+    if not count:
+        return outcomes, None
+    size = sum(len(each.data) for each in (*fresh, *changed)) - sum(known[each.index.uid].size for each in changed)
+    last = stored_calendars.next_seq(tx, *place, count, members=len(fresh), size=size)
+    first = last - count + 1
+    _insert(tx, ctx, calendar, fresh, first)
+    for number, each in enumerate(changed, first + len(fresh)):
+        existing = known[each.index.uid]
+        target = Target(owner, calendar, existing.name, "", Access.OWN)
+        objects.save(tx, ctx, target, each, existing, Seq(number))
+    outcomes += [Outcome(each.index.uid, Became.CREATED, ", ".join(each.repairs)) for each in fresh]
+    outcomes += [Outcome(each.index.uid, Became.UPDATED, ", ".join(each.repairs)) for each in changed]
+    return outcomes, last
+
+
+def _insert(tx: Transaction, ctx: Context, calendar: Calendar, fresh: Sequence[Draft], first: int) -> None:
+    place = (calendar.principal_id, calendar.calendar_id)
+    names = [_name_for(each.index.uid) for each in fresh]
+    taken = taken_names(tx, *place, names)
+    rows = []
+    for number, (each, name) in enumerate(zip(fresh, names, strict=True), first):
+        meta = ObjectMeta(
+            object_id=ObjectId(new_id()),
+            name=name if name not in taken else f"{new_id().hex()}.ics",
+            uid=each.index.uid,
+            component=each.index.component,
+            etag=each.etag,
+            seq=Seq(number),
+            size=len(each.data),
+            schedule_tag=None,
+            created_at=ctx.now,
+            modified_at=ctx.now,
+        )
+        rows.append((meta, each.data, each.index))
+    if stored.insert_many(tx, *place, rows) != len(rows):
+        raise objects.Overtaken
+    stored_occurrences.add_many(
+        tx, *place, [(meta.object_id, meta.component, index.entries) for meta, _, index in rows]
+    )
+
+
+def _name_for(uid: Uid) -> str:
+    """The name an imported object gets: its UID where that makes a plain name, else a digest of it."""
+    if _PLAIN.fullmatch(uid):
+        return f"{uid}.ics"
+    return f"{hashlib.sha256(uid.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.ics"

@@ -1,0 +1,114 @@
+"""A whole calendar file cut into calendar object resources without parsing it (RFC 5545 §3.4, RFC 4791 §4.1).
+
+For imports of any size: the file is looked at once, as bytes; what goes into a resource are the file's own lines, so
+that importing an export again finds every object unchanged. Rules of this module: it decides where to cut, nothing
+else; whether a piece is a valid object is decided when it is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from protocol.ical.merging import PRODID
+from protocol.model import Uid
+
+_MARK = re.compile(
+    rb"^(BEGIN|END|UID|TZID|METHOD)(?:;[^:\r\n]*)?:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?\n?",
+    re.MULTILINE | re.IGNORECASE,
+)
+_FOLD = re.compile(rb"\r?\n[ \t]")
+_USED_ZONE = re.compile(rb';TZID="?([^";:\r\n]+)', re.IGNORECASE)
+_HEAD = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{PRODID}\r\n".encode()
+_TAIL = b"END:VCALENDAR\r\n"
+
+
+@dataclass(slots=True)
+class _Group:
+    """The components of one UID, as spans of the file."""
+
+    uid: Uid | None
+    spans: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Open:
+    """The component directly below a VCALENDAR that is being walked through."""
+
+    name: bytes
+    start: int
+    uid: str | None = None
+    tzid: bytes = b""
+
+
+def cut(data: bytes) -> Iterator[tuple[Uid | None, bytes]]:
+    """One resource text per UID, in the file's order, each with the VTIMEZONEs it names.
+
+    A component without UID comes alone with ``None``. Text that is no component at all yields nothing.
+    """
+    zones, groups = _survey(data)
+    for group in groups:
+        lines = b"".join(_whole_lines(data, start, end) for start, end in group.spans)
+        unfolded = _FOLD.sub(b"", lines)
+        used = dict.fromkeys(name.strip() for name in _USED_ZONE.findall(unfolded))
+        wanted = b"".join(_whole_lines(data, *zones[name]) for name in used if name in zones)
+        yield group.uid, b"".join((_HEAD, wanted, lines, _TAIL))
+
+
+def count(data: bytes) -> int:
+    """How many resources ``cut`` will make, for a progress bar."""
+    return len(_survey(data)[1])
+
+
+def _survey(data: bytes) -> tuple[dict[bytes, tuple[int, int]], list[_Group]]:
+    zones: dict[bytes, tuple[int, int]] = {}
+    groups: dict[object, _Group] = {}
+    depth = 0
+    current: _Open | None = None
+    for mark in _MARK.finditer(data):
+        key = mark.group(1).upper()
+        if key == b"BEGIN":
+            depth += 1
+            if depth == 2:
+                current = _Open(mark.group(2).strip().upper(), mark.start())
+        elif key == b"END":
+            depth -= 1
+            if depth == 1 and current is not None:
+                _close(current, mark.end(), zones, groups)
+                current = None
+        elif depth == 2 and current is not None:
+            value = _FOLD.sub(b"", mark.group(2)).strip()
+            if key == b"UID" and current.uid is None:
+                current.uid = value.decode("utf-8", "replace")
+            elif key == b"TZID":
+                current.tzid = value
+    return zones, list(groups.values())
+
+
+def _close(current: _Open, end: int, zones: dict[bytes, tuple[int, int]], groups: dict[object, _Group]) -> None:
+    if current.name == b"VTIMEZONE":
+        zones.setdefault(current.tzid, (current.start, end))
+        return
+    key: object = (current.name, current.uid) if current.uid else current.start
+    group = groups.setdefault(key, _Group(Uid(current.uid) if current.uid else None))
+    group.spans.append((current.start, end))
+
+
+def _whole_lines(data: bytes, start: int, end: int) -> bytes:
+    part = data[start:end]
+    return part if part.endswith(b"\n") else part + b"\r\n"
+
+
+def with_uid(data: bytes) -> tuple[Uid, bytes]:
+    """A resource without UID, given one that depends on its text alone, so that an import can be repeated."""
+    digest = hashlib.sha256(data).hexdigest()[:32]
+    uid = Uid(f"{digest}@import")
+    depth = 0
+    for mark in _MARK.finditer(data):
+        key = mark.group(1).upper()
+        depth += (key == b"BEGIN") - (key == b"END")
+        if key == b"BEGIN" and depth == 2 and mark.group(2).strip().upper() != b"VTIMEZONE":
+            return uid, b"".join((data[: mark.end()], f"UID:{uid}\r\n".encode(), data[mark.end() :]))
+    return uid, data
