@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -23,6 +24,9 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from storage.database import Statement, recorder
+from storage.tables import TENANT
 
 START_TIMEOUT = 60.0
 """Seconds; a busy machine may take long."""
@@ -319,3 +323,43 @@ class RedisServer:
 def start_redis(folder: Path | None = None) -> RedisServer:
     """Start a Redis in ``folder`` (``None``: a temporary one)."""
     return RedisServer(folder)
+
+
+_TABLE = re.compile(r'\b(?:FROM|JOIN|INTO|UPDATE)\s+"?(\w+)"?')
+
+
+def crosses_principals(statement: Statement, text: str) -> list[str]:
+    """The tenant tables that this statement uses without saying whose rows it means; none for a named exception."""
+    if statement.across is not None:
+        return []
+    used: dict[str, int] = {}
+    for name in _TABLE.findall(text):
+        if name in TENANT:
+            used[name] = used.get(name, 0) + 1
+    return [name for name, uses in used.items() if _predicates(name, text) < uses]
+
+
+def _predicates(table: str, text: str) -> int:
+    named = len(re.findall(rf"\b{table}\.principal_id (?:= (?:[:$]\w+|ANY)|IN \()", text))
+    inserted = len(re.findall(rf"INSERT INTO {table} \(principal_id, ", text))
+    return named + inserted
+
+
+class StatementRecorder:
+    """Listens to every statement of this process and remembers those that cross principals without a reason."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.violations: list[str] = []
+
+    def __call__(self, statement: Statement, text: str) -> None:
+        """Look at one statement; ``storage.database.recorder`` calls this."""
+        self.seen += 1
+        self.violations += [f"{table}: {text}" for table in crosses_principals(statement, text)]
+
+    def __enter__(self) -> StatementRecorder:
+        recorder.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        recorder.remove(self)

@@ -1,0 +1,184 @@
+"""Objects, the change log, previous versions and the look-ups of a request."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from protocol.model import CalendarObject, Change, ComponentKind, ETag, ObjectId, Seq, Uid
+from storage import changes, lookups, objects, occurrences, versions
+from storage.database import Database
+from storage.errors import Duplicate, Vanished
+from storage.ids import new_id
+from storage.tests.samples import NOW, add, change, event, home, remove
+
+
+async def test_text_and_meta_come_back_as_they_went_in(db: Database) -> None:
+    pid, cid = await home(db)
+    sample = event("ü%2F .ics", text=bytes(range(256)) * 40)
+    meta = await db.write(lambda tx: add(tx, pid, cid, sample))
+    whole = CalendarObject(meta, sample.text)
+    assert await db.read(lambda tx: objects.find(tx, pid, cid, "ü%2F .ics")) == whole
+    assert await db.read(lambda tx: objects.get(tx, pid, cid, sample.object_id)) == whole
+    found = await db.read(lambda tx: objects.find_meta(tx, pid, cid, "ü%2F .ics"))
+    assert found == meta
+    assert found is not None and isinstance(found.component, ComponentKind)
+    assert await db.read(lambda tx: objects.find_by_uid(tx, pid, cid, sample.uid)) == meta
+    assert await db.read(lambda tx: objects.find(tx, pid, cid, "Ü%2F .ics")) is None
+    assert await db.read(lambda tx: objects.find(tx, cid, pid, "ü%2F .ics")) is None
+    assert await db.read(lambda tx: objects.find_by_uid(tx, pid, cid, Uid("x"))) is None
+
+
+async def test_listings_agree(db: Database) -> None:
+    pid, cid = await home(db)
+    metas = [await db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics"))) for n in range(7)]
+    await db.write(lambda tx: remove(tx, pid, cid, metas[3]))
+    live = [meta for meta in metas if meta is not metas[3]]
+    assert await db.read(lambda tx: objects.members(tx, pid, cid)) == live
+    etags = [(meta.name, meta.etag) for meta in live]
+    assert await db.read(lambda tx: objects.members_etags(tx, pid, cid)) == etags
+    first = await db.read(lambda tx: objects.listing(tx, pid, cid, limit=4))
+    rest = await db.read(lambda tx: objects.listing(tx, pid, cid, after=first[-1][3], limit=4))
+    assert [row[:2] for row in first + rest] == etags
+    assert {row[2] for row in first} == {ComponentKind.VEVENT}
+    page = await db.read(lambda tx: objects.page(tx, pid, cid, limit=2))
+    assert [one.meta for one in page] == live[:2]
+    page = await db.read(lambda tx: objects.page(tx, pid, cid, after=live[3].seq))
+    assert [one.meta for one in page] == live[4:]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 600, 1300])
+async def test_fetch_many(db: Database, count: int) -> None:
+    pid, cid = await home(db)
+    samples = [event(f"{n}.ics") for n in range(count)]
+    rows = [(one.meta(n + 1), one.text, one.index) for n, one in enumerate(samples)]
+    assert await db.write(lambda tx: objects.insert_many(tx, pid, cid, rows)) == count
+    entries = [(one.object_id, one.component, one.entries) for one in samples]
+    await db.write(lambda tx: occurrences.add_many(tx, pid, cid, entries))
+    names = [one.name for one in samples] + ["missing"]
+    found = await db.read(lambda tx: objects.fetch(tx, pid, cid, names))
+    assert {one.meta.name: one.data for one in found} == {one.name: one.text for one in samples}
+    ids = [one.object_id for one in samples] + [ObjectId(new_id())]
+    found = await db.read(lambda tx: objects.fetch_ids(tx, pid, cid, ids))
+    assert sorted(one.meta for one in found) == sorted(row[0] for row in rows)
+    assert await db.read(lambda tx: objects.fetch(tx, pid, cid, [])) == []
+
+
+async def test_insert_respects_names_and_uids(db: Database) -> None:
+    pid, cid = await home(db)
+    sample = event("a.ics")
+    first = await db.write(lambda tx: add(tx, pid, cid, sample))
+    assert await db.write(lambda tx: add(tx, pid, cid, event("a.ics", uid="other"))) is None
+    with pytest.raises(Duplicate) as error:
+        await db.write(lambda tx: add(tx, pid, cid, event("b.ics", uid="uid-a.ics")))
+    assert error.value.key == "objects.uid"
+    await db.write(lambda tx: remove(tx, pid, cid, first))
+    again = event("a.ics", uid="uid-a.ics")
+    meta = await db.write(lambda tx: add(tx, pid, cid, again))
+    assert meta is not None and meta.object_id != first.object_id
+    assert await db.read(lambda tx: objects.members(tx, pid, cid)) == [meta]
+    with pytest.raises(Vanished):
+        await db.write(lambda tx: objects.insert(tx, new_id(), cid, again.meta(1), b"", again.index))
+
+
+async def test_update_only_on_the_expected_etag(db: Database) -> None:
+    pid, cid = await home(db)
+    sample = event("a.ics")
+    first = await db.write(lambda tx: add(tx, pid, cid, sample))
+    newer = event("a.ics", uid="uid-a.ics", text=b"new")
+    assert await db.write(lambda tx: change(tx, pid, cid, first, newer))
+    assert not await db.write(lambda tx: change(tx, pid, cid, first, event("a.ics", uid="uid-a.ics")))
+    found = await db.read(lambda tx: objects.find(tx, pid, cid, "a.ics"))
+    assert (found.data, found.meta.etag, found.meta.seq, found.meta.size) == (b"new", newer.etag, 2, 3)
+    other = await db.write(lambda tx: add(tx, pid, cid, event("b.ics")))
+    with pytest.raises(Duplicate) as error:
+        await db.write(lambda tx: change(tx, pid, cid, other, event("b.ics", uid="uid-a.ics")))
+    assert error.value.key == "objects.uid"
+    kept = await db.read(lambda tx: versions.of_object(tx, pid, cid, first.object_id))
+    assert [(v.seq, v.data, v.action, v.author_id, v.request_id) for v in kept][-1] == (
+        1,
+        sample.text,
+        "update",
+        pid,
+        "r1",
+    )
+
+
+async def test_bury(db: Database) -> None:
+    pid, cid = await home(db)
+    first = await db.write(lambda tx: add(tx, pid, cid, event("a.ics")))
+    assert not await db.write(
+        lambda tx: objects.bury(tx, pid, cid, first.object_id, seq=Seq(9), now=NOW, expected=ETag("x"))
+    )
+    assert await db.write(lambda tx: remove(tx, pid, cid, first))
+    assert not await db.write(lambda tx: objects.bury(tx, pid, cid, first.object_id, seq=Seq(9), now=NOW))
+    assert await db.read(lambda tx: objects.find(tx, pid, cid, "a.ics")) is None
+    kept = await db.read(lambda tx: versions.of_object(tx, pid, cid, first.object_id))
+    assert [(v.action, v.name, v.uid) for v in kept] == [("remove", "a.ics", "uid-a.ics")]
+    assert await db.write(lambda tx: versions.drop_before(tx, pid, cid, NOW)) == 0
+    assert await db.write(lambda tx: versions.drop_before(tx, pid, cid, NOW + 1)) == 1
+    assert not await db.write(
+        lambda tx: versions.keep(tx, pid, cid, first.object_id, replaced_at=NOW, action="x", author_id=None)
+    )
+
+
+async def test_change_log(db: Database) -> None:
+    pid, cid = await home(db)
+    metas = [await db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics"))) for n in range(3)]
+    await db.write(lambda tx: remove(tx, pid, cid, metas[0]))
+    newer = event("1.ics", uid="uid-1.ics")
+    await db.write(lambda tx: change(tx, pid, cid, metas[1], newer))
+    event_kind = ComponentKind.VEVENT
+    log = [
+        Change("2.ics", Seq(3), metas[2].etag, event_kind),
+        Change("0.ics", Seq(4), None, event_kind),
+        Change("1.ics", Seq(5), newer.etag, event_kind),
+    ]
+    assert await db.read(lambda tx: changes.since(tx, pid, cid, 0)) == log
+    assert await db.read(lambda tx: changes.since(tx, pid, cid, 0, limit=2)) == log[:2]
+    assert await db.read(lambda tx: changes.since(tx, pid, cid, 3)) == log[1:]
+    assert await db.read(lambda tx: changes.since(tx, pid, cid, 0, floor=4)) == [log[0], log[2]]
+    assert await db.read(lambda tx: changes.since(tx, pid, cid, 5)) == []
+
+
+async def test_reindex(db: Database) -> None:
+    pid, cid = await home(db)
+    sample = event("a.ics")
+    meta = await db.write(lambda tx: add(tx, pid, cid, sample))
+    found = await db.read(lambda tx: objects.outdated(tx, pid, cid, below=2))
+    assert [one.meta for one in found] == [meta]
+    index = dataclasses.replace(sample.index, index_version=2, count_until=NOW)
+    assert not await db.write(
+        lambda tx: objects.set_index(tx, pid, cid, sample.object_id, index, expected=ETag("other"))
+    )
+    assert await db.write(lambda tx: objects.set_index(tx, pid, cid, sample.object_id, index, expected=meta.etag))
+    assert await db.read(lambda tx: objects.outdated(tx, pid, cid, below=2)) == []
+    assert await db.read(lambda tx: objects.find_meta(tx, pid, cid, "a.ics")) == meta
+
+
+async def test_lookups(db: Database) -> None:
+    pid, cid = await home(db)
+    sample = event("a.ics")
+    meta = await db.write(lambda tx: add(tx, pid, cid, sample))
+    assert await db.point(lookups.home("nobody")) is None
+    at_home = await db.point(lookups.home("user01"))
+    assert at_home is not None and at_home.principal.principal_id == pid
+    assert at_home.calendar is None and at_home.epoch and at_home.accounts_version > 0
+    missing = await db.point(lookups.calendar("user01", "nothing"))
+    assert missing is not None and missing.calendar is None
+    there = await db.point(lookups.calendar("user01", "calendar"))
+    assert there is not None and there.calendar is not None
+    assert (there.calendar.calendar_id, there.calendar.seq) == (cid, 1)
+    without = await db.point(lookups.meta("user01", "calendar", "a.ics"))
+    assert without is not None and (without.meta, without.object) == (meta, None)
+    whole = await db.point(lookups.calendar_object("user01", "calendar", "a.ics"))
+    assert whole is not None and whole.object == CalendarObject(meta, sample.text) and whole.meta == meta
+    empty = await db.point(lookups.calendar_object("user01", "calendar", "b.ics"))
+    assert empty is not None and empty.calendar is not None and empty.object is None
+    nowhere = await db.point(lookups.calendar_object("user01", "nothing", "a.ics"))
+    assert nowhere is not None and nowhere.calendar is None and nowhere.object is None
+    assert await db.read(lookups.calendar_object("user01", "calendar", "a.ics")) == whole
+    await db.write(lambda tx: remove(tx, pid, cid, meta))
+    gone = await db.point(lookups.calendar_object("user01", "calendar", "a.ics"))
+    assert gone is not None and gone.calendar is not None and gone.object is None
