@@ -78,10 +78,9 @@ class Application:
         except ConnectionError:
             raise
         except errors.StorageError as error:
-            return self._storage_failed(error)
+            return self._storage_failed(request, error)
         except Exception as error:
-            self.broken(request, error)
-            return Response(500, dict(_TEXT), f"Internal error. Request: {request.request_id}\n".encode())
+            return self._internal_error(request, error)
 
     def finished(self, request: Request, status: int, size: int, seconds: float) -> None:
         """Counts and logs an answered request."""
@@ -153,14 +152,21 @@ class Application:
         """What this process counted, and what the operating system counts about it."""
         return self.metrics.families() + process_families()
 
-    def _storage_failed(self, error: errors.StorageError) -> Response:
+    def _storage_failed(self, request: Request, error: errors.StorageError) -> Response:
         if isinstance(error, errors.StorageFull):
             logs.get().error("storage is full", error=str(error))
-            refusal = Refusal(Condition.SUFFICIENT_DISK_SPACE, "There is no room left to store this.")
-            return render_refusal(refusal)
-        self.metrics.counters["database_unavailable"] += 1
-        logs.get().error("storage failed", kind=type(error).__name__, error=str(error), exc_info=error)
-        return Response(503, {"Retry-After": RETRY_SECONDS, **_TEXT}, b"The database is not available. Try again.\n")
+            return render_refusal(Refusal(Condition.SUFFICIENT_DISK_SPACE, "There is no room left to store this."))
+        if isinstance(error, errors.Vanished):
+            return render_refusal(Refusal(Condition.NOT_FOUND, "It was removed meanwhile."))
+        if isinstance(error, errors.Unavailable | errors.SchemaError):
+            self.metrics.counters["database_unavailable"] += 1
+            logs.get().error("database unavailable", kind=type(error).__name__, error=str(error))
+            return render_refusal(Refusal(Condition.UNAVAILABLE, "The database is not available. Try again."))
+        return self._internal_error(request, error)
+
+    def _internal_error(self, request: Request, error: Exception) -> Response:
+        self.broken(request, error)
+        return Response(500, dict(_TEXT), f"Internal error. Request: {request.request_id}\n".encode())
 
 
 def _is_dav(path: str) -> bool:

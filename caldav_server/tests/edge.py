@@ -109,7 +109,7 @@ class Edge:
     clients: list[Client] = field(default_factory=list)
 
     async def connect(self) -> Client:
-        client = Client(*await asyncio.open_connection(*self.address, limit=1 << 22))
+        client = Client(*await asyncio.open_connection(*self.address, limit=1 << 18))
         self.clients.append(client)
         return client
 
