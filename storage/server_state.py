@@ -6,6 +6,7 @@ Rules of this module: one row per key, no tenant data.
 from __future__ import annotations
 
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from storage.database import Statement, Transaction
 from storage.errors import SchemaError
@@ -13,6 +14,11 @@ from storage.tables import server_state
 
 _EPOCH = Statement(select(server_state.c.value).where(server_state.c.key == "epoch"))
 _SET_EPOCH = Statement(update(server_state).where(server_state.c.key == "epoch").values(value=bindparam("epoch")))
+_ZONE_DATA = Statement(select(server_state.c.value).where(server_state.c.key == "zone_data"))
+_insert = insert(server_state)
+_SET_ZONE_DATA = Statement(
+    _insert.on_conflict_do_update(index_elements=["key"], set_={"value": _insert.excluded.value})
+)
 _ACCOUNTS = Statement(select(server_state.c.number).where(server_state.c.key == "accounts_version"))
 _BUMP_ACCOUNTS = Statement(
     update(server_state)
@@ -33,6 +39,17 @@ def epoch(tx: Transaction) -> str:
 def set_epoch(tx: Transaction, value: str) -> None:
     """Make every sync token given out so far invalid (after a restore: ``ids.new_epoch()``)."""
     tx.run(_SET_EPOCH, epoch=value)
+
+
+def zone_data(tx: Transaction) -> str:
+    """The version of the zone data that the stored occurrences were derived with; empty before the first."""
+    row = tx.one(_ZONE_DATA)
+    return "" if row is None else str(row[0])
+
+
+def set_zone_data(tx: Transaction, value: str) -> None:
+    """Say that every stored occurrence was derived with this version of the zone data."""
+    tx.run(_SET_ZONE_DATA, key="zone_data", value=value, number=0)
 
 
 def accounts_version(tx: Transaction) -> int:

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from caldav_server.settings import Settings
 from protocol.ical.document import Limits
 from protocol.model import Access, CalendarId, Principal, PrincipalId, Seq
 from storage.database import Database
+
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,25 @@ class Rules:
     """How many occurrences of one object are stored at most."""
     home_quota_bytes: int
     """How much text one home may hold (RFC 4331)."""
-    members_per_calendar: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Rules:
+        """The figures as the settings give them."""
+        limits = settings.limits
+        return cls(
+            limits=Limits(
+                size=limits.resource_bytes,
+                line=limits.line_bytes,
+                params=limits.parameters,
+                properties=limits.properties,
+                components=limits.components,
+                depth=limits.depth,
+                attendees=limits.attendees,
+            ),
+            horizon_seconds=settings.recurrence.horizon_days * _DAY,
+            occurrences_cap=settings.recurrence.occurrences,
+            home_quota_bytes=limits.home_bytes,
+        )
 
 
 @dataclass(frozen=True, slots=True)

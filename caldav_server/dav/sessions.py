@@ -11,14 +11,12 @@ import time
 from caldav_server.calendaring.context import Actor, Context, Rules
 from caldav_server.http.messages import Request
 from caldav_server.settings import Settings
-from protocol.ical.document import Limits
 from protocol.model import Access, CalendarId, Principal, PrincipalId, Seq
 from storage import principals as stored_principals
 from storage import server_state
 from storage.database import Database, Transaction
 
 _MAX_ACTORS = 20_000
-_DAY = 86_400
 
 
 class Sessions:
@@ -26,7 +24,7 @@ class Sessions:
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
-        self._rules = rules_of(settings)
+        self._rules = Rules.of(settings)
         self._epoch = ""
         self._actors: dict[PrincipalId, Actor] = {}
 
@@ -56,26 +54,6 @@ class Sessions:
 
     def _announce(self, principal_id: PrincipalId, calendar_id: CalendarId, seq: Seq) -> None:
         """Nobody listens yet: every read asks the database, which is never behind."""
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The figures that bound the use-cases, from the settings."""
-    limits = settings.limits
-    return Rules(
-        limits=Limits(
-            size=limits.resource_bytes,
-            line=limits.line_bytes,
-            params=limits.parameters,
-            properties=limits.properties,
-            components=limits.components,
-            depth=limits.depth,
-            attendees=limits.attendees,
-        ),
-        horizon_seconds=settings.recurrence.horizon_days * _DAY,
-        occurrences_cap=settings.recurrence.occurrences,
-        home_quota_bytes=limits.home_bytes,
-        members_per_calendar=limits.members_per_calendar,
-    )
 
 
 def _load_actor(tx: Transaction, principal: Principal) -> Actor:

@@ -20,6 +20,7 @@ from caldav_server.app import Application, Face
 from caldav_server.http.server import EdgeServer
 from caldav_server.serving.neighbours import Place, meeting
 from caldav_server.settings import Settings, TlsSettings
+from caldav_server.worker import upkeep
 from storage.database import Database
 
 
@@ -45,9 +46,9 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext | None:
 
 def load_dav() -> Face:
     """The DAV face; imported when a server starts, so that commands need not wait for it."""
-    from caldav_server.dav.methods import dispatch
+    from caldav_server.dav.methods import DavFace
 
-    return dispatch
+    return DavFace()
 
 
 def raise_file_limit(wanted: int) -> int:
@@ -91,6 +92,12 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         loop.add_signal_handler(signal.SIGINT, self.stop if interrupt else lambda: None)
 
+    def _start_duties(self, app: Application) -> list[asyncio.Task[None]]:
+        """The background duties, in the first process only: they must not run twice."""
+        if self.place.number > 0:
+            return []
+        return [asyncio.create_task(upkeep.run(app.db, app.settings), name="upkeep")]
+
     async def run(self, bind: str, ready: Callable[[str], None], *, shared: socket.socket | None = None) -> None:
         """Serves on ``bind`` until ``stop``; ``ready`` is called with the address in force once it accepts.
 
@@ -111,7 +118,10 @@ class Worker:
                 address = await edge.listen(bind, tls=self._tls, reuse_port=self.place.count > 1, shared=shared)
                 logs.get().info("serving", address=address, database=app.db.dialect, tls=self._tls is not None)
                 ready(address)
+                duties = self._start_duties(app)
                 await self._stop.wait()
+                for duty in duties:
+                    duty.cancel()
                 cut = await edge.drain(settings.server.graceful_seconds)
                 logs.get().info("stopped", cut_off=cut)
         finally:

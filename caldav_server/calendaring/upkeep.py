@@ -1,0 +1,148 @@
+"""Keeping what is derived from the texts up to date: reindex, the moving horizon, changed zone law.
+
+None of it changes a text, an ETag or a ``seq``: clients never notice. Each object is rewritten only if it still has the
+ETag it was read with; one that changed meanwhile was indexed by whoever changed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from caldav_server.calendaring.context import Rules
+from caldav_server.settings import Settings
+from protocol.errors import Refusal
+from protocol.ical.document import Limits, parse_document
+from protocol.ical.index import index_document
+from protocol.model import Calendar, CalendarObject, ObjectId, Principal, TimeRange
+from storage import calendars as stored_calendars
+from storage import objects as stored
+from storage import occurrences as stored_occurrences
+from storage import principals as stored_principals
+from storage import server_state
+from storage.database import Database, Transaction
+
+_BATCH = 200
+_UNLIMITED = Limits(size=1 << 40, line=1 << 40, properties=1 << 40, components=1 << 40, attendees=1 << 40)
+"""A stored text was accepted once; limits lowered since then must not take its index away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """An object whose occurrences moved because the law of a zone it uses changed."""
+
+    principal: str
+    calendar: str
+    name: str
+
+
+async def reindex_all(db: Database, settings: Settings, now: int, advance: Callable[[int], None]) -> int:
+    """Derive the index of every object anew; ``advance`` is told how many more are done. Answers how many in all."""
+    horizon, cap = _bounds(settings, now)
+    done = 0
+    async for _, calendar in _all_calendars(db):
+        async for page in _pages(db, calendar):
+            await db.write(partial(_reindex, calendar=calendar, page=page, horizon=horizon, cap=cap))
+            done += len(page)
+            advance(len(page))
+    return done
+
+
+async def extend_horizon(db: Database, settings: Settings, now: int) -> int:
+    """Index the unending series for some more time, once half of the horizon has passed; how many."""
+    horizon, cap = _bounds(settings, now)
+    half = (now + horizon) // 2
+    done = 0
+    async for _, calendar in _all_calendars(db):
+        due = await db.read(
+            partial(
+                stored_occurrences.beyond,
+                principal_id=calendar.principal_id,
+                calendar_id=calendar.calendar_id,
+                span=TimeRange(half - 1, half),
+            )
+        )
+        for start in range(0, len(due), _BATCH):
+            some = due[start : start + _BATCH]
+            done += await db.write(partial(_reindex_ids, calendar=calendar, ids=some, horizon=horizon, cap=cap))
+    return done
+
+
+async def rederive_zones(db: Database, settings: Settings, now: int, zone_data: str) -> list[Affected]:
+    """After an update of the zone data: derive the objects that use a zone anew; those whose occurrences moved."""
+    if await db.point(server_state.zone_data) == zone_data:
+        return []
+    horizon, cap = _bounds(settings, now)
+    affected: list[Affected] = []
+    async for principal, calendar in _all_calendars(db):
+        async for page in _pages(db, calendar):
+            moved = await db.write(
+                partial(_reindex, calendar=calendar, page=page, horizon=horizon, cap=cap, report=True)
+            )
+            affected += [Affected(principal.name, calendar.name, name) for name in moved]
+    await db.write(lambda tx: server_state.set_zone_data(tx, zone_data))
+    return affected
+
+
+def _bounds(settings: Settings, now: int) -> tuple[int, int]:
+    rules = Rules.of(settings)
+    return now + rules.horizon_seconds, rules.occurrences_cap
+
+
+async def _all_calendars(db: Database) -> AsyncIterator[tuple[Principal, Calendar]]:
+    for principal in await db.read(stored_principals.list_all):
+        owner = principal.principal_id
+        for calendar in await db.read(partial(stored_calendars.of_home, principal_id=owner)):
+            yield principal, calendar
+
+
+async def _pages(db: Database, calendar: Calendar) -> AsyncIterator[list[CalendarObject]]:
+    after = 0
+    while True:
+        page = await db.read(
+            partial(
+                stored.page,
+                principal_id=calendar.principal_id,
+                calendar_id=calendar.calendar_id,
+                after=after,
+                limit=_BATCH,
+            )
+        )
+        if not page:
+            return
+        yield page
+        after = page[-1].meta.seq
+
+
+def _reindex_ids(tx: Transaction, calendar: Calendar, ids: Sequence[ObjectId], horizon: int, cap: int) -> int:
+    found = stored.fetch_ids(tx, calendar.principal_id, calendar.calendar_id, ids)
+    _reindex(tx, calendar, found, horizon, cap)
+    return len(found)
+
+
+def _reindex(
+    tx: Transaction,
+    calendar: Calendar,
+    page: Sequence[CalendarObject],
+    horizon: int,
+    cap: int,
+    *,
+    report: bool = False,
+) -> list[str]:
+    """Index objects anew; with ``report``, the names of those whose stored intervals are not the same as before."""
+    moved: list[str] = []
+    for each in page:
+        try:
+            document = parse_document(each.data, limits=_UNLIMITED).document
+            index = index_document(document, horizon=horizon, cap=cap)
+        except Refusal:
+            continue  # a text that today's rules refuse keeps the index it has
+        place = (calendar.principal_id, calendar.calendar_id, each.meta.object_id)
+        before = stored_occurrences.of_object(tx, *place) if report and index.zones else []
+        if not stored.set_index(tx, *place, index, expected=each.meta.etag):
+            continue
+        stored_occurrences.replace(tx, *place, index.component, index.entries)
+        if report and index.zones and stored_occurrences.of_object(tx, *place) != before:
+            moved.append(each.meta.name)
+    return moved
