@@ -1,0 +1,336 @@
+"""Calendar data as reports want it: RFC 4791 §7.8's examples and §9.6 element by element."""
+
+from __future__ import annotations
+
+import re
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.errors import Condition, Refusal
+from protocol.ical.components import Component, render_component
+from protocol.ical.document import Document, parse_calendar
+from protocol.ical.recurrence import Budget
+from protocol.ical.rendering import CalendarDataRequest, CompRequest, PropRequest, render
+from protocol.model import TimeRange
+from protocol.tests.appendix_b import ABCD1, ABCD2, ABCD3, ABCD8, ZONE, between, calendar, component, document
+
+EASTERN = ZoneInfo("America/New_York")
+
+
+def never() -> Document:
+    raise AssertionError("the document is not needed for this")
+
+
+def answer(data: bytes, request: CalendarDataRequest, zone=None, **more) -> str:
+    """The answer's text, unfolded and with LF."""
+    rendered = render(data, lambda: document(data), request, zone, **more)
+    assert all(len(line) <= 75 for line in rendered.split(b"\r\n"))
+    return rendered.replace(b"\r\n ", b"").replace(b"\r\n", b"\n").decode()
+
+
+def expanded(data: bytes, start: str, end: str, zone=None) -> list[str]:
+    """The components of an expansion as texts, without the VCALENDAR around them."""
+    text = answer(data, CalendarDataRequest(expand=between(start, end)), zone)
+    assert "TZID" not in text
+    parts = re.split("(?=BEGIN:V[ETJF])", text.removesuffix("END:VCALENDAR\n"))
+    assert parts[0].startswith("BEGIN:VCALENDAR")
+    return parts[1:]
+
+
+def lines_of(text: str, *names: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(names)]
+
+
+def test_nothing_asked_is_verbatim() -> None:
+    strange = b"begin:vcalendar\nX-ODD : kept\nEND:VCALENDAR"
+    assert render(strange, never, CalendarDataRequest()) is strange
+
+
+# -- RFC 4791 §7.8
+
+RULES = ("RRULE", "RDATE", "EXRULE", "EXDATE")
+WANTED = ("SUMMARY", "UID", "DTSTART", "DTEND", "DURATION", *RULES, "RECURRENCE-ID")
+
+
+def test_7_8_1_partial_retrieval() -> None:
+    request = CompRequest(
+        "VCALENDAR",
+        (PropRequest("VERSION"),),
+        (CompRequest("VEVENT", tuple(map(PropRequest, WANTED)), ()), CompRequest("VTIMEZONE")),
+    )
+    text = answer(ABCD2, CalendarDataRequest(comp=request))
+    assert text == ABCD2.decode().replace("\r\n", "\n").replace(
+        "PRODID:-//Example Corp.//CalDAV Client//EN\n", ""
+    ).replace("DTSTAMP:20060206T001121Z\n", "")
+
+
+def test_7_8_2_limited_recurrence_set() -> None:
+    window = between("20060103T000000Z", "20060105T000000Z")
+    text = answer(ABCD2, CalendarDataRequest(limit_recurrence_set=window))
+    assert lines_of(text, "SUMMARY") == ["SUMMARY:Event #2", "SUMMARY:Event #2 bis"]
+    assert "BEGIN:VTIMEZONE" in text
+    assert "RRULE:FREQ=DAILY;COUNT=5" in text
+    assert answer(ABCD3, CalendarDataRequest(limit_recurrence_set=window)).encode() == ABCD3.replace(b"\r\n", b"\n")
+
+
+def test_7_8_3_expanded() -> None:
+    first, second = expanded(ABCD2, "20060103T000000Z", "20060105T000000Z")
+    assert lines_of(first, "DTSTART", "RECURRENCE-ID", "SUMMARY", "DURATION") == [
+        "DTSTART:20060103T170000Z",
+        "DURATION:PT1H",
+        "RECURRENCE-ID:20060103T170000Z",
+        "SUMMARY:Event #2",
+    ]
+    assert lines_of(second, "DTSTART", "RECURRENCE-ID", "SUMMARY") == [
+        "DTSTART:20060104T190000Z",
+        "RECURRENCE-ID:20060104T170000Z",
+        "SUMMARY:Event #2 bis",
+    ]
+    (single,) = expanded(ABCD3, "20060103T000000Z", "20060105T000000Z")
+    assert "DTSTART:20060104T150000Z\n" in single
+    assert "RECURRENCE-ID" not in single
+    assert set(single.splitlines()) - {"DTSTART:20060104T150000Z"} < set(ABCD3.decode().splitlines())
+
+
+def test_7_8_4_limited_free_busy_set() -> None:
+    window = between("20060102T000000Z", "20060103T000000Z")
+    text = answer(ABCD8, CalendarDataRequest(limit_freebusy_set=window))
+    assert lines_of(text, "FREEBUSY") == ["FREEBUSY;FBTYPE=BUSY-TENTATIVE:20060102T100000Z/20060102T120000Z"]
+    assert "ORGANIZER" in text
+
+
+# -- RFC 4791 §9.6.1 to §9.6.4
+
+
+def test_partial_without_values() -> None:
+    comp = CompRequest(
+        "VCALENDAR", (), (CompRequest("VEVENT", (PropRequest("ATTENDEE", novalue=True), PropRequest("UID"))),)
+    )
+    text = answer(ABCD3, CalendarDataRequest(comp=comp))
+    assert lines_of(text, "ATTENDEE") == [
+        "ATTENDEE;PARTSTAT=ACCEPTED;ROLE=CHAIR:",
+        "ATTENDEE;PARTSTAT=NEEDS-ACTION:",
+    ]
+    assert "VTIMEZONE" not in text
+
+
+def test_partial_keeps_the_zones_it_refers_to() -> None:
+    comp = CompRequest("VCALENDAR", None, (CompRequest("VEVENT", (PropRequest("DTSTART"),)),))
+    text = answer(ABCD3, CalendarDataRequest(comp=comp))
+    assert "BEGIN:VTIMEZONE" in text
+    assert "PRODID" in text
+    assert lines_of(text, "BEGIN:VEVENT", "DTSTART;", "SUMMARY") == [
+        "BEGIN:VEVENT",
+        "DTSTART;TZID=US/Eastern:20060104T100000",
+    ]
+
+
+def test_partial_of_other_components() -> None:
+    comp = CompRequest("VCALENDAR", None, (CompRequest("VTODO"),))
+    assert "VEVENT" not in answer(ABCD3, CalendarDataRequest(comp=comp))
+    assert answer(ABCD3, CalendarDataRequest(comp=CompRequest("VEVENT"))) == "BEGIN:VCALENDAR\nEND:VCALENDAR\n"
+    whole = CalendarDataRequest(comp=CompRequest("VCALENDAR"))
+    assert answer(ABCD3, whole).encode() == ABCD3.replace(b"\r\n", b"\n")
+
+
+def test_partial_of_an_expansion() -> None:
+    comp = CompRequest("VCALENDAR", (), (CompRequest("VEVENT", (PropRequest("DTSTART"), PropRequest("DTEND"))),))
+    request = CalendarDataRequest(comp=comp, expand=between("20060103T000000Z", "20060104T000000Z"))
+    assert answer(ABCD2, request).splitlines() == [
+        "BEGIN:VCALENDAR",
+        "BEGIN:VEVENT",
+        "DTSTART:20060103T170000Z",
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
+
+
+# -- RFC 4791 §9.6.5
+
+
+def event(*lines: str) -> bytes:
+    return calendar(ZONE, component("VEVENT", "UID:1", *lines))
+
+
+def test_expand_keeps_what_it_does_not_know() -> None:
+    long = "X-LONG:" + "ü" * 60
+    data = event(
+        'DTSTART;TZID=US/Eastern;X-A="b;c":20260301T120000',
+        "DTEND;TZID=US/Eastern:20260301T130000",
+        "RRULE:FREQ=WEEKLY",
+        "EXDATE;TZID=US/Eastern:20260308T120000",
+        "RDATE;TZID=US/Eastern:20260310T120000",
+        "X-WHEN;TZID=US/Eastern;X-B=1:20260301T120000,20260401T120000",
+        "X-ODD;TZID=US/Eastern:soon",
+        long,
+        *("BEGIN:VALARM", "TRIGGER:-PT15M", "X-APPLE:yes", "END:VALARM"),
+    )
+    found = expanded(data, "20260308T000000Z", "20260316T000000Z")
+    assert [lines_of(item, "DTSTART", "DTEND", "RECURRENCE-ID") for item in found] == [
+        ['DTSTART;X-A="b;c":20260310T160000Z', "DTEND:20260310T170000Z", "RECURRENCE-ID:20260310T160000Z"],
+        ['DTSTART;X-A="b;c":20260315T160000Z', "DTEND:20260315T170000Z", "RECURRENCE-ID:20260315T160000Z"],
+    ]
+    for item in found:
+        assert not lines_of(item, "RRULE", "EXDATE", "RDATE")
+        assert lines_of(item, "X-WHEN", "X-ODD") == ["X-WHEN;X-B=1:20260301T170000Z,20260401T160000Z", "X-ODD:soon"]
+        assert long in item
+        assert "BEGIN:VALARM\nTRIGGER:-PT15M\nX-APPLE:yes\nEND:VALARM\n" in item
+
+
+def test_expand_of_all_day_and_floating_events() -> None:
+    all_day = event("DTSTART;VALUE=DATE:20260301", "DTEND;VALUE=DATE:20260303", "RRULE:FREQ=DAILY;INTERVAL=7")
+    (item,) = expanded(all_day, "20260309T000000Z", "20260315T000000Z")
+    assert lines_of(item, "DTSTART", "DTEND", "REC") == [
+        "DTSTART;VALUE=DATE:20260308",
+        "DTEND;VALUE=DATE:20260310",
+        "RECURRENCE-ID;VALUE=DATE:20260308",
+    ]
+    floating = event("DTSTART:20260301T230000", "DURATION:PT30M", "RRULE:FREQ=DAILY")
+    (item,) = expanded(floating, "20260303T040000Z", "20260303T043000Z", EASTERN)
+    assert lines_of(item, "DTSTART", "DU", "REC") == [
+        "DTSTART:20260302T230000",
+        "DURATION:PT30M",
+        "RECURRENCE-ID:20260302T230000",
+    ]
+
+
+def test_expand_of_a_nominal_day_that_is_no_24_hours() -> None:
+    data = event("DTSTART;TZID=US/Eastern:20260301T120000", "DURATION:P1D", "RRULE:FREQ=WEEKLY;BYDAY=SA,SU")
+    found = expanded(data, "20260307T120000Z", "20260309T170000Z")
+    assert [lines_of(item, "DTSTART", "DTEND", "DURATION") for item in found] == [
+        ["DTSTART:20260307T170000Z", "DTEND:20260308T160000Z"],
+        ["DTSTART:20260308T160000Z", "DURATION:P1D"],
+    ]
+
+
+def test_expand_outside_the_range_is_empty() -> None:
+    assert expanded(ABCD2, "20070101T000000Z", "20070102T000000Z") == []
+    assert expanded(ABCD1, "20070101T000000Z", "20070102T000000Z") == []
+
+
+def test_expand_of_todos_and_journals() -> None:
+    todo = calendar(
+        ZONE,
+        component("VTODO", "UID:1", "DTSTART;TZID=US/Eastern:20260301T120000", "DUE;TZID=US/Eastern:20260301T130000",
+                  "RRULE:FREQ=DAILY"),
+    )  # fmt: skip
+    (item,) = expanded(todo, "20260302T170000Z", "20260302T180000Z")
+    assert lines_of(item, "DTSTART", "DUE", "REC") == [
+        "DTSTART:20260302T170000Z",
+        "DUE:20260302T180000Z",
+        "RECURRENCE-ID:20260302T170000Z",
+    ]
+    due = calendar(ZONE, component("VTODO", "UID:1", "DUE;TZID=US/Eastern:20260301T120000"))
+    (item,) = expanded(due, "20260301T000000Z", "20260302T000000Z")
+    assert lines_of(item, "DUE") == ["DUE:20260301T170000Z"]
+    bare = calendar(component("VTODO", "UID:1", "SUMMARY:some day"))
+    assert len(expanded(bare, "20260301T000000Z", "20260302T000000Z")) == 1
+    journal = calendar(component("VJOURNAL", "UID:1", "DTSTART;VALUE=DATE:20260301", "RRULE:FREQ=MONTHLY"))
+    (item,) = expanded(journal, "20260401T000000Z", "20260402T000000Z")
+    assert lines_of(item, "DTSTART") == ["DTSTART;VALUE=DATE:20260401"]
+
+
+def test_expand_of_overrides_alone() -> None:
+    data = event("RECURRENCE-ID;TZID=US/Eastern:20260301T120000", "DTSTART;TZID=US/Eastern:20260301T140000")
+    (item,) = expanded(data, "20260301T000000Z", "20260302T000000Z")
+    assert lines_of(item, "DTSTART", "REC") == ["RECURRENCE-ID:20260301T170000Z", "DTSTART:20260301T190000Z"]
+
+
+def test_expand_of_free_busy_is_the_component() -> None:
+    (item,) = expanded(ABCD8, "20060102T000000Z", "20060103T000000Z")
+    assert len(lines_of(item, "FREEBUSY")) == 6
+    assert expanded(ABCD8, "20070102T000000Z", "20070103T000000Z") == []
+
+
+def test_expand_within_a_budget() -> None:
+    data = event("DTSTART:20260301T120000Z", "RRULE:FREQ=SECONDLY")
+    with pytest.raises(Refusal) as refused:
+        expanded(data, "20260301T120000Z", "20270301T120000Z")
+    assert refused.value.condition is Condition.MAX_INSTANCES
+
+
+@given(day=st.integers(1, 28), hours=st.integers(0, 23), length=st.integers(1, 40), span=st.integers(1, 20))
+def test_every_expanded_component_meets_the_range_by_itself(day: int, hours: int, length: int, span: int) -> None:
+    data = event(f"DTSTART;TZID=US/Eastern:202603{day:02}T{hours:02}3000", f"DURATION:PT{length}H", "RRULE:FREQ=DAILY")
+    window = between("20260307T160000Z", None)
+    window = TimeRange(window.start, (window.start or 0) + span * 86400)
+    request = CalendarDataRequest(expand=window)
+    whole = parse_calendar(render(data, lambda: document(data), request))
+    seen = set()
+    for item in whole.components:
+        seen.add(item.value("RECURRENCE-ID"))
+        single = render_component(Component("VCALENDAR", whole.properties, [item])).encode()
+        assert render(single, lambda single=single: document(single), request).count(b"BEGIN:VEVENT") == 1
+    assert len(seen) == len(whole.components)
+
+
+# -- RFC 4791 §9.6.6
+
+
+FOLLOWING = calendar(
+    component("VEVENT", "UID:1", "DTSTART:20260301T120000Z", "DTEND:20260301T130000Z", "RRULE:FREQ=DAILY"),
+    component("VEVENT", "UID:1", "RECURRENCE-ID:20260303T120000Z", "DTSTART:20260320T120000Z", "SUMMARY:moved far"),
+    component("VEVENT", "UID:1", "RECURRENCE-ID:20260305T120000Z", "DTSTART:20260305T150000Z", "SUMMARY:moved near"),
+    component(
+        "VEVENT", "UID:1", "RECURRENCE-ID;RANGE=THISANDFUTURE:20260310T120000Z", "DTSTART:20260310T140000Z",
+        "SUMMARY:from now on",
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "kept"),
+    [
+        ("20260303T120000Z", "20260303T130000Z", ["moved far"]),
+        ("20260320T120000Z", "20260320T123000Z", ["moved far", "from now on"]),
+        ("20260305T120000Z", "20260305T123000Z", ["moved near"]),
+        ("20260305T150000Z", "20260305T150001Z", ["moved near"]),
+        ("20260304T120000Z", "20260304T123000Z", []),
+        ("20270101T120000Z", "20270101T123000Z", ["from now on"]),
+        ("20260301T000000Z", "20260401T000000Z", ["moved far", "moved near", "from now on"]),
+    ],
+)
+def test_limit_recurrence_set(start: str, end: str, kept: list[str]) -> None:
+    text = answer(FOLLOWING, CalendarDataRequest(limit_recurrence_set=between(start, end)))
+    assert [line[8:] for line in lines_of(text, "SUMMARY")] == kept
+    assert text.count("RRULE") == 1
+
+
+# -- RFC 4791 §9.6.7
+
+
+def test_limit_freebusy_set_cuts_lists() -> None:
+    data = calendar(
+        component(
+            "VFREEBUSY",
+            "UID:1",
+            "FREEBUSY:20260101T100000Z/PT1H,20260102T100000Z/PT1H,20260103T100000Z/20260103T110000Z,nonsense",
+        )
+    )
+    request = CalendarDataRequest(limit_freebusy_set=between("20260102T103000Z", "20260103T100001Z"))
+    (line,) = lines_of(answer(data, request), "FREEBUSY")
+    assert line == "FREEBUSY:20260102T100000Z/PT1H,20260103T100000Z/20260103T110000Z"
+    assert answer(ABCD3, request).encode() == ABCD3.replace(b"\r\n", b"\n")
+
+
+# -- RFC 7809 §3.1.2
+
+
+def test_time_zones_by_reference() -> None:
+    rendered = render(ABCD3, never, CalendarDataRequest(), timezones_by_reference=True)
+    assert rendered == ABCD3.replace(ZONE.replace("\n", "\r\n").encode(), b"")
+    custom = ABCD3.replace(b"US/Eastern", b"My Zone")
+    assert render(custom, never, CalendarDataRequest(), timezones_by_reference=True) == custom
+    assert render(ABCD8, never, CalendarDataRequest(), timezones_by_reference=True) is ABCD8
+    part = CalendarDataRequest(comp=CompRequest("VCALENDAR"))
+    assert b"VTIMEZONE" not in render(ABCD3, never, part, timezones_by_reference=True)
+
+
+def test_budget_is_the_callers() -> None:
+    window = between("20260301T000000Z", "20270301T000000Z")
+    data = event("DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY")
+    with pytest.raises(Refusal):
+        render(data, lambda: document(data), CalendarDataRequest(expand=window), None, Budget(10))
