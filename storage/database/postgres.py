@@ -8,6 +8,7 @@ was still empty must not scan it when it has grown.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import Transformer
 
+from storage.database.lane import Asked, Lane
 from storage.database.statements import Lookup, Params, Row, Statement
 from storage.database.transaction import FaultHook, Transaction
 from storage.database.wire import Prepared, Values, prepare
@@ -171,7 +173,7 @@ class PostgresSession(Session):
         raise translate(*fields)
 
     def point(self, work: Work) -> Any:
-        """Run one ``Lookup`` without a transaction around it; once more when the connection was cut."""
+        """Run a unit of work without a transaction around it; once more when the connection was cut."""
         try:
             return work(PostgresTransaction(self))
         except Disconnected:
@@ -179,8 +181,6 @@ class PostgresSession(Session):
             return work(PostgresTransaction(self))
 
     def read(self, work: Work) -> Any:
-        if type(work) is Lookup:
-            return self.point(work)
         for attempt in range(TRIES):
             try:
                 return self._read_once(work)
@@ -267,6 +267,10 @@ class PostgresEngine:
         self.fault: FaultHook | None = None
         self._options = _SETTINGS.format(lock=int(lock_timeout * 1000), statement=int(lock_timeout * 4000))
         self._refused_until = 0.0
+        self._patience = patience
+        self._closed = False
+        self._lane: Lane | None = None
+        self._wants_lane = prepare
         self._check(allow_unsafe=allow_unsafe)
         self._threads = Workers("storage", pool_size, lambda: PostgresSession(self), patience=patience)
 
@@ -302,13 +306,42 @@ class PostgresEngine:
             raise NotDurable(f"PostgreSQL may lose acknowledged writes: {', '.join(off)} must not be off")
 
     async def read(self, work: Work) -> Any:
-        return await self._threads.submit(Job(work, writes=False))
+        return await self._threads.submit(Job(work, kind="read"))
 
     async def write(self, work: Work) -> Any:
-        return await self._threads.submit(Job(work, writes=True))
+        return await self._threads.submit(Job(work, kind="write"))
 
     async def point(self, work: Work) -> Any:
-        return await self._threads.submit(Job(work, writes=False))
+        if type(work) is Lookup and (lane := self._lane) is not None:
+            if lane.loop is asyncio.get_running_loop() and not lane.broken:
+                return await lane.ask(work)
+            self._lane = None
+        job = Job(work, kind="point")
+        if self._lane is None and self._wants_lane:
+            self._open_lane()
+        return await self._threads.submit(job)
+
+    def _open_lane(self) -> None:
+        """Make the fast lane in the background; until it is there, threads answer."""
+        self._wants_lane = False
+        loop = asyncio.get_running_loop()
+
+        def made(job: asyncio.Future[Any]) -> None:
+            self._wants_lane = True
+            if job.cancelled() or job.exception() is not None:
+                return
+            connection = job.result()
+            if self._closed:
+                connection.close()
+            else:
+                self._lane = Lane(connection, patience=self._patience, fallback=self._ask_thread)
+
+        loop.run_in_executor(None, self.connect).add_done_callback(made)
+
+    def _ask_thread(self, asked: Asked) -> None:
+        """Answer in a thread what the fast lane could not."""
+        lookup, future = asked
+        self._threads.submit(Job(lookup, kind="point", future=future))
 
     def version(self) -> None:
         """Other processes write too and only a statement could tell."""
@@ -323,4 +356,8 @@ class PostgresEngine:
 
     def close(self) -> None:
         """Finish what is queued and close every connection."""
+        self._closed = True
+        if self._lane is not None:
+            self._lane.close()
+            self._lane = None
         self._threads.close()

@@ -201,10 +201,10 @@ class SqliteEngine:
         return self._loop_session
 
     async def read(self, work: Work) -> Any:
-        return await self._readers.submit(Job(work, writes=False))
+        return await self._readers.submit(Job(work, kind="read"))
 
     async def write(self, work: Work) -> Any:
-        return await self._writer.submit(Job(work, writes=True))
+        return await self._writer.submit(Job(work, kind="write"))
 
     async def point(self, work: Work) -> Any:
         return (self._loop_session or self._point_session()).point(work)

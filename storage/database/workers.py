@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from storage.database.transaction import Transaction
 from storage.errors import Unavailable
@@ -19,6 +19,7 @@ from storage.errors import Unavailable
 log = logging.getLogger("storage")
 
 Work = Callable[[Transaction], Any]
+Kind = Literal["read", "write", "point"]
 
 
 class Session(Protocol):
@@ -30,6 +31,9 @@ class Session(Protocol):
     def write(self, work: Work) -> Any:
         """Run a unit of work and commit it."""
 
+    def point(self, work: Work) -> Any:
+        """Run a small read, usually of one statement."""
+
     def close(self) -> None:
         """Close the connection."""
 
@@ -37,13 +41,14 @@ class Session(Protocol):
 class Job:
     """A unit of work on its way to a thread and its answer on the way back."""
 
-    __slots__ = ("future", "loop", "queued", "work", "writes")
+    __slots__ = ("future", "kind", "loop", "queued", "work")
 
-    def __init__(self, work: Work, *, writes: bool) -> None:
+    def __init__(self, work: Work, *, kind: Kind, future: asyncio.Future[Any] | None = None) -> None:
+        """``kind`` is the method of ``Session`` that runs it."""
         self.work = work
-        self.writes = writes
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.kind = kind
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future() if future is None else future
+        self.loop = self.future.get_loop()
         self.queued = time.monotonic()
 
     def settle(self, result: Any, error: BaseException | None) -> None:
@@ -97,7 +102,7 @@ class Workers:
                 self.refuse_stale(job)
                 if session is None:
                     session = self._connect()
-                result = session.write(job.work) if job.writes else session.read(job.work)
+                result = getattr(session, job.kind)(job.work)
             except BaseException as error:  # the asker decides what an error means
                 job.settle(None, error)
             else:

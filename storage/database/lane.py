@@ -1,0 +1,162 @@
+"""The fast lane: one PostgreSQL connection on the event loop that answers ``Lookup``s without a thread.
+
+All look-ups of one turn of the loop travel together (libpq's pipeline mode), so that many concurrent polls cost one
+wake-up of the server and of this process. Whatever goes wrong here is asked again in a storage thread, which retries.
+
+Rules of this module: runs on one event loop only; never waits; reads only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg.adapt import Transformer
+
+from storage.database.statements import Lookup
+from storage.database.wire import Prepared, prepare
+
+log = logging.getLogger("storage")
+
+BATCH = 64
+"""The most look-ups that travel together."""
+
+Asked = tuple[Lookup[Any], "asyncio.Future[Any]"]
+_TUPLES, _SYNC, _DONE = pq.ExecStatus.TUPLES_OK, pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.COMMAND_OK
+
+
+class Lane:
+    """One non-blocking connection in pipeline mode; ``broken`` says that another one has to be made."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], *, patience: float, fallback: Callable[[Asked], None]
+    ) -> None:
+        """``patience``: seconds until an answer is given up; ``fallback`` takes what this lane could not answer."""
+        self.loop = asyncio.get_running_loop()
+        self.broken = False
+        self._connection = connection
+        self._pg = connection.pgconn
+        self._transformer = Transformer(connection)
+        self._patience = patience
+        self._fallback = fallback
+        self._prepared: set[bytes] = set()
+        self._waiting: deque[Asked] = deque()
+        self._flying: deque[Asked | None] = deque()
+        """What the server will answer next, in order; ``None`` for a statement being prepared."""
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._pg.nonblocking = 1
+        self._pg.enter_pipeline_mode()
+        self.loop.add_reader(self._pg.socket, self._readable)
+
+    def ask(self, lookup: Lookup[Any]) -> asyncio.Future[Any]:
+        """Send a look-up with the next batch; the future gets what the look-up makes of its row."""
+        future = self.loop.create_future()
+        self._waiting.append((lookup, future))
+        if not self._scheduled and not self._flying:
+            self._scheduled = True
+            self.loop.call_soon(self._send)
+        return future
+
+    def close(self) -> None:
+        """Give the connection up; whoever still waits is answered by the fallback."""
+        if self.broken:
+            return
+        self.broken = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self._pg.socket)
+            self.loop.remove_writer(self._pg.socket)
+        self._connection.close()
+        for asked in (*self._flying, *self._waiting):
+            if asked is not None and not asked[1].done():
+                self._fallback(asked)
+        self._flying.clear()
+        self._waiting.clear()
+
+    def _send(self) -> None:
+        self._scheduled = False
+        if self.broken or not self._waiting:
+            return
+        pg, flying = self._pg, self._flying
+        try:
+            for _ in range(min(BATCH, len(self._waiting))):
+                asked = self._waiting.popleft()
+                ready: Prepared = asked[0].statement.postgres or prepare(asked[0].statement)
+                if ready.name not in self._prepared:
+                    pg.send_prepare(ready.name, ready.text, ready.types)
+                    self._prepared.add(ready.name)
+                    flying.append(None)
+                flying.append(asked)
+                pg.send_query_prepared(ready.name, ready.values(asked[0].params), ready.formats, 1)
+            pg.pipeline_sync()
+            if pg.flush():
+                self.loop.add_writer(pg.socket, self._writable)
+        except psycopg.Error as error:
+            self._break(error)
+            return
+        self._timer = self.loop.call_later(self._patience, self._break, TimeoutError("no answer"))
+
+    def _writable(self) -> None:
+        try:
+            if not self._pg.flush():
+                self.loop.remove_writer(self._pg.socket)
+        except psycopg.Error as error:
+            self._break(error)
+
+    def _readable(self) -> None:
+        pg = self._pg
+        try:
+            pg.consume_input()
+            while self._flying or self._timer is not None:
+                if pg.is_busy():
+                    return
+                result = pg.get_result()
+                if result is None:
+                    continue  # the end of one answer
+                if result.status == _SYNC:
+                    self._landed()
+                else:
+                    self._answer(result)
+        except psycopg.Error as error:
+            self._break(error)
+
+    def _landed(self) -> None:
+        """A batch is answered; send the next one at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting:
+            self._send()
+
+    def _answer(self, result: pq.abc.PGresult) -> None:
+        asked = self._flying.popleft()
+        if asked is None:
+            if result.status != _DONE:
+                self._prepared.clear()
+                raise psycopg.OperationalError("a statement could not be prepared")
+            return
+        lookup, future = asked
+        if future.done():
+            return
+        if result.status != _TUPLES:
+            self._fallback(asked)  # the thread will say what is wrong
+            return
+        try:
+            row = None
+            if result.ntuples:
+                self._transformer.set_pgresult(result, set_loaders=True, format=pq.Format.BINARY)
+                row = self._transformer.load_rows(0, 1, tuple)[0]
+            future.set_result(lookup.decode(row))
+        except Exception as error:
+            future.set_exception(error)
+
+    def _break(self, error: Exception) -> None:
+        log.warning("the fast connection to the database broke: %s", error)
+        self.close()
