@@ -74,7 +74,7 @@ def find(tx: Transaction, name: str) -> Principal:
 
 
 def create(tx: Transaction, principal: Principal, now: int) -> Principal:
-    """Stores a new principal and its home: calendar, inbox, outbox, notification (a group has none)."""
+    """Stores a new principal and its home: calendar, inbox, outbox, notification."""
     name = check_name(principal.name)
     if principals.find_by_name(tx, name) is not None:
         raise AccountError(f"there is already an account {name!r}")
@@ -82,8 +82,7 @@ def create(tx: Transaction, principal: Principal, now: int) -> Principal:
     if twin is not None:
         raise AccountError(f"{name!r} differs from the account {twin.name!r} by capitals only")
     _save(tx, principal)
-    if principal.kind is not PrincipalKind.GROUP:
-        homes.ensure(tx, principal, now)
+    homes.ensure(tx, principal, now)
     return principal
 
 
