@@ -1,0 +1,134 @@
+"""Alarms to be heard: RFC 5545 §3.6.6 and §3.8.6, RFC 9074 §6 and §7 (filters: ``test_filters``)."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from protocol.errors import Condition, Refusal
+from protocol.ical.alarms import due, next_due
+from protocol.ical.periods import utc_text
+from protocol.ical.recurrence import Budget
+from protocol.tests.appendix_b import ZONE, at, between, calendar, component, document
+
+EASTERN = ZoneInfo("America/New_York")
+
+
+def alarm(*lines: str) -> tuple[str, ...]:
+    return ("BEGIN:VALARM", *(lines if any("ACTION" in line for line in lines) else (*lines, "ACTION:DISPLAY")),
+            "END:VALARM")  # fmt: skip
+
+
+def event(*lines: str, name: str = "VEVENT") -> bytes:
+    return calendar(ZONE, component(name, "UID:1", *lines))
+
+
+def heard(data: bytes, start: str = "20260101T000000Z", end: str = "20260201T000000Z", zone=None) -> list[str]:
+    return [utc_text(item.at) for item in due(document(data), between(start, end), zone, Budget())]
+
+
+def test_every_occurrence_has_its_alarm() -> None:
+    data = event("DTSTART;TZID=US/Eastern:20260105T100000", "RRULE:FREQ=WEEKLY", *alarm("TRIGGER:-PT15M"))
+    assert heard(data) == ["20260105T144500Z", "20260112T144500Z", "20260119T144500Z", "20260126T144500Z"]
+    (first, *_) = due(document(data), between("20260101T000000Z", "20260201T000000Z"), None, Budget())
+    assert first.start == at("20260105T150000Z")
+    assert first.alarm.value("ACTION") == "DISPLAY"
+
+
+def test_alarms_before_the_window_s_occurrences_and_after_them() -> None:
+    data = event("DTSTART:20260210T100000Z", "DTEND:20260210T110000Z", *alarm("TRIGGER:-P2W"))
+    assert heard(data) == ["20260127T100000Z"]
+    data = event("DTSTART:20251225T100000Z", "DTEND:20251225T110000Z", *alarm("TRIGGER;RELATED=END:P2W"))
+    assert heard(data) == ["20260108T110000Z"]
+
+
+def test_repeats() -> None:
+    data = event("DTSTART:20260101T000500Z", *alarm("TRIGGER:-PT10M", "REPEAT:3", "DURATION:PT4M"))
+    assert heard(data) == ["20260101T000300Z", "20260101T000700Z"]
+    half = event("DTSTART:20260101T001500Z", *alarm("TRIGGER:-PT10M", "REPEAT:3"))
+    assert heard(half) == ["20260101T000500Z"]
+    odd = event("DTSTART:20260101T001500Z", *alarm("TRIGGER:-PT10M", "REPEAT:3", "DURATION:soon"))
+    assert heard(odd) == ["20260101T000500Z"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        alarm("TRIGGER:-PT15M", "ACTION:NONE"),
+        alarm("TRIGGER;VALUE=DATE-TIME:19760401T005545Z", "ACTION:NONE"),
+        alarm("X-NO-TRIGGER:1"),
+        alarm("TRIGGER:whenever"),
+        ("STATUS:CANCELLED", *alarm("TRIGGER:-PT15M")),
+        ("X-MOZ-LASTACK:20260105T144500Z", *alarm("TRIGGER:-PT15M")),
+        alarm("TRIGGER:-PT15M", "ACKNOWLEDGED:20260105T144500Z"),
+    ],
+)
+def test_silent(lines: tuple[str, ...]) -> None:
+    assert heard(event("DTSTART;TZID=US/Eastern:20260105T100000", *lines)) == []
+
+
+def test_acknowledging_one_occurrence_leaves_the_next() -> None:
+    data = event(
+        "DTSTART;TZID=US/Eastern:20260119T100000", "RRULE:FREQ=WEEKLY",
+        *alarm("TRIGGER:-PT15M", "ACKNOWLEDGED:20260119T144600Z"),
+    )  # fmt: skip
+    assert heard(data) == ["20260126T144500Z"]
+
+
+def test_a_snooze_is_heard_when_the_alarm_it_is_of_is_silent() -> None:
+    data = event(
+        "DTSTART;TZID=US/Eastern:20260119T100000",
+        *alarm("UID:a", "TRIGGER:-PT15M", "ACKNOWLEDGED:20260119T144600Z"),
+        *alarm("UID:b", "TRIGGER;VALUE=DATE-TIME:20260119T145600Z", "RELATED-TO;RELTYPE=SNOOZE:a"),
+    )
+    assert heard(data) == ["20260119T145600Z"]
+
+
+def test_todos() -> None:
+    due_only = event("DUE;TZID=US/Eastern:20260106T120000", *alarm("TRIGGER;RELATED=END:-PT10M"), name="VTODO")
+    assert heard(due_only) == ["20260106T165000Z"]
+    both = event(
+        "DTSTART:20260106T100000Z", "DUE:20260107T100000Z",
+        *alarm("TRIGGER;RELATED=END:-PT10M"), *alarm("TRIGGER:-PT10M"), name="VTODO",
+    )  # fmt: skip
+    assert heard(both) == ["20260106T095000Z", "20260107T095000Z"]
+    done = event("DUE:20260106T100000Z", "COMPLETED:20260105T000000Z", *alarm("TRIGGER:-PT10M"), name="VTODO")
+    assert heard(done) == []
+    bare = event("SUMMARY:some day", *alarm("TRIGGER:-PT10M"), name="VTODO")
+    assert heard(bare) == []
+
+
+def test_all_day_alarms_are_relative_to_midnight_of_the_zone() -> None:
+    data = event("DTSTART;VALUE=DATE:20260106", *alarm("TRIGGER:-PT12H"))
+    assert heard(data, zone=EASTERN) == ["20260105T170000Z"]
+    assert heard(data) == ["20260105T120000Z"]
+
+
+def test_override_alarms_replace_those_of_the_series() -> None:
+    data = calendar(
+        component("VEVENT", "UID:1", "DTSTART:20260105T100000Z", "RRULE:FREQ=DAILY;COUNT=3", *alarm("TRIGGER:-PT5M")),
+        component("VEVENT", "UID:1", "RECURRENCE-ID:20260106T100000Z", "DTSTART:20260106T120000Z"),
+    )
+    assert heard(data) == ["20260105T095500Z", "20260107T095500Z"]
+
+
+def test_next() -> None:
+    data = document(event("DTSTART:20260101T100000Z", "RRULE:FREQ=YEARLY", *alarm("TRIGGER:PT0S")))
+    found = next_due(data, at("20260101T100000Z"), at("20400101T000000Z"), None, Budget())
+    assert found is not None
+    assert found.at == at("20270101T100000Z")
+    assert next_due(data, at("20260101T100000Z"), at("20270101T100000Z"), None, Budget()) is None
+    found = next_due(data, at("20260101T095959Z"), at("20270101T100000Z"), None, Budget())
+    assert found is not None
+    assert found.at == at("20260101T100000Z")
+
+
+def test_work_is_bounded() -> None:
+    data = event(
+        "DTSTART:20260101T100000Z", "RRULE:FREQ=SECONDLY",
+        *alarm("TRIGGER:-PT5M", "REPEAT:999999", "DURATION:PT1S"),
+    )  # fmt: skip
+    with pytest.raises(Refusal) as refused:
+        heard(data)
+    assert refused.value.condition is Condition.MAX_INSTANCES
