@@ -35,7 +35,7 @@ class Scheduled(NamedTuple):
 def recurs(document: Document) -> bool:
     """Whether the object's occurrences come from recurrence properties of its master."""
     master = document.master
-    return master is not None and any(line.name in RECURRENCE_NAMES for line in master.properties)
+    return master is not None and overlap.is_series(master, overlap.names_of(master))
 
 
 def scheduled(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Scheduled]:
@@ -80,16 +80,8 @@ def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Bu
         known = names.get(id(component))
         if known is None:
             known = names[id(component)] = overlap.names_of(component)
-        yield Scheduled(component, _entry(occurrence, known), occurrence)
-
-
-def _entry(occurrence: Occurrence, names: overlap.Names) -> IndexEntry:
-    start, end, floating = occurrence.start, occurrence.end, occurrence.floating
-    if occurrence.component.name == "VTODO":
-        return overlap.todo_entry(names, start, end, floating)
-    if occurrence.component.name == "VJOURNAL":
-        return overlap.journal_entry(start, len(names["DTSTART"].value.strip()) == 8, floating)
-    return overlap.event_entry(names, start, end, floating)
+        entry = overlap.occurrence_entry(component.name, known, occurrence.start, occurrence.end, occurrence.floating)
+        yield Scheduled(component, entry, occurrence)
 
 
 def stretch(item: Scheduled, document: Document, zone: Zone | None) -> tuple[int, int] | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from protocol.errors import Condition, Refusal
 from protocol.ical.filters import (
@@ -18,7 +21,10 @@ from protocol.ical.filters import (
     matches,
     satisfies,
 )
+from protocol.ical.index import index_document
+from protocol.ical.instants import wall_range
 from protocol.ical.recurrence import Budget
+from protocol.ical.rendering import CalendarDataRequest, render
 from protocol.model import ALL_COMPONENTS, ComponentKind, TimeRange
 from protocol.tests.appendix_b import (
     ABCD2,
@@ -517,3 +523,138 @@ def test_bounds_of_a_uid() -> None:
 
 def test_ids_are_epoch_seconds() -> None:
     assert at("19700102T000000Z") == 86400
+
+
+# -- the tables of RFC 4791 §9.9, written out as they stand there
+
+TIMES = st.integers(0, 40).map(lambda step: 1_767_225_600 + step * 900)
+
+
+def zulu(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+@st.composite
+def ranges(draw) -> TimeRange:
+    start, end = draw(TIMES), draw(TIMES)
+    which = draw(st.sampled_from(["both", "start", "end"]))
+    if which == "both":
+        return TimeRange(min(start, end), max(start, end) + 900)
+    return TimeRange(start, None) if which == "start" else TimeRange(None, end)
+
+
+@st.composite
+def todos(draw) -> dict[str, int]:
+    names = draw(st.sets(st.sampled_from(["DTSTART", "DUE", "DURATION", "COMPLETED", "CREATED"])))
+    if "DTSTART" not in names or "DUE" in names:
+        names.discard("DURATION")
+    values = {name: draw(TIMES) for name in names - {"DURATION"}}
+    if "DURATION" in names:
+        values["DURATION"] = draw(st.sampled_from([0, 900, 4500]))
+    if "DTSTART" in values and "DUE" in values:
+        values["DUE"] = max(values["DUE"], values["DTSTART"])
+    return values
+
+
+def todo_overlaps(todo: dict[str, int], window: TimeRange) -> bool:
+    """The VTODO table, row by row."""
+    start = -(10**15) if window.start is None else window.start
+    end = 10**15 if window.end is None else window.end
+    begin, due, completed, created = (todo.get(name) for name in ("DTSTART", "DUE", "COMPLETED", "CREATED"))
+    if begin is not None and "DURATION" in todo:
+        last = begin + todo["DURATION"]
+        return start <= last and (end > begin or end >= last)
+    if begin is not None and due is not None:
+        return (start < due or start <= begin) and (end > begin or end >= due)
+    if begin is not None:
+        return start <= begin and end > begin
+    if due is not None:
+        return start < due and end >= due
+    if completed is not None and created is not None:
+        return (start <= created or start <= completed) and (end >= created or end >= completed)
+    if completed is not None:
+        return start <= completed and end >= completed
+    return created is None or end > created
+
+
+@given(todo=todos(), window=ranges())
+def test_vtodo_table(todo: dict[str, int], window: TimeRange) -> None:
+    lines = [f"{name}:PT{value}S" if name == "DURATION" else f"{name}:{zulu(value)}" for name, value in todo.items()]
+    data = calendar(component("VTODO", "UID:1", *lines))
+    assert match(inside(CompFilter("VTODO", time_range=window)), data) is todo_overlaps(todo, window)
+
+
+@given(start=TIMES, length=st.sampled_from([None, 0, 900, 9000]), by_end=st.booleans(), window=ranges())
+def test_vevent_table(start: int, length: int | None, by_end: bool, window: TimeRange) -> None:
+    lines = [f"DTSTART:{zulu(start)}"]
+    if length is not None:
+        lines.append(f"DTEND:{zulu(start + length)}" if by_end and length else f"DURATION:PT{length}S")
+    low = -(10**15) if window.start is None else window.start
+    high = 10**15 if window.end is None else window.end
+    expected = (low < start + length if length else low <= start) and high > start
+    data = calendar(component("VEVENT", "UID:1", *lines))
+    assert match(inside(CompFilter("VEVENT", time_range=window)), data) is expected
+
+
+@given(start=TIMES, end=TIMES, with_ends=st.booleans(), window=ranges())
+def test_vfreebusy_table(start: int, end: int, with_ends: bool, window: TimeRange) -> None:
+    start, end = min(start, end), max(start, end) + 900
+    low = -(10**15) if window.start is None else window.start
+    high = 10**15 if window.end is None else window.end
+    lines = [f"FREEBUSY:{zulu(start)}/{zulu(end)}"]
+    expected = low < end and high > start
+    if with_ends:
+        lines = [f"DTSTART:{zulu(start)}", f"DTEND:{zulu(end)}"]
+        expected = low <= end and high > start
+    data = calendar(component("VFREEBUSY", "UID:1", *lines))
+    assert match(inside(CompFilter("VFREEBUSY", time_range=window)), data) is expected
+
+
+# -- the index and the filter say the same where bounds are exact
+
+RULES = st.sampled_from(["", "RRULE:FREQ=DAILY;COUNT=5", "RRULE:FREQ=HOURLY;INTERVAL=7", "RRULE:FREQ=WEEKLY"])
+ENDS = st.sampled_from(["", "DURATION:PT0S", "DURATION:PT90M", "DURATION:P1D", "END"])
+FORMS = st.sampled_from(["utc", "zoned", "floating", "date"])
+
+
+def when(name: str, seconds: int, form: str) -> str:
+    text = zulu(seconds)
+    if form == "date":
+        return f"{name};VALUE=DATE:{text[:8]}"
+    if form == "zoned":
+        return f"{name};TZID=US/Eastern:{text[:-1]}"
+    return f"{name}:{text[:-1] if form == 'floating' else text}"
+
+
+@st.composite
+def objects(draw) -> tuple[str, bytes]:
+    kind = draw(st.sampled_from(["VEVENT", "VTODO", "VJOURNAL"]))
+    form, start, rule, end = draw(FORMS), draw(TIMES), draw(RULES), draw(ENDS)
+    lines = [when("DTSTART", start, form), rule]
+    if kind != "VJOURNAL" and not (form == "date" and end.startswith("DURATION:PT")):
+        name = "DUE" if kind == "VTODO" else "DTEND"
+        lines.append(when(name, start + 2 * 86400, form) if end == "END" else end)
+    members = [component(kind, "UID:1", *filter(None, lines))]
+    if rule and draw(st.booleans()):
+        moved = draw(TIMES)
+        override = (when("RECURRENCE-ID", start + 86400, form), when("DTSTART", moved, form), "SUMMARY:moved")
+        members.append(component(kind, "UID:1", *override))
+    return kind, calendar(ZONE, *members)
+
+
+@given(item=objects(), start=st.integers(-200, 1000), length=st.integers(1, 300), zoned=st.booleans())
+def test_index_and_filter_agree(item: tuple[str, bytes], start: int, length: int, zoned: bool) -> None:
+    kind, data = item
+    low = 1_767_225_600 + start * 900
+    window = TimeRange(low, low + length * 900)
+    zone = EASTERN if zoned else None
+    parsed = document(data)
+    index = index_document(parsed, horizon=window.end + 30 * 86400)
+    assert index.indexed_until > window.end
+    walls = wall_range(window, zone)
+    by_index = any((walls if entry.floating else window).overlaps(entry.start, entry.end) for entry in index.entries)
+    filter_ = inside(CompFilter(kind, time_range=window))
+    assert bounds(filter_).exact
+    assert matches(filter_, document(data), zone, Budget()) is by_index
+    expanded = render(data, lambda: document(data), CalendarDataRequest(expand=window), zone)
+    assert (f"BEGIN:{kind}".encode() in expanded) is by_index
