@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -168,7 +169,7 @@ def _choose_password(settings: Settings, given: str | None) -> tuple[str, str]:
     from caldav_server.auth import Hasher
 
     shown = ""
-    if given is None and click.get_text_stream("stdin").isatty():
+    if given is None and sys.stdin.isatty():
         given = click.prompt("Password (empty: one is made up)", hide_input=True, default="", show_default=False)
         if given:
             click.prompt("Again", hide_input=True, value_proc=lambda again: _must_equal(str(given), again))

@@ -14,7 +14,7 @@ import click
 
 from caldav_server.settings import Override, Settings, SettingsError, load
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import SchemaError, StorageError
 
 T = TypeVar("T")
 
@@ -65,6 +65,8 @@ def storage_problems() -> Iterator[None]:
     """Turns what can go wrong with a database into a message."""
     try:
         yield
+    except SchemaError as error:
+        raise Failure(f"{error}. Run: caldav-server migrate") from error
     except StorageError as error:
         raise Failure(f"{type(error).__name__}: {error}") from error
 
