@@ -36,8 +36,15 @@ def days_of_year(parts: DayParts, year: Year) -> Days:
     if parts.week_numbers:
         base = _in_months(_days_of_weeks(parts, year), parts, year)
     if parts.year_days:
-        base = _both(base, _in_months(_year_days(parts, year), parts, year))
+        numbered = _year_days(parts, year)
+        if parts.week_numbers:
+            numbered |= _neighbouring_year_days(parts, year)
+        base = _both(base, _in_months(numbered, parts, year))
     if parts.month_days:
+        if parts.week_numbers:
+            # Week one may begin in December, the last week end in January.
+            around = (year.last_before, year.first_after)
+            months += tuple(month for month in around if not parts.months or month[0] in parts.months)
         base = _both(base, {day for month in months for day in _month_days(parts, month)})
     if not parts.weekdays:
         return tuple(sorted(base or ()))
@@ -147,6 +154,13 @@ def _year_days(parts: DayParts, year: Year) -> set[int]:
 def _valid_year_days(parts: DayParts, year: Year) -> set[int]:
     length = year.length
     return {day - 1 if day > 0 else length + day for day in parts.year_days if -length <= day <= length}
+
+
+def _neighbouring_year_days(parts: DayParts, year: Year) -> set[int]:
+    before, after = year.previous_length, year.next_length
+    days = {day - 1 - before if day > 0 else day for day in parts.year_days if abs(day) <= before}
+    start = year.length
+    return days | {start + (day - 1 if day > 0 else after + day) for day in parts.year_days if abs(day) <= after}
 
 
 def _moved(day: int, length: int, skip: Skip) -> int:

@@ -1,0 +1,73 @@
+"""What a rule leaves out, taken from DTSTART: its days, its times of day, its calendar's month (RFC 5545 §3.3.10).
+
+Rules of this module: pure functions of a rule and a DTSTART; times are seconds within a period.
+"""
+
+from __future__ import annotations
+
+from protocol.ical.rules.calendars import CalendarSystem
+from protocol.ical.rules.days import DayParts, Days
+from protocol.ical.rules.rule import Freq, Rule
+
+DAY = 86_400
+
+
+def completed(rule: Rule, system: CalendarSystem, day: int) -> DayParts:
+    """The date parts with what the rule leaves out taken from DTSTART (RFC 5545 §3.3.10)."""
+    months, month_days, weekdays = rule.by_month, rule.by_month_day, rule.by_day
+    if rule.freq >= Freq.WEEKLY and not weekdays:
+        if rule.freq is Freq.WEEKLY or (rule.by_week_no and not month_days and not rule.by_year_day):
+            weekdays = ((0, (day + 3) % 7),)
+        elif not month_days and not rule.by_year_day:
+            _, label, number = month_at(system, system.year_of(day), day)
+            month_days = (number,)
+            if rule.freq is Freq.YEARLY and not months:
+                months = (label,)
+    if rule.freq < Freq.MONTHLY:
+        weekdays = tuple(sorted({(0, weekday) for _, weekday in weekdays}))
+    return DayParts(
+        months=frozenset(months),
+        week_numbers=frozenset(rule.by_week_no),
+        year_days=rule.by_year_day,
+        month_days=month_days,
+        weekdays=weekdays,
+        week_start=rule.week_start,
+        skip=rule.skip,
+    )
+
+
+def month_at(system: CalendarSystem, year: int, day: int) -> tuple[int, int, int]:
+    """Of a day in ``year``: its month's place in the year, the month's label, the day of the month."""
+    offset = day - system.start_of(year)
+    for place, (label, begin, length) in enumerate(system.year(year).months):
+        if offset < begin + length:
+            return place, label, offset - begin + 1
+    raise ValueError("a day outside of its year")
+
+
+def times_of(rule: Rule, time: int, all_day: bool) -> Days:
+    """The seconds within a period shorter than a week (within the day of a longer one) at which it has starts."""
+    if all_day:
+        times: Days = (0,)
+    else:
+        seconds = rule.by_second or (time % 60,)
+        minutes = rule.by_minute or (time // 60 % 60,)
+        hours = rule.by_hour or (time // 3600,)
+        if rule.freq < Freq.DAILY:
+            hours = (0,)
+        if rule.freq < Freq.HOURLY:
+            minutes = (0,)
+        if rule.freq < Freq.MINUTELY:
+            seconds = (0,)
+        times = tuple(hour * 3600 + minute * 60 + second for hour in hours for minute in minutes for second in seconds)
+    if rule.by_set_pos and rule.freq <= Freq.DAILY:
+        return at_positions((0,), times, rule.by_set_pos)
+    return times
+
+
+def at_positions(days: Days, times: Days, positions: tuple[int, ...]) -> Days:
+    """BYSETPOS: the chosen seconds of the set ``days x times``, without making the set."""
+    size = len(days) * len(times)
+    places = {position - 1 if position > 0 else size + position for position in positions}
+    width = len(times)
+    return tuple(days[place // width] * DAY + times[place % width] for place in sorted(places) if 0 <= place < size)

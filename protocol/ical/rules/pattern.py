@@ -1,0 +1,211 @@
+"""The pattern of a rule: its starts in wall time, without DTSTART, COUNT and UNTIL (RFC 5545 §3.3.10).
+
+``Pattern`` is what all frequencies share; ``DailyPattern`` and ``WeeklyPattern`` are here, MONTHLY and YEARLY in
+``years``, HOURLY and shorter in ``short``. Rules of these modules: every walk begins at the window by arithmetic in
+whole intervals, every step is paid from the budget, and a year without a day costs one unit.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from protocol.ical.rules.binding import DAY, at_positions, completed, times_of
+from protocol.ical.rules.budget import Budget
+from protocol.ical.rules.calendars import LAST_DAY, CalendarSystem, Year
+from protocol.ical.rules.days import Days, days_allowed
+from protocol.ical.rules.rscale import calendar_system
+from protocol.ical.rules.rule import Freq, Rule
+
+END = (LAST_DAY + 1) * DAY
+"""The end of year 9999 in wall seconds: no series goes on after it."""
+_MAX_CACHED = 256
+
+
+class Uniform(NamedTuple):
+    """Periods that all have the same number of starts: where DTSTART's begins, seconds to the next, starts in each."""
+
+    first: int
+    step: int
+    size: int
+
+
+class Pattern:
+    """What the patterns of all frequencies share."""
+
+    __slots__ = ("_cache", "_inner", "_limited", "_origin", "_parts", "_rule", "_system")
+
+    def __init__(self, rule: Rule, start: int, all_day: bool) -> None:
+        self._rule = rule
+        self._origin = start
+        self._system: CalendarSystem = calendar_system(rule.rscale)
+        self._cache: dict[object, Days] = {}
+        self._parts = completed(rule, self._system, start // DAY)
+        self._inner = times_of(rule, start % DAY, all_day)
+        parts = self._parts
+        self._limited = bool(
+            parts.months
+            or parts.month_days
+            or parts.year_days
+            or parts.week_numbers
+            or (parts.weekdays and rule.freq is not Freq.WEEKLY)
+        )
+
+    @property
+    def never(self) -> bool:
+        """Whether BYSETPOS asks for places that no set of its periods has."""
+        return not self._inner
+
+    def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
+        """The starts in ``[low, high)``, ascending and each once."""
+        raise NotImplementedError
+
+    def uniform(self) -> Uniform | None:
+        """The periods when every one has the same number of starts."""
+        return None
+
+    def _spread(self, days: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
+        """Every time of day on every day, within the window."""
+        times = self._inner
+        spend = budget.spend
+        if len(times) == 1:
+            time = times[0]
+            for day in days:
+                wall = day * DAY + time
+                if low <= wall < high:
+                    spend(1)
+                    yield wall
+            return
+        for day in days:
+            base = day * DAY
+            chosen = times
+            if base < low or base + DAY > high:
+                chosen = times[bisect_left(times, low - base) : bisect_left(times, high - base)]
+            spend(len(chosen))
+            for time in chosen:
+                yield base + time
+
+    def _allowed(self, first: int, last: int, budget: Budget) -> Iterator[int]:
+        """The days in ``[first, last]`` that the date parts allow (limit)."""
+        system = self._system
+        year = system.year_of(first)
+        while True:
+            begin = system.start_of(year)
+            if begin > last:
+                return
+            days = self._days(system.year(year))
+            budget.spend(1 + len(days) // 16)
+            for offset in days[bisect_left(days, first - begin) :]:
+                day = begin + offset
+                if day > last:
+                    return
+                yield day
+            year += 1
+
+    def _days(self, year: Year) -> Days:
+        days = self._cache.get(year)
+        if days is None:
+            days = self._remember(year, days_allowed(self._parts, year))
+        return days
+
+    def _remember(self, key: object, days: Days) -> Days:
+        if len(self._cache) >= _MAX_CACHED:
+            self._cache.clear()
+        self._cache[key] = days
+        return days
+
+    def _is_allowed(self, day: int) -> bool:
+        system = self._system
+        year = system.year_of(day)
+        days = self._days(system.year(year))
+        offset = day - system.start_of(year)
+        place = bisect_left(days, offset)
+        return place < len(days) and days[place] == offset
+
+
+class DailyPattern(Pattern):
+    """FREQ=DAILY."""
+
+    __slots__ = ()
+
+    def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
+        return self._spread(self._daily(low // DAY, (high - 1) // DAY, budget), low, high, budget)
+
+    def uniform(self) -> Uniform | None:
+        if self._limited:
+            return None
+        return Uniform(self._origin - self._origin % DAY, self._rule.interval * DAY, len(self._inner))
+
+    def _daily(self, first: int, last: int, budget: Budget) -> Iterable[int]:
+        interval = self._rule.interval
+        origin = self._origin // DAY
+        if not self._limited:
+            return range(first + (origin - first) % interval, last + 1, interval)
+        if interval == 1:
+            return self._allowed(first, last, budget)
+        return (day for day in self._allowed(first, last, budget) if (day - origin) % interval == 0)
+
+
+class WeeklyPattern(Pattern):
+    """FREQ=WEEKLY: a period is the week that begins on WKST."""
+
+    __slots__ = ("_base", "_week")
+
+    def __init__(self, rule: Rule, start: int, all_day: bool) -> None:
+        super().__init__(rule, start, all_day)
+        day = start // DAY
+        self._base = day - (day + 3 - rule.week_start) % 7
+        self._week: Days = tuple(sorted({(weekday - rule.week_start) % 7 for _, weekday in self._parts.weekdays}))
+
+    @property
+    def never(self) -> bool:
+        uniform = self.uniform()
+        return uniform is not None and not uniform.size
+
+    def uniform(self) -> Uniform | None:
+        if self._limited:
+            return None
+        size = len(self._week) * len(self._inner)
+        if self._rule.by_set_pos:
+            size = len(at_positions(self._week, self._inner, self._rule.by_set_pos))
+        return Uniform(self._base * DAY, 7 * DAY * self._rule.interval, size)
+
+    def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
+        step = 7 * self._rule.interval
+        base = self._base
+        first = base + (low // DAY - 6 - base + step - 1) // step * step
+        weeks = range(first, (high - 1) // DAY + 1, step)
+        positions = self._rule.by_set_pos
+        if not positions and not self._limited:
+            week = self._week
+            return self._spread((begin + day for begin in weeks for day in week), low, high, budget)
+        return self._chosen_weeks(weeks, low, high, budget)
+
+    def _chosen_weeks(self, weeks: range, low: int, high: int, budget: Budget) -> Iterator[int]:
+        positions = self._rule.by_set_pos
+        skip_until = -END
+        for begin in weeks:
+            if begin + 6 < skip_until:
+                continue
+            budget.spend(1)
+            days = tuple(begin + day for day in self._week)
+            if self._limited:
+                days = tuple(day for day in days if self._is_allowed(day))
+                if not days:
+                    skip_until = self._next_allowed_year(begin)
+                    continue
+            if positions:
+                found: Iterable[int] = at_positions(days, self._inner, positions)
+                budget.spend(len(days))
+            else:
+                found = self._spread(days, low, high, budget)
+            for wall in found:
+                if low <= wall < high:
+                    yield wall
+
+    def _next_allowed_year(self, day: int) -> int:
+        """A day before which no day from ``day`` on is allowed: the next year's first when its year has none."""
+        system = self._system
+        year = system.year_of(day + 6)
+        return day if self._days(system.year(year)) else system.start_of(year + 1)

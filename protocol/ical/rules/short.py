@@ -1,0 +1,117 @@
+"""The pattern of HOURLY, MINUTELY and SECONDLY rules: days first, then parts of the day, then whole intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import gcd
+
+from protocol.ical.rules.binding import DAY
+from protocol.ical.rules.budget import Budget
+from protocol.ical.rules.pattern import Pattern, Uniform
+from protocol.ical.rules.rule import Freq, Rule
+
+_UNITS = {Freq.SECONDLY: 1, Freq.MINUTELY: 60, Freq.HOURLY: 3600}
+
+
+class ShortPattern(Pattern):
+    """FREQ=HOURLY, MINUTELY and SECONDLY."""
+
+    __slots__ = ("_base", "_clock_limited", "_meets", "_step", "_unit")
+
+    def __init__(self, rule: Rule, start: int, all_day: bool) -> None:
+        super().__init__(rule, start, all_day)
+        unit = _UNITS[rule.freq]
+        self._unit = unit
+        self._step = unit * rule.interval
+        self._base = start - start % unit
+        self._meets: bool | None = None
+        self._clock_limited = bool(rule.by_hour or (rule.by_minute and unit < 3600) or (rule.by_second and unit < 60))
+
+    def uniform(self) -> Uniform | None:
+        if self._limited or self._clock_limited:
+            return None
+        return Uniform(self._base, self._step, len(self._inner))
+
+    def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
+        unit, step, base = self._unit, self._step, self._base
+        rule = self._rule
+        self._clock_limited = bool(rule.by_hour or (rule.by_minute and unit < 3600) or (rule.by_second and unit < 60))
+        first = low - unit + 1
+        first += (base - first) % step
+        if not self._limited and not self._clock_limited:
+            return self._fill(range(first, high, step), low, high, budget)
+        if self._clock_limited and not self._ever(budget):
+            return iter(())
+        if step >= DAY:
+            return self._fill(self._sparse(range(first, high, step), budget), low, high, budget)
+        days: Iterable[int] = range(low // DAY, (high - 1) // DAY + 1)
+        if self._limited:
+            days = self._allowed(low // DAY, (high - 1) // DAY, budget)
+        return self._fill(self._dense(days, low, high, budget), low, high, budget)
+
+    def _ever(self, budget: Budget) -> bool:
+        """Whether whole intervals can ever meet the time of day the rule wants (INTERVAL=2;BYMINUTE=1 may not)."""
+        if self._meets is None:
+            # Modulo the greatest common divisor, intervals reach every phase of the day sooner or later.
+            stride = gcd(self._step, DAY)
+            self._meets = any(
+                first + (self._base - first) % stride < end for first, end in self._stretches(0, DAY, budget)
+            )
+        return self._meets
+
+    def _fill(self, periods: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
+        """The starts inside each period, given by its first second."""
+        inner = self._inner
+        spend = budget.spend
+        for begin in periods:
+            spend(len(inner) or 1)
+            for second in inner:
+                wall = begin + second
+                if low <= wall < high:
+                    yield wall
+
+    def _sparse(self, periods: range, budget: Budget) -> Iterator[int]:
+        """Those periods whose day and time of day the rule allows."""
+        rule = self._rule
+        for begin in periods:
+            budget.spend(1)
+            time = begin % DAY
+            if (
+                (not rule.by_hour or time // 3600 in rule.by_hour)
+                and (self._unit == 3600 or not rule.by_minute or time // 60 % 60 in rule.by_minute)
+                and (self._unit > 1 or not rule.by_second or time % 60 in rule.by_second)
+                and (not self._limited or self._is_allowed(begin // DAY))
+            ):
+                yield begin
+
+    def _dense(self, days: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
+        step, base, unit = self._step, self._base, self._unit
+        for day in days:
+            begin = day * DAY
+            budget.spend(1)
+            for first, end in self._stretches(max(low - begin - unit, 0), min(high - begin, DAY), budget):
+                yield from range(begin + first + (base - begin - first) % step, begin + end, step)
+
+    def _stretches(self, low: int, high: int, budget: Budget) -> Iterator[tuple[int, int]]:
+        """The stretches of the day that the limiting time parts leave, ascending, within ``[low, high)``."""
+        rule = self._rule
+        minutes = rule.by_minute if self._unit < 3600 else ()
+        seconds = rule.by_second if self._unit < 60 else ()
+        for hour in rule.by_hour or range(24):
+            begin = hour * 3600
+            if begin + 3600 <= low or begin >= high:
+                continue
+            budget.spend(1)
+            if not minutes and not seconds:
+                yield begin, begin + 3600
+                continue
+            for minute in minutes or range(60):
+                at = begin + minute * 60
+                if at + 60 <= low or at >= high:
+                    continue
+                budget.spend(1)
+                if not seconds:
+                    yield at, at + 60
+                else:
+                    budget.spend(len(seconds))
+                    yield from ((at + second, at + second + 1) for second in seconds)
