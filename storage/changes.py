@@ -27,6 +27,9 @@ _SINCE = Statement(
     .order_by(_o.seq)
     .limit(bindparam("limit"))
 )
+ChangeRow = tuple[str, Seq, ETag | None, int]
+"""``(name, seq, etag, component)``; no etag: the name was removed."""
+
 _HOME_SINCE = Statement(
     select(_c.name, _c.home_seq, _c.removed)
     .where(_c.principal_id == bindparam("pid"), _c.home_seq > bindparam("after"), _c.name.is_not(None))
@@ -42,7 +45,7 @@ def rows(
     seq: int,
     limit: int = 1 << 31,
     floor: int = 0,
-) -> list[tuple[str, Seq, ETag | None, int]]:
+) -> list[ChangeRow]:
     """``(name, seq, etag, component)`` of each name changed after ``seq``, in order; no etag: removed.
 
     Tombstones numbered ``floor`` or less are left out: the client never knew the name (first full sync).

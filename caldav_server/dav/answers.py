@@ -1,13 +1,13 @@
 """From resources and rows to multistatus text (RFC 4918 §14, RFC 7240 §4.2, RFC 8144).
 
 A ``Plan`` is what one request asks of every resource, worked out once: which rows of PROPERTIES apply to a kind, which
-values are the same for all members of a collection, which names do not exist there. Writing a member is then a few
-string operations. Rules of this module: text out, no look-ups.
+values have to be loaded first. Members of calendars, thousands at a time, are written by ``members``. Rules of this
+module: text out, no look-ups.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from caldav_server.dav.properties import PROPERTIES
@@ -16,17 +16,10 @@ from caldav_server.dav.resources import Kind, Resource
 from caldav_server.dav.view import View
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus
-from protocol.dav.hrefs import encode_segment
-from protocol.dav.names import CALENDAR_DATA, element, empty, tags
+from protocol.dav.names import CALENDAR_DATA, element, empty
 from protocol.dav.requests import PropFind, PropKind
-from protocol.model import ObjectMeta
 
 XML_HEADERS = {"Content-Type": multistatus.CONTENT_TYPE}
-_LIGHT = frozenset({"{DAV:}getetag", "{DAV:}getcontenttype", "{DAV:}resourcetype"})
-"""Member properties that the covering index answers without touching the objects' rows."""
-
-MemberWriter = Callable[[ObjectMeta, str | None], str]
-"""Writes the response element of a member: its row, and its calendar-data as escaped text if that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +48,6 @@ class Plan:
             if row is not None:
                 found |= row.needs
         return frozenset(found)
-
-    def members_are_light(self) -> bool:
-        """Whether name, ETag and component of each member are enough to write it."""
-        return self.ask.kind is PropKind.PROP and all(name in _LIGHT for name in self.ask.names)
-
-    def members_need_dead(self) -> bool:
-        """Whether a name was asked for that members could keep as a dead property."""
-        if self.ask.kind is not PropKind.PROP:
-            return True
-        return any(name not in PROPERTIES and name != CALENDAR_DATA for name in self.ask.names)
-
-    # --- single resources ---
 
     def response(self, resource: Resource, data: str | None = None) -> str:
         """The response element of one resource."""
@@ -123,65 +104,6 @@ class Plan:
         if resource.meta is not None:
             return row.member(resource.meta, resource, self.view) if row.member is not None else None
         return row.getter(resource, self.view) if row.getter is not None else None
-
-    # --- members of one collection, many at a time ---
-
-    def member_writer(self, collection: Resource, dead: dict[bytes, dict[str, str]] | None = None) -> MemberWriter:
-        """A function that writes the response of one member; ``dead`` holds what members keep, by object id."""
-        base = collection.href
-        if self.ask.kind is not PropKind.PROP or dead:
-            return self._careful_writer(collection, dead or {})
-        constant, varying, missing = self._compile(collection)
-        with_data = self.wants_data
-        opening, closing = tags(CALENDAR_DATA)
-        lacking = "" if self.minimal else "".join(missing)
-        view = self.view
-
-        def write(meta: ObjectMeta, data: str | None) -> str:
-            parts = [constant]
-            for before, getter, after in varying:
-                value = getter(meta, collection, view)
-                parts.append(f"{before}{value}{after}")
-            if with_data and data is not None:
-                parts.append(f"{opening}{data}{closing}")
-            href = base + encode_segment(meta.name)
-            if not lacking:
-                return multistatus.response_ok(href, "".join(parts))
-            return multistatus.response(href, ((200, "".join(parts)), (404, lacking)))
-
-        return write
-
-    def _compile(self, collection: Resource) -> tuple[str, list[tuple[str, Callable[..., str | None], str]], list[str]]:
-        constant: list[str] = []
-        varying: list[tuple[str, Callable[..., str | None], str]] = []
-        missing: list[str] = []
-        nobody = ObjectMeta(*([None] * len(ObjectMeta._fields)))  # type: ignore[arg-type]
-        for name in self.ask.names:
-            if name == CALENDAR_DATA:
-                continue
-            row = PROPERTIES.get(name)
-            if row is None or row.member is None:
-                missing.append(empty(name))
-            elif row.same_for_members:
-                value = row.member(nobody, collection, self.view)
-                if value is None:
-                    missing.append(empty(name))
-                else:
-                    constant.append(element(name, value))
-            else:
-                opening, closing = tags(name)
-                varying.append((opening, row.member, closing))
-        return "".join(constant), varying, missing
-
-    def _careful_writer(self, collection: Resource, dead: dict[bytes, dict[str, str]]) -> MemberWriter:
-        from caldav_server.dav.resources import object_resource
-
-        def write(meta: ObjectMeta, data: str | None) -> str:
-            resource = object_resource(collection, meta)
-            resource.dead = dead.get(meta.object_id, {})
-            return self.response(resource, data)
-
-        return write
 
 
 def _applies(row: Row, kind: Kind) -> bool:

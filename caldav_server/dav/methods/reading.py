@@ -8,9 +8,9 @@ from caldav_server.calendaring import access, queries
 from caldav_server.dav import paths, reports
 from caldav_server.dav.answers import Plan, streamed, whole
 from caldav_server.dav.call import Call
+from caldav_server.dav.members import member_chunks
 from caldav_server.dav.methods import descriptions
 from caldav_server.dav.paths import Place
-from caldav_server.dav.reports.members import member_chunks
 from caldav_server.dav.resources import Kind, Resource, children, fill, open_resource
 from caldav_server.http.messages import Response
 from protocol.dav import values
@@ -20,7 +20,8 @@ from protocol.dav.reports import parse_report
 from protocol.dav.requests import parse_propfind
 from protocol.errors import Condition, Refusal
 from protocol.ical.merging import Merger
-from protocol.model import Access, Calendar, CalendarObject, Change, ComponentKind
+from protocol.model import FOREVER, Access, Calendar, CalendarObject, ComponentKind
+from storage import changes as stored_changes
 from storage import objects as stored_objects
 
 _CONTENT_TYPES = {kind: f"text/calendar; charset=utf-8; component={kind.name.lower()}" for kind in ComponentKind}
@@ -116,12 +117,13 @@ async def propfind(call: Call) -> Response:
 
 async def _listing(call: Call, plan: Plan, resource: Resource, calendar: Calendar, head: list[str]) -> Response:
     """The members of a calendar as one snapshot saw them; their rows are small, what is written of them streams."""
-    rows = await call.ctx.db.read(lambda tx: stored_objects.listing(tx, calendar.principal_id, calendar.calendar_id))
+    rows = await call.ctx.db.read(
+        lambda tx: stored_changes.rows(tx, calendar.principal_id, calendar.calendar_id, 0, floor=FOREVER)
+    )
 
     async def chunks() -> AsyncIterator[str]:
         yield "".join(head)
-        live = [Change(name, seq, etag, ComponentKind(kind)) for name, etag, kind, seq in rows]
-        async for text in member_chunks(call, plan, resource, live):
+        async for text in member_chunks(call, plan, resource, rows):
             yield text
 
     if len(rows) <= queries.BATCH:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from caldav_server.calendaring import access, homes, queries
 from caldav_server.dav import paths
-from caldav_server.dav.answers import MemberWriter, Plan, streamed, whole
+from caldav_server.dav.answers import Plan, streamed, whole
 from caldav_server.dav.call import Call
+from caldav_server.dav.members import MemberWriter, writer_for
 from caldav_server.dav.paths import Place
-from caldav_server.dav.reports.members import writer_for
 from caldav_server.dav.resources import Kind, Resource, children
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus, reports

@@ -8,7 +8,7 @@ from caldav_server.calendaring import access, queries
 from caldav_server.dav import paths
 from caldav_server.dav.answers import Plan, streamed, whole
 from caldav_server.dav.call import Call
-from caldav_server.dav.reports.members import member_chunks
+from caldav_server.dav.members import member_chunks
 from caldav_server.dav.resources import Kind, Resource, children, fill
 from caldav_server.dav.tokens import SyncToken, parse_token, render_token
 from caldav_server.http.messages import Response
@@ -16,10 +16,11 @@ from protocol.dav import multistatus, reports
 from protocol.dav.headers import Depth
 from protocol.dav.hrefs import encode_segment
 from protocol.errors import Condition, Refusal
-from protocol.model import Access, Change, Seq
+from protocol.model import Access, Seq
 from storage import calendars as stored_calendars
 from storage import changes as stored_changes
 from storage import principals as stored_principals
+from storage.changes import ChangeRow
 from storage.database import Transaction
 
 
@@ -40,7 +41,7 @@ async def _calendar(call: Call, resource: Resource, body: reports.SyncCollection
     assert calendar is not None  # noqa: S101 - the table lets only calendars in
     pid, cid = calendar.principal_id, calendar.calendar_id
 
-    def work(tx: Transaction) -> tuple[Seq, SyncToken, list[Change]]:
+    def work(tx: Transaction) -> tuple[Seq, SyncToken, list[ChangeRow]]:
         """Token, rows and limit in one snapshot."""
         now = stored_calendars.get(tx, pid, cid)
         if now is None:
@@ -48,12 +49,12 @@ async def _calendar(call: Call, resource: Resource, body: reports.SyncCollection
         token = parse_token(
             body.token, epoch=call.view.epoch, collection_id=cid, seq=now.seq, min_valid_seq=now.min_valid_seq
         )
-        return now.seq, token, stored_changes.since(tx, pid, cid, token.seq, limit + 1, token.floor)
+        return now.seq, token, stored_changes.rows(tx, pid, cid, token.seq, limit + 1, token.floor)
 
     seq, token, changed = await call.ctx.db.read(work)
     more = len(changed) > limit
     changed = changed[:limit]
-    reached = changed[-1].seq if more else seq
+    reached = changed[-1][1] if more else seq
     floor = token.floor if more and token.floor > reached else Seq(0)
     tail = _tail(resource, more, render_token(call.view.epoch, cid, reached, floor))
     plan = Plan(body.wanted, call.view, call.minimal)
@@ -63,14 +64,12 @@ async def _calendar(call: Call, resource: Resource, body: reports.SyncCollection
     return streamed(chunks, tail)
 
 
-async def _changes(call: Call, plan: Plan, resource: Resource, changed: Sequence[Change]) -> AsyncIterator[str]:
+async def _changes(call: Call, plan: Plan, resource: Resource, changed: Sequence[ChangeRow]) -> AsyncIterator[str]:
     base = resource.href
-    gone = [
-        multistatus.response_status(f"{base}{encode_segment(each.name)}", 404) for each in changed if each.etag is None
-    ]
+    gone = [multistatus.response_status(f"{base}{encode_segment(row[0])}", 404) for row in changed if row[2] is None]
     if gone:
         yield "".join(gone)
-    live = [each for each in changed if each.etag is not None]
+    live = [row for row in changed if row[2] is not None]
     async for text in member_chunks(call, plan, resource, live):
         yield text
 
