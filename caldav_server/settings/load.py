@@ -6,6 +6,7 @@ no setting is named here; what a setting is stands in ``model``.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields
@@ -15,6 +16,7 @@ from typing import Any, get_type_hints
 from caldav_server.settings.model import CHECK, EXPECTED, SENTENCE, Settings
 
 PREFIX = "CALDAV_SERVER_"
+_USERINFO = re.compile(r"//[^/@\s]+@")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of texts"}
@@ -87,7 +89,7 @@ def load(
     def take(row: _Setting, value: object, where: str) -> None:
         problem = _problem(row, value)
         if problem:
-            problems.append(f"{where}: {problem}, not {value!r}")
+            problems.append(f"{where}: {problem}, not {_USERINFO.sub('//***@', repr(value))}")
         else:
             values[row.section][row.key] = _convert(row, value)
 

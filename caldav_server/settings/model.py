@@ -110,7 +110,6 @@ class LimitSettings:
 
     resource_bytes: int = _number(10_485_760, "The largest calendar object, in bytes (CALDAV:max-resource-size).", 1024)
     xml_bytes: int = _number(1_048_576, "The largest XML request body, in bytes.", 1024)
-    xml_depth: int = _number(64, "How deep XML elements may nest.", 8, 250)
     line_bytes: int = _number(1_048_576, "The longest content line of an object after unfolding, in bytes.", 1024)
     parameters: int = _number(200, "How many parameters one property may have.", 10)
     properties: int = _number(20_000, "How many properties one object may have.", 100)
@@ -122,12 +121,7 @@ class LimitSettings:
     dead_property_bytes: int = _number(
         65_536, "The largest value of a property the server does not know, in bytes.", 1024
     )
-    dead_properties: int = _number(200, "How many such properties one resource may have.", 1)
-    members_per_answer: int = _number(100_000, "How many members one answer lists at most.", 100)
-    hrefs_per_multiget: int = _number(10_000, "How many objects one calendar-multiget may ask for.", 100)
     sync_page: int = _number(5_000, "How many changes one sync-collection answer holds before it is truncated.", 10)
-    members_per_calendar: int = _number(1_000_000, "How many objects one calendar may hold.", 100)
-    calendars_per_home: int = _number(1_000, "How many calendars one principal may have.", 2)
     home_bytes: int = _number(10_737_418_240, "How much calendar text one principal may store (RFC 4331 quota).", 1024)
     header_bytes: int = _number(16_384, "The longest header line or request line, in bytes.", 4096, 1_048_576)
     headers: int = _number(100, "How many header lines one request may have.", 16, 1000)
@@ -256,7 +250,6 @@ class RecurrenceSettings:
     occurrences: int = _number(
         1_500, "How many occurrences of one object are indexed; the rest are found on demand.", 1
     )
-    budget: int = _number(100_000, "How many recurrence periods one request may examine before it is refused.", 1000)
 
 
 @dataclass(frozen=True, slots=True)
