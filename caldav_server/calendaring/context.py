@@ -16,6 +16,10 @@ from storage.database import Database
 _DAY = 86_400
 
 
+class AccountsChanged(Exception):
+    """Some account, group or delegation is no longer what the asker was authenticated under."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who is asking: the principal, and the homes of others that were opened to them."""
@@ -70,6 +74,8 @@ class Context:
     """The time of the request, UTC epoch seconds: use-cases read no clock."""
     announce: Callable[[PrincipalId, CalendarId, Seq], None]
     """Tells whoever listens that a calendar moved on to ``seq``; called after the commit, never before."""
+    note_accounts: Callable[[int], bool]
+    """Told the accounts version that a look-up read; true when accounts changed since the asker was authenticated."""
 
     @property
     def horizon(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from caldav_server.calendaring import access, homes
-from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.context import AccountsChanged, Context
 from caldav_server.dav import paths
 from caldav_server.dav.paths import Location, Place
 from protocol.errors import Condition, Refusal
@@ -57,6 +57,8 @@ class Resource:
     calendar: Calendar | None = None
     meta: ObjectMeta | None = None
     """The object's row, for ``Kind.OBJECT``."""
+    text: bytes | None = None
+    """The object's text, when the resource was opened with it."""
     dead: dict[str, str] = field(default_factory=dict)
     """Properties stored verbatim (Clark name to element text); filled when a request needs them."""
     members: tuple[Principal, ...] = ()
@@ -80,8 +82,11 @@ class Resource:
         return b""
 
 
-async def open_resource(ctx: Context, location: Location) -> Resource:
-    """The resource at a location; refuses ``NOT_FOUND``, or ``NEED_PRIVILEGES`` for a home closed to the actor."""
+async def open_resource(ctx: Context, location: Location, *, with_text: bool = False) -> Resource:
+    """The resource at a location; refuses ``NOT_FOUND``, or ``NEED_PRIVILEGES`` for a home closed to the actor.
+
+    One look-up finds everything on the way; ``with_text`` brings the text of an object along.
+    """
     place, href = location.place, paths.href(location)
     if place is Place.ROOT:
         return Resource(Kind.ROOT, href, Access.READ)
@@ -89,9 +94,11 @@ async def open_resource(ctx: Context, location: Location) -> Resource:
         return Resource(Kind.PRINCIPALS, href, Access.READ)
     if place is Place.HOMES:
         return Resource(Kind.HOMES, href, Access.READ)
-    found = await ctx.db.point(_lookup(location))
+    found = await ctx.db.point(_lookup(location, with_text))
     if found is None:
         raise Refusal(Condition.NOT_FOUND, "There is no such principal.")
+    if ctx.note_accounts(found.accounts_version):
+        raise AccountsChanged
     owner = found.principal
     if place is Place.PRINCIPAL:
         return principal_resource(ctx, owner)
@@ -109,13 +116,16 @@ async def open_resource(ctx: Context, location: Location) -> Resource:
         return collection
     if found.meta is None:
         raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
-    return object_resource(collection, found.meta)
+    resource = object_resource(collection, found.meta)
+    resource.text = found.object.data if found.object is not None else None
+    return resource
 
 
-def _lookup(location: Location) -> Lookup[lookups.Found | None]:
+def _lookup(location: Location, with_text: bool) -> Lookup[lookups.Found | None]:
     """The one statement that finds everything on the way to a location."""
     if location.place is Place.OBJECT:
-        return lookups.meta(location.principal, location.collection, location.name)
+        look_up = lookups.calendar_object if with_text else lookups.meta
+        return look_up(location.principal, location.collection, location.name)
     if location.place is Place.COLLECTION:
         return lookups.calendar(location.principal, location.collection)
     return lookups.home(location.principal)

@@ -7,6 +7,7 @@ accounts, groups or delegations change, so that nothing here can outlive such a 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from caldav_server.calendaring.context import Actor, Context, Rules
 from caldav_server.http.messages import Request
@@ -22,8 +23,9 @@ _MAX_ACTORS = 20_000
 class Sessions:
     """One per process."""
 
-    def __init__(self, db: Database, settings: Settings) -> None:
+    def __init__(self, db: Database, settings: Settings, note_accounts: Callable[[int], bool]) -> None:
         self._db = db
+        self._note_accounts = note_accounts
         self._rules = Rules.of(settings)
         self._epoch = ""
         self._actors: dict[PrincipalId, Actor] = {}
@@ -33,7 +35,13 @@ class Sessions:
         principal = request.principal
         assert principal is not None  # noqa: S101 - the edge authenticates before it dispatches
         return Context(
-            self._db, self._rules, await self._actor(principal), request.request_id, int(time.time()), self._announce
+            self._db,
+            self._rules,
+            await self._actor(principal),
+            request.request_id,
+            int(time.time()),
+            self._announce,
+            self._note_accounts,
         )
 
     async def epoch(self) -> str:

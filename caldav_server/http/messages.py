@@ -46,13 +46,17 @@ class Request:
     """Who is asking; ``None`` until authentication, or for the few paths that need none."""
     log: dict[str, object] = field(default_factory=dict)
     """What a face wants to see in the access line of this request; never a secret."""
+    body: bytes | None = None
+    """The body, once it has been read."""
 
     async def read(self, limit: int) -> bytes:
         """The whole body, or ``Refusal(TOO_LARGE)`` as soon as it is known to exceed ``limit`` bytes.
 
         A client that is too slow is cut off: the connection is closed and ``ConnectionError`` ends the request.
         """
-        return await self.reader(limit)
+        if self.body is None:
+            self.body = await self.reader(limit)
+        return self.body
 
 
 @dataclass(slots=True)

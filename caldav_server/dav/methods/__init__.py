@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from caldav_server.calendaring.context import AccountsChanged
 from caldav_server.dav import paths, reports
 from caldav_server.dav.call import Call
 from caldav_server.dav.methods import collections, descriptions, moving, reading, writing
@@ -12,6 +13,7 @@ from caldav_server.dav.sessions import Sessions
 from caldav_server.dav.view import View
 from caldav_server.http.messages import Request, Response
 from protocol.dav.headers import parse_prefer
+from protocol.model import Principal
 
 if TYPE_CHECKING:
     from caldav_server.app import Application
@@ -46,6 +48,16 @@ class DavFace:
         location = paths.parse(request.raw_path)
         if request.method not in descriptions.METHODS_AT[location.place]:
             return Response(405, descriptions.headers_for(location), b"This method is not possible here.\n")
+        try:
+            return await self._answer(app, request, location)
+        except AccountsChanged:
+            answer = await app.auth.authenticate(request)
+            if not isinstance(answer, Principal):
+                return answer
+            request.principal = answer
+            return await self._answer(app, request, location)
+
+    async def _answer(self, app: Application, request: Request, location: paths.Location) -> Response:
         call = await self._call(app, request, location)
         response = await METHODS[request.method](call)
         _finish(call, response)
@@ -54,7 +66,7 @@ class DavFace:
     async def _call(self, app: Application, request: Request, location: paths.Location) -> Call:
         sessions = self._sessions
         if sessions is None:
-            sessions = self._sessions = Sessions(app.db, app.settings)
+            sessions = self._sessions = Sessions(app.db, app.settings, app.auth.note_accounts_version)
         ctx = await sessions.context(request)
         view = View(ctx, await sessions.epoch(), reports.supported_by)
         limits = app.settings.limits

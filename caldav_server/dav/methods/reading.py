@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from caldav_server.calendaring import access, queries
-from caldav_server.dav import paths, reports
+from caldav_server.dav import reports
 from caldav_server.dav.answers import Plan, streamed, whole
 from caldav_server.dav.call import Call
 from caldav_server.dav.members import member_chunks
@@ -36,11 +36,10 @@ async def get(call: Call) -> Response:
     """A calendar object as the bytes that were put; a calendar as one .ics of everything in it."""
     if call.location.place is Place.COLLECTION:
         return await _get_calendar(call)
-    if call.location.place is not Place.OBJECT:
-        resource = await open_resource(call.ctx, call.location)
+    resource = await open_resource(call.ctx, call.location, with_text=True)
+    meta = resource.meta
+    if meta is None or resource.text is None:
         return Response(200, {"Content-Type": "text/plain; charset=utf-8"}, _welcome(resource).encode())
-    found = await _find_object(call)
-    meta = found.meta
     headers = {
         "ETag": f'"{meta.etag}"',
         "Last-Modified": values.render_http_date(meta.modified_at),
@@ -50,20 +49,7 @@ async def get(call: Call) -> Response:
     conditions.check_match(meta.etag, modified_at=meta.modified_at)
     if conditions.not_modified(meta.etag):
         return Response(304, headers)
-    return Response(200, headers, found.data)
-
-
-async def _find_object(call: Call) -> CalendarObject:
-    place = call.location
-    collection = await open_resource(call.ctx, paths.Location(Place.COLLECTION, place.principal, place.collection))
-    calendar = collection.calendar
-    assert calendar is not None  # noqa: S101 - a collection always has its row
-    found = await call.ctx.db.point(
-        lambda tx: stored_objects.find(tx, calendar.principal_id, calendar.calendar_id, place.name)
-    )
-    if found is None:
-        raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
-    return found
+    return Response(200, headers, resource.text)
 
 
 def _welcome(resource: Resource) -> str:
@@ -96,8 +82,8 @@ async def _page(call: Call, calendar: Calendar, after: int) -> list[CalendarObje
 async def propfind(call: Call) -> Response:
     """RFC 4918 §9.1; Depth infinity is refused as the RFC provides."""
     depth = parse_depth(call.request.headers.get("Depth"), Depth.INFINITY)
-    body = await call.body()
     resource = await open_resource(call.ctx, call.location)
+    body = await call.body()
     if depth is Depth.INFINITY:
         raise Refusal(Condition.PROPFIND_FINITE_DEPTH, "Ask with Depth 0 or 1.")
     plan = Plan(parse_propfind(body), call.view, call.minimal)
