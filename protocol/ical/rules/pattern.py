@@ -188,7 +188,7 @@ class WeeklyPattern(Pattern):
         for begin in weeks:
             if begin + 6 < skip_until:
                 continue
-            budget.spend(1)
+            budget.spend(3)
             days = tuple(begin + day for day in self._week)
             if self._limited:
                 days = tuple(day for day in days if self._is_allowed(day))

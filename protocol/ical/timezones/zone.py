@@ -20,6 +20,12 @@ _SHIFT = 25
 _SPAN = 1 << _SHIFT
 _PROBE = 6 * 86_400
 """No zone has ever changed its clocks twice within so few days and ended where it began."""
+_PROBE_LATE = 28 * 86_400
+_LATE = 4_102_444_800
+"""2100-01-01: by then every zone is at its standing rules, at most two changes a year and months apart."""
+_ALIGNED = 94_694_400
+"""1973-01-01: since then clocks have changed on whole minutes only (but not on whole quarters)."""
+_MINUTE = 60
 _CYCLE = 146_097 * 86_400
 """The Gregorian calendar repeats after 400 years: one cycle of the far future stands for all of them."""
 _FAR = 16_725_225_600
@@ -36,10 +42,12 @@ Stretch = tuple[tuple[int, ...], tuple[int, ...]]
 class Clock:
     """The conversions of one zone; get it from ``clock_of``."""
 
-    __slots__ = ("_instants", "_walls", "zone")
+    __slots__ = ("_instants", "_is_own", "_walls", "zone")
 
     def __init__(self, zone: Zone) -> None:
         self.zone = zone
+        # A client's own definition may do what no law ever did.
+        self._is_own = hasattr(zone, "offset_at")
         self._walls: dict[int, Stretch] = {}
         self._instants: dict[int, Stretch] = {}
 
@@ -115,14 +123,17 @@ class Clock:
         instants: list[int] = []
         before = ask(low)
         offsets = [before]
-        for at in range(low, high, _PROBE):
-            end = min(at + _PROBE, high)
+        probe = _PROBE if low < _LATE or self._is_own else _PROBE_LATE
+        grain = 1 if low < _ALIGNED or self._is_own else _MINUTE
+        low -= low % grain
+        for at in range(low, high, probe):
+            end = min(at + probe, high - high % -grain)
             after = ask(end)
             if after == before:
                 continue
             first, last = at, end
-            while last - first > 1:
-                middle = (first + last) // 2
+            while last - first > grain:
+                middle = (first + last) // (2 * grain) * grain
                 if ask(middle) == before:
                     first = middle
                 else:
@@ -133,9 +144,8 @@ class Clock:
         return tuple(instants), tuple(offsets)
 
     def _ask(self, instant: int) -> int:
-        asked = getattr(self.zone, "offset_at", None)
-        if asked is not None:
-            return int(asked(instant))
+        if self._is_own:
+            return int(self.zone.offset_at(instant))  # type: ignore[attr-defined]
         offset = datetime.fromtimestamp(max(instant, _EARLY), self.zone).utcoffset()
         return 0 if offset is None else (offset.days * 86_400 + offset.seconds)
 
