@@ -52,7 +52,8 @@ class Lane:
         self._timer: asyncio.TimerHandle | None = None
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
-        self.loop.add_reader(self._pg.socket, self._readable)
+        self._socket = self._pg.socket  # libpq forgets it when the connection breaks
+        self.loop.add_reader(self._socket, self._readable)
 
     def ask(self, lookup: Lookup[Any]) -> asyncio.Future[Any]:
         """Send a look-up with the next batch; the future gets what the look-up makes of its row."""
@@ -71,8 +72,8 @@ class Lane:
         if self._timer is not None:
             self._timer.cancel()
         if not self.loop.is_closed():
-            self.loop.remove_reader(self._pg.socket)
-            self.loop.remove_writer(self._pg.socket)
+            self.loop.remove_reader(self._socket)
+            self.loop.remove_writer(self._socket)
         self._connection.close()
         for asked in (*self._flying, *self._waiting):
             if asked is not None and not asked[1].done():
@@ -97,7 +98,7 @@ class Lane:
                 pg.send_query_prepared(ready.name, ready.values(asked[0].params), ready.formats, 1)
             pg.pipeline_sync()
             if pg.flush():
-                self.loop.add_writer(pg.socket, self._writable)
+                self.loop.add_writer(self._socket, self._writable)
         except psycopg.Error as error:
             self._break(error)
             return
@@ -106,7 +107,7 @@ class Lane:
     def _writable(self) -> None:
         try:
             if not self._pg.flush():
-                self.loop.remove_writer(self._pg.socket)
+                self.loop.remove_writer(self._socket)
         except psycopg.Error as error:
             self._break(error)
 

@@ -314,6 +314,7 @@ async def test_cut_connections_are_replaced(postgres: PostgresServer, postgres_t
                 [url.split("/")[3].split("?")[0]],
             )
             jobs = [db.read(lambda tx: objects.members(tx, pid, cid)) for _ in range(8)]
+            jobs += [db.point(lambda tx: calendars.get(tx, pid, cid)) for _ in range(4)]
             results = await asyncio.gather(*jobs, db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics"))))
             assert results[-1] is not None
     assert len(await db.read(lambda tx: objects.members(tx, pid, cid))) == 10
@@ -323,3 +324,23 @@ async def test_cut_connections_are_replaced(postgres: PostgresServer, postgres_t
 def test_unsafe_servers_are_refused(postgres: PostgresServer) -> None:
     with pytest.raises(NotDurable, match="fsync"):
         Database.open(postgres.url)
+
+
+async def test_statistics_follow_a_growing_database(postgres: PostgresServer, postgres_template: str) -> None:
+    db = Database.open(postgres.new_database(postgres_template), allow_unsafe=True)
+    pid, cid = await home(db)
+    for n in range(60):
+        await db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics")))
+    plans = "-c enable_seqscan=off -c enable_bitmapscan=off"
+    with psycopg.connect(db.url, autocommit=True, options=plans) as connection:
+        for _ in range(200):
+            row = connection.execute("SELECT reltuples FROM pg_class WHERE relname = 'objects'").fetchone()
+            if row is not None and row[0] >= 40:
+                break
+            await asyncio.sleep(0.02)
+        assert row is not None and row[0] >= 40
+        plan = connection.execute(
+            "EXPLAIN SELECT etag FROM objects WHERE principal_id = 'a' AND calendar_id = 'b' AND name = 'c'"
+        ).fetchall()
+    assert "uq_objects_name" in str(plan)
+    db.close()

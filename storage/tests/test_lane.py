@@ -1,0 +1,102 @@
+"""Look-ups on PostgreSQL's fast lane: the same answers as in a thread, also when the connection is cut."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from storage import lookups
+from storage.database import Database, Lookup
+from storage.errors import StorageError
+from storage.testing import PostgresServer, database_name
+from storage.tests.samples import add, event, home
+
+
+@pytest.fixture
+def fast(postgres: PostgresServer, postgres_template: str):
+    url = postgres.new_database(postgres_template)
+    db = Database.open(url, allow_unsafe=True, patience=2)
+    yield db
+    db.close()
+    postgres.drop_database(url)
+
+
+async def lane_of(db: Database):
+    for _ in range(500):
+        await db.point(lookups.home("user01"))
+        lane = db._engine._lane  # type: ignore[attr-defined]
+        if lane is not None and not lane.broken:
+            return lane
+        await asyncio.sleep(0.01)
+    raise AssertionError("the fast lane never opened")
+
+
+async def test_many_at_once_get_their_own_answers(fast: Database) -> None:
+    pid, cid = await home(fast)
+    samples = [event(f"{n}.ics", text=bytes([n]) * (n * 400)) for n in range(200)]
+    for sample in samples:
+        await fast.write(lambda tx, sample=sample: add(tx, pid, cid, sample))
+    await lane_of(fast)
+    for _ in range(3):
+        asked = [fast.point(lookups.calendar_object("user01", "calendar", one.name)) for one in samples]
+        asked.append(fast.point(lookups.calendar("nobody", "calendar")))
+        found = await asyncio.gather(*asked)
+        assert found.pop() is None
+        assert [one.object.data for one in found] == [sample.text for sample in samples]
+
+
+async def test_a_look_up_that_fails_harms_no_other(fast: Database) -> None:
+    await home(fast)
+    await lane_of(fast)
+
+    def bad_row(row):
+        raise ArithmeticError
+
+    good = lookups.calendar("user01", "calendar")
+    broken = Lookup(good.statement, good.params, bad_row)
+    wrong = Lookup(good.statement, {"principal": "x\0y", "calendar": "calendar"}, good.decode)
+    results = await asyncio.gather(
+        *(fast.point(one) for one in (good, broken, good, wrong, good, good)), return_exceptions=True
+    )
+    assert isinstance(results[1], ArithmeticError)
+    assert isinstance(results[3], StorageError)
+    assert all(results[n].calendar is not None for n in (0, 2, 4, 5))
+    assert (await fast.point(good)).calendar is not None
+
+
+async def test_a_cut_lane_is_replaced_and_nobody_notices(fast: Database, postgres: PostgresServer) -> None:
+    await home(fast)
+    lane = await lane_of(fast)
+    look = lookups.calendar("user01", "calendar")
+    with psycopg.connect(postgres.url, autocommit=True) as admin:
+        for turn in range(8):
+            asked = [asyncio.ensure_future(fast.point(look)) for _ in range(20)]
+            if turn % 2:
+                await asyncio.sleep(0)
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                [database_name(fast.url)],
+            )
+            assert all(found.calendar is not None for found in await asyncio.gather(*asked))
+    assert (await lane_of(fast)) is not lane
+
+
+async def test_cancelled_askers_are_forgotten(fast: Database) -> None:
+    await home(fast)
+    await lane_of(fast)
+    look = lookups.calendar("user01", "calendar")
+    asked = [asyncio.ensure_future(fast.point(look)) for _ in range(10)]
+    await asyncio.sleep(0)
+    for task in asked[::2]:
+        task.cancel()
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(one, asyncio.CancelledError) for one in results[::2])
+    assert all(one.calendar is not None for one in results[1::2])
+
+
+def test_each_event_loop_gets_a_lane_of_its_own(fast: Database) -> None:
+    asyncio.run(home(fast))
+    lanes = [asyncio.run(lane_of(fast)) for _ in range(3)]
+    assert len(set(map(id, lanes))) == 3
