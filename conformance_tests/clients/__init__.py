@@ -1,0 +1,1 @@
+"""Real client programs as checks; long runs (``make conformance``)."""

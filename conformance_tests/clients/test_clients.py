@@ -1,0 +1,123 @@
+"""python-caldav's own functional suite, caldav-server-tester, vdirsyncer and tsdav against this server.
+
+Long runs, since they install programs: ``make conformance``. Their output is kept in ``.conformance/output``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conformance_tests.clients.tools import CACHE, environment, node_modules, run, source
+from conformance_tests.conftest import Target
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+OUTPUT = CACHE / "output"
+CALDAV = "3.6.0"
+TESTER = "1.7.0"
+SUITES_OWN_FAULT = {"testPrincipals"}
+"""Fails on any server: the suite turns a DeprecationWarning of its own call into an error."""
+
+
+@pytest.fixture
+def scripts(shared: Path) -> Path:
+    """The scripts that drive client programs; they are beside the checkout."""
+    folder = shared / "tools" / "clients"
+    assert folder.is_dir(), f"{folder} is missing: set CALDAV_SHARED"
+    return folder
+
+
+def test_python_caldav(server: Target, database: str) -> None:
+    """python-caldav 3.6.0: its functional suite, without a profile: nothing fails that a correct server would pass."""
+    suite = source("caldav", CALDAV)
+    programs = environment("python-caldav", f"{suite}[test]", "pytest", "pytest-timeout")
+    config = suite / "tests" / "caldav_test_servers.yaml"
+    config.write_text(
+        "test-servers:\n  mine:\n    type: external\n    enabled: true\n"
+        f"    url: {server.url}\n    username: {server.user}\n    password: {server.password}\n",
+        encoding="utf-8",
+    )
+    env = {**os.environ, "PYTHON_CALDAV_TEST_EMBEDDED": "0", "PYTHON_CALDAV_TEST_DOCKER": "0"}
+    env.pop("PYTHONPATH", None)
+    output = run(
+        [
+            programs / "python", "-m", "pytest", "-o", "asyncio_default_fixture_loop_scope=function", "-p",
+            "no:cacheprovider", "tests/test_caldav.py", "-k", "TestForServermine", "-rfEs", "--tb=short", "--timeout=300",
+        ],
+        cwd=suite, env=env, log=OUTPUT / f"python-caldav-{database}.txt", check=False, seconds=1700,
+    )  # fmt: skip
+    failed = set(re.findall(r"^(?:FAILED|ERROR) \S+::(\w+)", output, re.MULTILINE)) - SUITES_OWN_FAULT
+    passed = re.search(r"(\d+) passed", output)
+    assert passed and int(passed[1]) > 40, output[-3000:]
+    assert not failed, f"{sorted(failed)}\n{output[-6000:]}"
+
+
+def test_caldav_server_tester(server: Target, database: str, tmp_path: Path) -> None:
+    """caldav-server-tester 1.7.0: no feature is less than full, scheduling aside."""
+    programs = environment("server-tester", f"caldav-server-tester=={TESTER}", f"caldav=={CALDAV}", "vobject")
+    env = {**os.environ, "HOME": str(tmp_path)}
+    env.pop("PYTHONPATH", None)
+    output = run(
+        [
+            programs / "caldav-server-tester", "--caldav-url", server.url, "--caldav-username", server.user,
+            "--caldav-password", server.password, "--verbose", "--format", "text",
+        ],
+        env=env, cwd=tmp_path, log=OUTPUT / f"caldav-server-tester-{database}.txt", check=False,
+    )  # fmt: skip
+    levels = feature_levels(output)
+    assert len(levels) > 30, output[-4000:]
+    lacking = {name: level for name, level in levels.items() if level != "full" and not name.startswith("scheduling")}
+    assert not lacking, lacking
+
+
+def feature_levels(output: str) -> dict[str, str]:
+    """feature -> support level, from the tester's text output."""
+    levels: dict[str, str] = {}
+    feature = ""
+    for line in output.splitlines():
+        heading = re.match(r"^#*\s*([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)\s*:?\s*$", line)
+        if heading:
+            feature = heading[1]
+        level = re.search(r"Feature support level found: (\S+)", line)
+        if level:
+            levels[feature or f"feature {len(levels)}"] = level[1].rstrip(".")
+    return levels
+
+
+def test_vdirsyncer(server: Target, database: str, scripts: Path, tmp_path: Path) -> None:
+    """vdirsyncer: 500 events, two ways, conflicts: every check passes."""
+    programs = environment("vdirsyncer", "vdirsyncer>=0.20")
+    output = run(
+        [
+            programs / "python", scripts / "vdirsyncer_check.py", "--url", server.url, "--user", server.user,
+            "--password", server.password, "--vdirsyncer", programs / "vdirsyncer", "--count", "500",
+        ],
+        log=OUTPUT / f"vdirsyncer-{database}.txt", check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert_all_passed(output)
+
+
+def test_tsdav(server: Target, database: str, scripts: Path) -> None:
+    """tsdav: every check of the npm client passes."""
+    assert shutil.which("node") and shutil.which("npm"), "node and npm are needed for tsdav"
+    modules = node_modules(scripts / "package.json")
+    output = run(
+        [
+            "node", scripts / "tsdav_check.mjs", "--url", server.url, "--user", server.user, "--password", server.password,
+        ],
+        log=OUTPUT / f"tsdav-{database}.txt", check=False, env={**os.environ, "TSDAV_DIR": str(modules)},
+    )  # fmt: skip
+    assert_all_passed(output)
+
+
+def assert_all_passed(output: str) -> None:
+    """The scripts print PASS and FAIL lines and a count."""
+    counts = re.search(r"(\d+) passed, (\d+) failed", output)
+    assert counts, output[-3000:]
+    failed = re.findall(r"^FAIL .*", output, re.MULTILINE)
+    assert counts[2] == "0" and not failed and int(counts[1]) > 0, "\n".join(failed) or output[-3000:]

@@ -1,0 +1,1 @@
+"""Fault tests: what breaks while clients work, and what must still be true afterwards."""

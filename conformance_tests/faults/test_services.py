@@ -1,0 +1,342 @@
+"""F3, F9, F10, F21: the database, Redis, the disk and the attacker."""
+
+import re
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from conformance_tests.client import Calendar, Client
+from conformance_tests.faults.workload import Mirror, Writer, new_calendar, parallel, run_all
+from conformance_tests.ical import event
+from conformance_tests.server import ServerProcess
+
+
+def cut_connections(url: str) -> int:
+    """Terminate every backend of this database but our own; how many there were."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = (
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        row = connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+
+class PostgresOnly:
+    """Tests that need a database server; on the SQLite round they lock the database file instead."""
+
+
+def disturb(server: ServerProcess, database: str) -> None:
+    """What can happen to a database: its connections are cut, or another program holds it for a moment."""
+    if database == "postgresql":
+        cut_connections(server.database)
+        return
+    connection = sqlite3.connect(server.database.removeprefix("sqlite:///"), timeout=30, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    time.sleep(0.2)
+    connection.execute("ROLLBACK")
+    connection.close()
+
+
+def disturbed(server: ServerProcess, database: str, times: int) -> None:
+    calendar = new_calendar(server)
+    stop = threading.Event()
+    writers = [Writer(server.client(), calendar.href, number, stop) for number in range(4)]
+    failed: list[int] = []
+
+    def read() -> None:
+        reader = server.client()
+        while not stop.is_set():
+            status = reader.propfind_raw(calendar.href, None, "1").status
+            if status != 207:
+                failed.append(status)
+
+    def disturber() -> None:
+        for _ in range(times):
+            time.sleep(0.25)
+            disturb(server, database)
+        time.sleep(0.3)
+        stop.set()
+
+    others = [threading.Thread(target=read, daemon=True), threading.Thread(target=disturber, daemon=True)]
+    for thread in others:
+        thread.start()
+    run_all(writers)
+    for thread in others:
+        thread.join(60)
+    assert set(failed) <= {503}, failed
+    assert len(failed) <= times, f"{len(failed)} reads failed after {times} cuts"
+    for writer in writers:
+        assert {status for _, status in writer.ledger.refused} <= {503}, writer.ledger.refused
+    time.sleep(0.5)
+    calendar.client.put(calendar.path("after.ics"), event()).expect(201)
+    listing = calendar.etags()
+    for writer in writers:
+        uncertain = {name for name, _ in writer.ledger.refused}
+        for name, body in writer.ledger.state.items():
+            if name not in uncertain:
+                assert (name in listing) == (body is not None), name
+                assert body is None or calendar.get(name).body == body
+    mirror = Mirror(calendar)
+    mirror.pull()
+    assert mirror.state == listing
+
+
+def test_database_disturbed(own_server, database: str) -> None:
+    """F3: every database connection is cut (PostgreSQL), or the file is locked (SQLite), under load: at most 503s,
+    nothing acknowledged is lost, and the pool is whole again."""
+    disturbed(own_server(), database, 5)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_database_disturbed_a_hundred_times(own_server, database: str) -> None:
+    """F3: a hundred times."""
+    disturbed(own_server(), database, 100)
+
+
+def test_retry_after_a_lost_answer(own_server) -> None:
+    """F4: a PUT whose answer was lost can be repeated: 204 with the same ETag, one object, one change."""
+    server = own_server()
+    calendar = new_calendar(server)
+    data = event()
+    etag = calendar.put("a.ics", data).expect(201).etag
+    token = calendar.sync().sync_token
+    again = calendar.put("a.ics", data)
+    assert again.status in {200, 204} and again.etag == etag
+    assert calendar.sync(token).removed == set()
+    assert calendar.etags() == {"a.ics": etag}
+
+
+def test_redis_gone(own_server, tmp_path: Path) -> None:
+    """F9: Redis stops, freezes, comes back: no CalDAV request fails or waits."""
+    from storage.testing import RedisServer
+
+    redis = RedisServer(tmp_path / "redis")
+    try:
+        server = own_server(environment={"CALDAV_SERVER_REDIS_URL": redis.url})
+        calendar = new_calendar(server)
+        seen = []
+
+        def work(number: int) -> None:
+            seen.append(calendar.put(f"{number}.ics", event()).expect(201).seconds)
+            seen.append(calendar.propfind("D:getetag", depth="1").items and calendar.get(f"{number}.ics").seconds)
+
+        work(0)
+        redis.freeze()
+        for number in range(1, 6):
+            work(number)
+        redis.thaw()
+        work(6)
+        redis.kill()
+        for number in range(7, 12):
+            work(number)
+        redis.start()
+        work(12)
+        assert max(seen) < 1.0, seen
+        assert len(calendar.etags()) == 13
+    finally:
+        redis.stop()
+
+
+def test_redis_never_there(own_server) -> None:
+    """F9: a server whose Redis does not exist starts and works."""
+    server = own_server(environment={"CALDAV_SERVER_REDIS_URL": "redis://127.0.0.1:1/0"})
+    new_calendar(server).put("a.ics", event()).expect(201)
+
+
+def limit_size(server: ServerProcess, database: str) -> object:
+    """A server whose database cannot grow: by file size (a child's RLIMIT_FSIZE) for SQLite."""
+    return ("prlimit", "--fsize=3000000")
+
+
+def test_disk_full(own_server, database: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """F10: when the disk is full, writes are 507, reads go on, nothing acknowledged is lost; space makes it work again."""
+    if database == "postgresql":
+        full_postgres(own_server, tmp_path_factory)
+        return
+    server = own_server(run=False)
+    path = server.database.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = Path(path).stat().st_size + 1_500_000
+    server.prefix = ("prlimit", f"--fsize={size}:unlimited")
+    server.start()
+
+    def more_space() -> None:
+        import subprocess
+
+        assert server.process is not None
+        import psutil
+
+        parent = psutil.Process(server.process.pid)
+        for process in [parent, *parent.children(recursive=True)]:
+            subprocess.run(["prlimit", f"--pid={process.pid}", "--fsize=unlimited"], check=True)
+
+    fill_and_recover(server, more_space)
+
+
+def full_postgres(own_server, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """PostgreSQL whose processes may not write files beyond a size: the same error as a full disk (53100)."""
+    from storage.testing import start_postgres
+
+    postgres = start_postgres(tmp_path_factory.mktemp("pg-full"))
+    try:
+        server = own_server(run=False)
+        server.database = postgres.new_database()
+        server.prepare()
+        server.start()
+        import subprocess
+
+        import psutil
+        import psycopg
+
+        with psycopg.connect(server.database, autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT max(pg_relation_size(oid)) FROM pg_class WHERE relkind IN ('r', 't', 'i')"
+            ).fetchone()
+        size = (int(row[0]) if row else 0) + 400_000
+
+        def limit(value: str) -> None:
+            """Limit the backends of the server's own connections: log and checkpoints stay free."""
+            with psycopg.connect(server.database, autocommit=True) as connection:
+                query = (
+                    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                pids = [row[0] for row in connection.execute(query).fetchall()]
+            for pid in pids:
+                if psutil.pid_exists(pid):
+                    subprocess.run(["prlimit", f"--pid={pid}", f"--fsize={value}"], check=False)
+
+        stop = threading.Event()
+
+        def keep_limiting() -> None:
+            while not stop.is_set():
+                limit(f"{size}:unlimited")
+                time.sleep(0.05)
+
+        thread = threading.Thread(target=keep_limiting, daemon=True)
+        thread.start()
+
+        def more_space() -> None:
+            stop.set()
+            thread.join(10)
+            limit("unlimited")
+
+        fill_and_recover(server, more_space)
+    finally:
+        postgres.stop()
+
+
+def fill_and_recover(server: ServerProcess, more_space) -> None:
+    calendar = new_calendar(server)
+    kept: dict[str, bytes] = {}
+    refused = 0
+    for number in range(400):
+        body = event(more=f"DESCRIPTION:{'x' * 40_000}")
+        answer = calendar.put(f"{number}.ics", body)
+        if answer.status == 201:
+            kept[f"{number}.ics"] = body
+        else:
+            assert answer.status == 507, (answer.status, answer.body[:300])
+            refused += 1
+            if refused >= 3:
+                break
+    assert refused, "the disk never was full"
+    assert kept
+    assert set(calendar.etags()) == set(kept)
+    for name, body in list(kept.items())[-5:]:
+        assert calendar.get(name).expect(200).body == body
+    more_space()
+    time.sleep(0.3)
+    calendar.put("after.ics", event()).expect(201)
+    assert set(calendar.etags()) == {*kept, "after.ics"}
+    server.stop()
+    server.prefix = ()
+    server.start()
+    calendar.client.close()
+    assert set(calendar.etags()) == {*kept, "after.ics"}
+
+
+def test_brute_force(own_server) -> None:
+    """F21: after a few wrong passwords further ones are refused without hashing; a device that knows it stays in."""
+    server = own_server()
+    device = server.client("user02")
+    device.propfind(device.root, "D:resourcetype")
+    attacker = Client(server.url, "user02", "wrong")
+    answers = [attacker.request("PROPFIND", "/dav/", None, {"Depth": "0"}) for _ in range(60)]
+    assert {answer.status for answer in answers} <= {401, 429}
+    late = answers[20:]
+    assert sum(answer.status == 429 for answer in late) >= 0.9 * len(late)
+    assert max(answer.seconds for answer in late) < 0.5
+    throttled = next(answer for answer in answers if answer.status == 429)
+    assert throttled.header("Retry-After")
+    device.propfind(device.root, "D:resourcetype")
+    other = server.client("user03")
+    other.propfind(other.root, "D:resourcetype")
+
+
+def test_brute_force_over_many_accounts(own_server) -> None:
+    """F21: wrong passwords for many names from one network are slowed too, and do not stop the event loop."""
+    server = own_server(environment={"CALDAV_SERVER_AUTH_NETWORK_FAILURES": "20"})
+    calendar = new_calendar(server)
+    calendar.add("a.ics", event())
+    stop = threading.Event()
+    slowest = [0.0]
+
+    def good() -> None:
+        own = Calendar(server.client(), calendar.href)
+        while not stop.is_set():
+            slowest[0] = max(slowest[0], own.get("a.ics").expect(200).seconds)
+
+    thread = threading.Thread(target=good, daemon=True)
+    thread.start()
+
+    def bad(number: int) -> list[int]:
+        out = []
+        for index in range(25):
+            client = Client(server.url, f"nobody{number}-{index}", "wrong")
+            out.append(client.request("PROPFIND", "/dav/", None, {"Depth": "0"}).status)
+            client.close()
+        return out
+
+    statuses = [status for row in parallel(8, bad) for status in row]  # type: ignore[attr-defined]
+    stop.set()
+    thread.join(30)
+    assert set(statuses) <= {401, 429, 503}
+    assert statuses.count(429) > 100, statuses.count(429)
+    assert slowest[0] < 1.0, slowest
+
+
+def test_password_change_drops_the_cache(own_server) -> None:
+    """Accounts: a changed password counts within a second, the old one no longer."""
+    server = own_server()
+    client = server.client("user04")
+    client.propfind(client.root, "D:resourcetype")
+    server.command("account", "app-password", "user04")
+    text = server.command("account", "app-password", "user04").stdout
+    found = [word for word in re.findall(r"[A-Za-z0-9-]{12,}", text)]
+    assert found, text
+    (server.directory / "accounts.toml").write_text(
+        '[[user]]\nname = "user04"\npassword = "a new one"\ndisplay_name = "User 04"\n', encoding="utf-8"
+    )
+    server.command("account", "import", str(server.directory / "accounts.toml"))
+    time.sleep(1.6)
+    client.request("PROPFIND", "/dav/", None, {"Depth": "0"}).expect(401)
+    new = server.client("user04", "a new one")
+    new.propfind(new.root, "D:resourcetype")
+
+
+def test_health_and_metrics(own_server) -> None:
+    """Operations: /health answers without credentials, /metrics in Prometheus' format; every answer has a request id."""
+    server = own_server()
+    client = server.client()
+    client.request("GET", "/health", auth=False).expect(200)
+    client.propfind(client.root, "D:resourcetype")
+    answer = client.request("GET", "/metrics", auth=False).expect(200)
+    assert b"# TYPE" in answer.body
