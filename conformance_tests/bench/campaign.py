@@ -36,7 +36,7 @@ class Plan:
     sizes: tuple[int, ...] = (1000, 10000)
     databases: tuple[str, ...] = ("sqlite", "postgresql")
     rounds: int = 3
-    effort: Effort = Effort(0.25, 8)
+    effort: Effort = field(default_factory=lambda: Effort(0.25, 8))
     operations: tuple[str, ...] = tuple(OPERATIONS)
     peers: bool = True
     peer_programs: Path | None = None

@@ -71,10 +71,10 @@ class Panel:
             return []
         colour = COLOURS.get(name, "#444")
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in points)
-        dots = [
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"><title>{escape(name)} {number(cost)} ms</title></circle>'
-            for x, y, cost in points
-        ]
+        dots = []
+        for x, y, cost in points:
+            title = f"<title>{escape(name)} {number(cost)} ms</title>"
+            dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}">{title}</circle>')
         return [f'<path d="M{path}" stroke="{colour}" fill="none" stroke-width="1.8"/>', *dots]
 
 
