@@ -74,7 +74,7 @@ class Context:
     """The time of the request, UTC epoch seconds: use-cases read no clock."""
     announce: Callable[[PrincipalId, CalendarId, Seq], None]
     """Tells whoever listens that a calendar moved on to ``seq``; called after the commit, never before."""
-    note_accounts: Callable[[int], bool]
+    note_accounts: Callable[[int], bool] = lambda _version: False
     """Told the accounts version that a look-up read; true when accounts changed since the asker was authenticated."""
 
     @property

@@ -1,0 +1,154 @@
+"""The DAV face without sockets: requests go straight into ``DavFace`` over a real SQLite database."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from xml.etree import ElementTree
+
+from caldav_server.app import Application, render_refusal
+from caldav_server.calendaring.context import Actor, Context, Rules
+from caldav_server.dav.methods import DavFace
+from caldav_server.http.messages import Request, fixed_body, headers_of
+from caldav_server.settings import Settings
+from protocol.errors import Refusal
+from protocol.model import Access, Principal, PrincipalId, PrincipalKind
+from storage import principals
+from storage.database import Database
+from storage.ids import new_id
+
+NOW = 1_800_000_000
+NAMESPACES = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:A="http://apple.com/ns/ical/"'
+
+
+@dataclass
+class Answer:
+    """One answer with its whole body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def condition(self) -> str:
+        """The local name of the first element in the error body."""
+        found = re.search(r"<D:error[^>]*><\w+:([\w-]+)", self.text)
+        return found.group(1) if found else ""
+
+    def hrefs(self) -> dict[str, int]:
+        """Each response's href with its status (200 where it has properties)."""
+        found = {}
+        for response in ElementTree.fromstring(self.body).iter("{DAV:}response"):
+            status = response.findtext("{DAV:}status", "HTTP/1.1 200")
+            found[response.findtext("{DAV:}href", "")] = int(status.split()[1])
+        return found
+
+    def token(self) -> str:
+        """The last DAV:sync-token."""
+        return [each.text or "" for each in ElementTree.fromstring(self.body).iter("{DAV:}sync-token")][-1]
+
+
+@dataclass
+class Face:
+    """A DAV face over a database, with principals to ask as."""
+
+    db: Database
+    settings: Settings = field(default_factory=Settings)
+    people: dict[str, Principal] = field(default_factory=dict)
+    face: DavFace = field(default_factory=DavFace)
+    asked: int = 0
+
+    @classmethod
+    async def make(cls, folder: Path, *names: str, **settings: Any) -> Face:
+        db = Database.open(f"sqlite:///{folder}/calendars.db")
+        db.migrate()
+        made = cls(db, replace(Settings(), **settings))
+        for name in names or ("anna",):
+            await made.add(name)
+        return made
+
+    async def add(self, name: str, kind: PrincipalKind = PrincipalKind.USER, **more: Any) -> Principal:
+        person = Principal(PrincipalId(new_id()), kind, name, name.title(), emails=(f"{name}@example.com",), **more)
+        await self.db.write(lambda tx: principals.save(tx, person))
+        self.people[name] = person
+        return person
+
+    def context(self, name: str = "anna", now: int = NOW) -> Context:
+        """The means of a use-case, for tests below the face."""
+        return Context(self.db, Rules.of(self.settings), Actor(self.people[name]), "test", now, lambda *_seen: None)
+
+    async def ask(
+        self, method: str, path: str, body: str | bytes = b"", *, who: str = "anna", **headers: str
+    ) -> Answer:
+        self.asked += 1
+        data = body.encode() if isinstance(body, str) else body
+        request = Request(
+            method=method,
+            raw_path=path,
+            query="",
+            headers=headers_of({name.replace("_", "-"): value for name, value in headers.items()}),
+            reader=fixed_body(data),
+            request_id=f"request-{self.asked}",
+            remote="127.0.0.1",
+            scheme="http",
+            authority="calendar.example",
+            principal=self.people[who],
+        )
+        app = SimpleNamespace(
+            db=self.db, settings=self.settings, auth=SimpleNamespace(note_accounts_version=lambda _version: False)
+        )
+        try:
+            response = await self.face(cast(Application, app), request)
+        except Refusal as refusal:
+            response = render_refusal(refusal)
+        if not isinstance(response.body, bytes):
+            response.body = b"".join([chunk async for chunk in response.body])
+        return Answer(response.status, response.headers, response.body)
+
+    async def put(self, path: str, data: str, **headers: str) -> Answer:
+        return await self.ask("PUT", path, data, Content_Type="text/calendar; charset=utf-8", **headers)
+
+    async def sync(self, path: str, token: str = "", limit: int | None = None, **more: str) -> Answer:
+        bound = f"<D:limit><D:nresults>{limit}</D:nresults></D:limit>" if limit else ""
+        body = (
+            f"<D:sync-collection {NAMESPACES}><D:sync-token>{token}</D:sync-token><D:sync-level>1</D:sync-level>"
+            f"{bound}<D:prop><D:getetag/></D:prop></D:sync-collection>"
+        )
+        return await self.ask("REPORT", path, body, Depth="0", **more)
+
+    async def query(self, path: str, inner: str, data: str = "<C:calendar-data/>") -> Answer:
+        body = (
+            f"<C:calendar-query {NAMESPACES}><D:prop><D:getetag/>{data}</D:prop>"
+            f'<C:filter><C:comp-filter name="VCALENDAR">{inner}</C:comp-filter></C:filter></C:calendar-query>'
+        )
+        return await self.ask("REPORT", path, body, Depth="1")
+
+
+def event(uid: str, *lines: str, start: str = "20270105T100000Z", summary: str = "Meeting") -> str:
+    """A small calendar object."""
+    return "\r\n".join(
+        (
+            "BEGIN:VCALENDAR",
+            "VERSION:2.0",
+            "PRODID:-//test//EN",
+            "BEGIN:VEVENT",
+            f"UID:{uid}",
+            "DTSTAMP:20260101T000000Z",
+            f"DTSTART:{start}",
+            f"SUMMARY:{summary}",
+            *lines,
+            "END:VEVENT",
+            "END:VCALENDAR",
+            "",
+        )
+    )
+
+
+OWN = Access.OWN
