@@ -1,0 +1,148 @@
+"""PROPFIND, PROPPATCH, MKCALENDAR and MKCOL through the face (RFC 4918 §9.1-9.3, RFC 5689, RFC 4791 §5.3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from caldav_server.dav.properties import PROPERTIES
+from caldav_server.tests.face import NAMESPACES, Face, event
+
+HOME = "/dav/calendars/anna/"
+CALENDAR = HOME + "calendar/"
+
+
+@pytest.fixture
+async def face(tmp_path: Path) -> AsyncIterator[Face]:
+    made = await Face.make(tmp_path)
+    yield made
+    made.db.close()
+
+
+def propfind(inner: str) -> str:
+    return f"<D:propfind {NAMESPACES}>{inner}</D:propfind>"
+
+
+def update(inner: str) -> str:
+    return f"<D:propertyupdate {NAMESPACES}>{inner}</D:propertyupdate>"
+
+
+def setting(inner: str) -> str:
+    return f"<D:set><D:prop>{inner}</D:prop></D:set>"
+
+
+async def test_every_property_can_be_asked_of_every_resource(face: Face) -> None:
+    await face.put(CALENDAR + "a.ics", event("one"))
+    names = "".join(f'<X:{n.rpartition("}")[2]} xmlns:X="{n[1:].partition("}")[0]}"/>' for n in PROPERTIES)
+    for path in (
+        "/",
+        "/dav/principals/",
+        "/dav/principals/anna/",
+        "/dav/calendars/",
+        HOME,
+        CALENDAR,
+        CALENDAR + "a.ics",
+    ):
+        for body in (propfind(f"<D:prop>{names}</D:prop>"), propfind("<D:allprop/>"), propfind("<D:propname/>")):
+            for depth in ("0", "1"):
+                answer = await face.ask("PROPFIND", path, body, Depth=depth)
+                assert answer.status == 207, (path, body, answer.text)
+                answer.hrefs()
+
+
+async def test_what_a_client_sets_it_reads_back_as_it_wrote_it(face: Face) -> None:
+    color = '<A:calendar-color symbolic-color="custom">#11223344</A:calendar-color>'
+    name = '<D:displayname xml:lang="de">Büro &amp; mehr</D:displayname>'
+    dead = '<x:y xmlns:x="urn:x" a="1">t<x:z/></x:y>'
+    done = await face.ask("PROPPATCH", CALENDAR, update(setting(color + name + dead)))
+    assert done.text.count("HTTP/1.1 200") == 1
+    asked = propfind('<D:prop><D:displayname/><A:calendar-color/><y xmlns="urn:x"/></D:prop>')
+    text = (await face.ask("PROPFIND", CALENDAR, asked, Depth="0")).text
+    assert 'symbolic-color="custom">#11223344<' in text
+    assert 'xml:lang="de">Büro &amp; mehr<' in text
+    assert 'a="1">t<' in text
+    removed = await face.ask("PROPPATCH", CALENDAR, update("<D:remove><D:prop><D:displayname/></D:prop></D:remove>"))
+    assert removed.status == 207
+    assert "<D:displayname/>" in (await face.ask("PROPFIND", CALENDAR, asked, Depth="0")).text
+
+
+@pytest.mark.parametrize("path", [CALENDAR + "a.ics", "/dav/principals/anna/", HOME])
+async def test_dead_properties_live_on_every_resource_of_ones_own(face: Face, path: str) -> None:
+    await face.put(CALENDAR + "a.ics", event("one"))
+    await face.ask("PROPPATCH", path, update(setting('<y xmlns="urn:x">1</y>')))
+    for depth in ("0", "1"):
+        text = (await face.ask("PROPFIND", path, propfind('<D:prop><y xmlns="urn:x"/></D:prop>'), Depth=depth)).text
+        assert ">1</" in text
+    parent = await face.ask("PROPFIND", CALENDAR, propfind('<D:prop><y xmlns="urn:x"/></D:prop>'), Depth="1")
+    assert (">1</" in parent.text) is path.endswith(".ics")
+
+
+async def test_all_or_nothing(face: Face) -> None:
+    body = update(setting("<D:displayname>new</D:displayname>") + setting("<D:getetag>x</D:getetag>"))
+    answer = await face.ask("PROPPATCH", CALENDAR, body)
+    assert "424" in answer.text and "cannot-modify-protected-property" in answer.text
+    named = await face.ask("PROPFIND", CALENDAR, propfind("<D:prop><D:displayname/></D:prop>"), Depth="0")
+    assert ">Calendar<" in named.text
+
+
+async def test_minimal_and_brief(face: Face) -> None:
+    asked = propfind("<D:prop><D:displayname/><D:nope/></D:prop>")
+    full = await face.ask("PROPFIND", CALENDAR, asked, Depth="0")
+    assert "404" in full.text
+    for header in ({"Prefer": "return=minimal"}, {"Brief": "t"}):
+        answer = await face.ask("PROPFIND", CALENDAR, asked, Depth="0", **header)
+        assert "404" not in answer.text and ">Calendar<" in answer.text
+    rootless = await face.ask("PROPFIND", HOME, asked, Depth="1", Prefer="depth-noroot")
+    assert HOME not in rootless.hrefs()
+
+
+async def test_a_calendar_is_made_whole_or_not_at_all(face: Face) -> None:
+    good = setting(
+        "<D:displayname>W</D:displayname>"
+        '<C:supported-calendar-component-set><C:comp name="VTODO"/></C:supported-calendar-component-set>'
+    )
+    assert (
+        await face.ask("MKCALENDAR", HOME + "w/", f"<C:mkcalendar {NAMESPACES}>{good}</C:mkcalendar>")
+    ).status == 201
+    refused = await face.put(HOME + "w/a.ics", event("one"))
+    assert (refused.status, refused.condition) == (403, "supported-calendar-component")
+    again = await face.ask("MKCALENDAR", HOME + "w/")
+    assert (again.status, again.condition) == (403, "resource-must-be-null")
+    bad = setting("<D:displayname>W</D:displayname><C:calendar-timezone>nonsense</C:calendar-timezone>")
+    answer = await face.ask("MKCALENDAR", HOME + "x/", f"<C:mkcalendar {NAMESPACES}>{bad}</C:mkcalendar>")
+    assert answer.status == 403 and "valid-calendar" in answer.text and "424" in answer.text
+    assert (await face.ask("PROPFIND", HOME + "x/", Depth="0")).status == 404
+
+
+async def test_extended_mkcol(face: Face) -> None:
+    types = "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>"
+    body = f"<D:mkcol {NAMESPACES}>{setting(types + '<D:displayname>m</D:displayname>')}</D:mkcol>"
+    assert (await face.ask("MKCOL", HOME + "m/", body, Content_Type="application/xml")).status == 201
+    assert (await face.ask("MKCOL", HOME + "m/")).status == 405
+    book = body.replace("<C:calendar/>", '<X:addressbook xmlns:X="urn:ietf:params:xml:ns:carddav"/>')
+    refused = await face.ask("MKCOL", HOME + "n/", book, Content_Type="application/xml")
+    assert refused.status == 403 and "valid-resourcetype" in refused.text
+
+
+async def test_calendars_are_copied_and_moved_with_what_they_hold(face: Face) -> None:
+    await face.put(CALENDAR + "a.ics", event("one", "RRULE:FREQ=DAILY;COUNT=3"))
+    await face.ask("PROPPATCH", CALENDAR, update(setting("<D:displayname>first</D:displayname>")))
+    assert (await face.ask("COPY", CALENDAR, Destination=HOME + "copy/")).status == 201
+    assert (await face.ask("MOVE", HOME + "copy/", Destination=HOME + "moved/")).status == 201
+    day = '<C:comp-filter name="VEVENT"><C:time-range start="20270106T000000Z" end="20270107T000000Z"/></C:comp-filter>'
+    found = await face.query(HOME + "moved/", day)
+    assert found.hrefs() == {HOME + "moved/a.ics": 200}
+    assert (await face.ask("PROPFIND", HOME + "copy/", Depth="0")).status == 404
+    named = await face.ask("PROPFIND", HOME + "moved/", propfind("<D:prop><D:displayname/></D:prop>"), Depth="0")
+    assert ">first<" in named.text
+
+
+async def test_infinite_depth_and_unknown_places(face: Face) -> None:
+    refused = await face.ask("PROPFIND", HOME, Depth="infinity")
+    assert (refused.status, refused.condition) == (403, "propfind-finite-depth")
+    assert (await face.ask("PROPFIND", "/dav/calendars/anna/calendar/a/b", Depth="0")).status == 404
+    assert (await face.ask("PUT", HOME)).status == 405
+    moved = await face.ask("PROPFIND", "/.well-known/caldav")
+    assert (moved.status, moved.headers["Location"]) == (301, "/dav/")

@@ -1,0 +1,104 @@
+"""The derived index follows the clock, the rules and the zone data (calendaring.upkeep, worker.upkeep)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from caldav_server.calendaring import upkeep
+from caldav_server.tests.face import Face, event
+from caldav_server.worker import upkeep as duty
+from protocol.model import FOREVER, TimeRange
+from storage import calendars, occurrences, server_state
+from storage.database import Transaction
+
+CALENDAR = "/dav/calendars/anna/calendar/"
+YEAR = 366 * 86_400
+
+
+@pytest.fixture
+async def face(tmp_path: Path) -> AsyncIterator[Face]:
+    made = await Face.make(tmp_path)
+    await made.put(CALENDAR + "a.ics", event("one", "RRULE:FREQ=WEEKLY", "DURATION:PT1H"))
+    await made.put(CALENDAR + "b.ics", event("two", "DURATION:PT1H"))
+    yield made
+    made.db.close()
+
+
+async def last_indexed(face: Face) -> int:
+    owner = face.people["anna"].principal_id
+
+    def work(tx: Transaction) -> int:
+        calendar = calendars.find(tx, owner, "calendar")
+        assert calendar is not None
+        everything = TimeRange(-FOREVER, FOREVER)
+        return max(row[0] for row in occurrences.busy(tx, owner, calendar.calendar_id, everything, everything))
+
+    return await face.db.read(work)
+
+
+async def test_the_horizon_moves_on(face: Face) -> None:
+    import time
+
+    before = await last_indexed(face)
+    later = int(time.time()) + 20 * YEAR
+    assert await upkeep.extend_horizon(face.db, face.settings, later) == 1
+    assert await last_indexed(face) > max(before, later)
+    assert await upkeep.extend_horizon(face.db, face.settings, later) == 0
+
+
+async def test_queries_beyond_the_horizon_are_answered_all_the_same(face: Face) -> None:
+    for year, count in ((2027, 2), (2090, 1)):
+        span = f'<C:time-range start="{year}0101T000000Z" end="{year + 1}0101T000000Z"/>'
+        found = await face.query(CALENDAR, f'<C:comp-filter name="VEVENT">{span}</C:comp-filter>')
+        assert len(found.hrefs()) == count
+
+
+async def test_reindex_rebuilds_what_was_lost(face: Face) -> None:
+    owner = face.people["anna"].principal_id
+    before = await last_indexed(face)
+
+    def wreck(tx: Transaction) -> None:
+        calendar = calendars.find(tx, owner, "calendar")
+        assert calendar is not None
+        for object_id in occurrences.candidates(tx, owner, calendar.calendar_id, TimeRange(), TimeRange(), None):
+            occurrences.drop(tx, owner, calendar.calendar_id, object_id)
+
+    await face.db.write(wreck)
+    seen: list[int] = []
+    import time
+
+    assert await upkeep.reindex_all(face.db, face.settings, int(time.time()), seen.append) == 2
+    assert sum(seen) == 2
+    assert abs(await last_indexed(face) - before) <= 7 * 86_400
+
+
+async def test_new_zone_data_is_taken_in_once(face: Face) -> None:
+    version = duty.zone_data_version()
+    await duty.once(face.db, face.settings, 1_800_000_000, version)
+    assert await face.db.point(server_state.zone_data) == version
+    assert await upkeep.rederive_zones(face.db, face.settings, 1_800_000_000, version) == []
+
+
+async def test_objects_that_moved_with_the_law_are_listed(face: Face) -> None:
+    owner = face.people["anna"].principal_id
+    zoned = event("three").replace("DTSTART:20270105T100000Z", "DTSTART;TZID=Europe/Berlin:20270105T100000")
+    await face.put(CALENDAR + "c.ics", zoned)
+
+    def shift(tx: Transaction) -> None:
+        """As if the index had been made under another law."""
+        calendar = calendars.find(tx, owner, "calendar")
+        assert calendar is not None
+        found = occurrences.candidates(
+            tx, owner, calendar.calendar_id, TimeRange(1799139600, 1799139601), TimeRange(0, 1), None
+        )
+        for object_id in found:
+            rows = occurrences.of_object(tx, owner, calendar.calendar_id, object_id)
+            assert rows
+            occurrences.drop(tx, owner, calendar.calendar_id, object_id)
+
+    await face.db.write(shift)
+    moved = await upkeep.rederive_zones(face.db, face.settings, 1_800_000_000, "another")
+    assert [(each.principal, each.calendar, each.name) for each in moved] == [("anna", "calendar", "c.ics")]
