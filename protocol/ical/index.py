@@ -7,9 +7,9 @@ dear: such an object is indexed as far as it goes, ``indexed_until`` says how fa
 
 from __future__ import annotations
 
-from protocol.errors import Condition, Refusal
+from protocol.errors import Refusal
 from protocol.ical.document import Document
-from protocol.ical.overlap import DAY, Clock, Names, entries_of, names_of, occurrence_entry
+from protocol.ical.overlap import DAY, Clock, Names, entries_of, is_series, names_of, occurrence_entry
 from protocol.ical.recurrence import Budget, Occurrence, count_until, occurrences, span, zones_used
 from protocol.ical.timezones import zone_name
 from protocol.model import FOREVER, IndexEntry, ObjectIndex, TimeRange
@@ -17,19 +17,12 @@ from protocol.model import FOREVER, IndexEntry, ObjectIndex, TimeRange
 INDEX_VERSION = 1
 """Grows with every change of what an entry means; upkeep re-indexes objects of an older version."""
 
-_RECURRENCE = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
-_TIMES = frozenset({"DTSTART", "DUE"})
 _ROOM = 366 * DAY
 """How far beyond its first start a series is indexed at least, however far in the future it begins."""
 _BUDGET = 40_000
 """Periods examined for one object at most; a daily rule of a century has 36,525."""
 _TASTE = (30 * DAY, 4_000)
 """The window and the budget of a second try, where the whole was too dear: what is near the first start."""
-
-
-def is_series(names: Names) -> bool:
-    """Whether a master with these properties has its occurrences from recurrence properties; a time must begin them."""
-    return not _RECURRENCE.isdisjoint(names) and not _TIMES.isdisjoint(names)
 
 
 def index_document(document: Document, *, horizon: int, cap: int = 1500) -> ObjectIndex:
@@ -39,7 +32,7 @@ def index_document(document: Document, *, horizon: int, cap: int = 1500) -> Obje
     """
     master = document.master
     names = names_of(master) if master is not None else {}
-    if is_series(names):
+    if master is not None and is_series(master, names):
         return _index_series(document, horizon, cap)
     clock = Clock(document.timezones)
     entries: list[IndexEntry] = []
@@ -105,10 +98,8 @@ def _expand(document: Document, first: int, last: int, horizon: int, cap: int) -
     for until, budget in ((end, _BUDGET), (min(end, first + _TASTE[0]), _TASTE[1])):
         try:
             found = occurrences(document, TimeRange(None, until), budget=Budget(budget), limit=cap + 1)
-        except Refusal as refusal:
-            if refusal.condition is not Condition.MAX_INSTANCES:
-                raise
-            continue
+        except Refusal:
+            continue  # the budget: what else there is to refuse, ``span`` has refused before
         if len(found) > cap:
             return found[:cap], found[cap].start
         return found, FOREVER if last < until else until

@@ -46,6 +46,9 @@ from protocol.model import FOREVER, BusyType, IndexEntry
 
 DAY = 86400
 _DATE_LENGTH = 8
+_RECURRENCE = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
+_TIMES = frozenset({"DTSTART", "DUE"})
+_RECURRING_KINDS = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 Names = dict[str, Property]
 
 _FREE = BusyType.FREE
@@ -104,6 +107,11 @@ def occurrence_entry(kind: str, names: Names, start: int, end: int, floating: bo
     return journal_entry(start, begin is not None and len(begin.value.strip()) == _DATE_LENGTH, floating)
 
 
+def is_series(master: Component, names: Names) -> bool:
+    """Whether a master's occurrences come from its recurrence properties: its kind recurs and a time begins it."""
+    return not _RECURRENCE.isdisjoint(names) and not _TIMES.isdisjoint(names) and master.name in _RECURRING_KINDS
+
+
 def names_of(component: Component) -> Names:
     """The first property of each name."""
     return {line.name: line for line in reversed(component.properties)}
@@ -154,7 +162,12 @@ def end_of(names: Names, start: Moment, clock: Clock, name: str) -> int | None:
     line = names.get("DURATION")
     if line is None:
         return None
-    return max(clock.after(start, parse_duration(line.value)), start.seconds)
+    duration = parse_duration(line.value)
+    if start.form is Form.DATE:
+        # A DATE lasts whole days (RFC 5545 §3.6.1): hours are rounded up to days, no days are none said.
+        days = duration.days - (-duration.seconds // DAY)
+        return start.seconds + days * DAY if days > 0 else None
+    return max(clock.after(start, duration), start.seconds)
 
 
 def _todo(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:

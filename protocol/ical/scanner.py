@@ -70,6 +70,8 @@ X-LIC-LOCATION X-MOZ-GENERATION X-MOZ-LASTACK X-WR-ALARMUID X-WR-CALNAME X-WR-TI
 _NAMES: dict[str, str] = {name: name for name in _COMMON.split()}
 _NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _OPAQUE_NAME = re.compile(r"SET X-[A-Za-z0-9_.-]+\Z")
+_CONTENT_LINE = re.compile(r"\s*(?:SET X-)?[A-Za-z0-9_.-]+\s*[:;]", re.IGNORECASE)
+_MOST_STRAY_LINES = 10_000
 CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
 """The characters that no iCalendar value may hold (RFC 5545 §3.1); tab is white space, CR and LF end lines."""
 _BOM = b"\xef\xbb\xbf"
@@ -237,13 +239,13 @@ def _head_with_quoted_colon(line: str, head: str) -> str:
 
 def is_content_line(line: str) -> bool:
     """Whether a line begins like ``NAME:``, or like ``NAME;`` with a colon behind it."""
-    head = re.split("[:;]", line, maxsplit=1)
-    return len(head) == 2 and ":" in line and bool(_NAME.match(head[0].strip()) or _OPAQUE_NAME.match(head[0].upper()))
+    return _CONTENT_LINE.match(line) is not None and ":" in line
 
 
 def join_stray_lines(lines: list[str]) -> list[str]:
     """Lines that are no content lines joined to the line before, as the ``\\n`` their sender forgot to escape."""
     joined: list[list[str]] = []
+    stray = 0
     for line in lines:
         if not line or line.isspace():
             continue
@@ -251,6 +253,9 @@ def join_stray_lines(lines: list[str]) -> list[str]:
             joined.append([line])
         else:
             joined[-1].append(line)
+            stray += 1
+            if stray > _MOST_STRAY_LINES:
+                raise _syntax(f"More than {_MOST_STRAY_LINES} lines are no properties.")
     return ["\\n".join(pieces) for pieces in joined]
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from protocol.errors import Condition, Refusal
 from protocol.ical import compat
-from protocol.ical.compat import duplicates, until
+from protocol.ical.compat import duplicates, ends, until, value_types
+from protocol.ical.components import Property
 from protocol.ical.document import Parsed, parse_document
 from protocol.tests.test_document import body, event
 
@@ -163,6 +164,18 @@ def test_good_durations_stay(value: str) -> None:
 @pytest.mark.parametrize("value", ["", "1H", "PT1X", "P-1D", "P99999999999D", "P999999999D"])
 def test_unreadable_durations(value: str) -> None:
     assert view(plain("DTSTART:20240101T100000Z", f"DURATION:{value}"), "DURATION", "time-unreadable") == []
+
+
+def test_what_is_no_duration_is_left_to_its_reader() -> None:
+    alarm = ("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:PHONE", "END:VALARM")
+    assert lenient(plain("DTSTART:20240101", *alarm)).document.master.components[0].value("TRIGGER") == "PHONE"
+
+
+def test_what_is_no_time_has_no_type() -> None:
+    good, bad = Property.make("DTSTART", "20240101"), Property.make("DTEND", "soon")
+    assert ends.coerced(good, bad) is None
+    assert until.coerced(good.value, bad.value) is None
+    assert value_types.coerced(good, bad) is None
 
 
 def test_unreadable_times() -> None:

@@ -102,6 +102,12 @@ def test_splitting_by_uid() -> None:
     assert parse_document(pieces[0][1]).data == pieces[0][1]
 
 
+def test_pieces_keep_the_header_of_the_file() -> None:
+    (piece,) = split_by_uid(parse_calendar(body(event("1"), header="PRODID:mine\nVERSION:2.0\nCALSCALE:GREGORIAN\n")))
+    header = parse_calendar(piece[1]).properties
+    assert [line.raw for line in header] == ["PRODID:mine", "VERSION:2.0", "CALSCALE:GREGORIAN"]
+
+
 def test_tzids_in_subcomponents_count() -> None:
     calendar = parse_calendar(body(event("1", "BEGIN:VALARM", "TRIGGER;TZID=There:20240101T090000", "END:VALARM")))
     assert used_tzids(calendar.components) == ["Here", "There"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,10 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import Condition, Refusal
+from protocol.ical.components import Property
 from protocol.ical.document import parse_document
 from protocol.ical.index import INDEX_VERSION, index_document
-from protocol.model import FOREVER, BusyType, ComponentKind, IndexEntry, ObjectIndex
+from protocol.ical.recurrence import Budget
+from protocol.ical.schedule import scheduled
+from protocol.model import FOREVER, BusyType, ComponentKind, IndexEntry, ObjectIndex, TimeRange
 from protocol.tests.test_document import body
+from protocol.tests.test_fuzz_ical import make_body
 
 DAY = 86400
 
@@ -159,6 +164,25 @@ def test_dear_rules_are_stored(rule: str) -> None:
     assert found.indexed_until < FOREVER or len(found.entries) < 1500
 
 
+def test_series_that_are_too_dear_are_indexed_as_far_as_they_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    series = component("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY")
+    monkeypatch.setattr("protocol.ical.index._BUDGET", 1)
+    near = index(series)
+    assert len(near.entries) == 30
+    assert near.indexed_until == at("2024-01-31T10:00") - 1
+    assert near.last_end == FOREVER
+    monkeypatch.setattr("protocol.ical.index._TASTE", (30 * DAY, 1))
+    nothing = index(series)
+    assert nothing.entries == ()
+    assert nothing.indexed_until < nothing.first_start + 2 == at("2024-01-01T10:00") + 1
+
+
+def test_views_with_unreadable_times_have_no_entries() -> None:
+    document = parse_document(body(component("DTSTART:20240101T100000Z"))).document
+    document.master.properties = [Property.make("DTSTART", "soon")]
+    assert index_document(document, horizon=HORIZON).entries == ()
+
+
 def test_an_unknown_calendar_scale_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
         index(component("DTSTART:20240101T100000Z", "RRULE:RSCALE=KLINGON;FREQ=YEARLY"))
@@ -189,3 +213,20 @@ def test_entries_answer_queries_before_their_end(frequency: str, day: int, hours
     low, high = (datetime.fromtimestamp(x, UTC) for x in (a - hours * 3600, b))
     expected = sorted(int(x.timestamp()) for x in rule.between(low, high) if low < x < high)
     assert [entry.start for entry in found.entries if entry.start < b and entry.end > a] == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_index_and_the_filter_agree(dice: Random) -> None:
+    try:
+        document = parse_document(make_body(dice)).document
+        found = index_document(document, horizon=HORIZON, cap=60)
+    except Refusal:
+        return
+    for _ in range(4):
+        start = at("2024-01-01") + dice.randint(-40, 120) * DAY // 2 + dice.choice([-1, 0, 1])
+        window = TimeRange(start, start + dice.choice([1, 3600, DAY, 7 * DAY, 60 * DAY]))
+        if window.end > found.indexed_until:
+            continue
+        expected = sorted(item.entry for item in scheduled(document, window, None, Budget()))
+        assert sorted(entry for entry in found.entries if window.overlaps(entry.start, entry.end)) == expected

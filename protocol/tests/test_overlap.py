@@ -39,6 +39,7 @@ ROWS: list[tuple[str, list[str], Row]] = [
     ("VEVENT", [START], lambda a, b: a <= S and b > S),
     ("VEVENT", ["DTSTART;VALUE=DATE:20240101"], lambda a, b: a < MIDNIGHT + DAY and b > MIDNIGHT),
     # VTODO
+    ("VEVENT", ["SUMMARY:x"], lambda a, b: False),
     ("VTODO", [START, "DURATION:PT1H"], lambda a, b: a <= LATER and (b > S or b >= LATER)),
     ("VTODO", [START, "DURATION:PT0S"], lambda a, b: a <= S and (b > S or b >= S)),
     ("VTODO", [START, "DUE:20240101T130000Z"], lambda a, b: (a < LATER or a <= S) and (b > S or b >= LATER)),
@@ -153,7 +154,19 @@ def test_days_of_a_duration_follow_the_calendar() -> None:
     assert nominal.end - nominal.start == DAY - HOUR
 
 
+def test_unreadable_bookkeeping_is_no_time() -> None:
+    assert entries("VTODO", "COMPLETED:yes", "CREATED:0") == [IndexEntry(-FOREVER, FOREVER)]
+    assert entries("VTODO", "COMPLETED;VALUE=DATE:20240101") == [IndexEntry(MIDNIGHT - 1, MIDNIGHT + 1)]
+
+
 def test_inverted_ends_take_no_time() -> None:
     found = entries("VEVENT", START, "DTEND;TZID=Europe/Berlin:20240101T120000")
     assert found == [IndexEntry(S, S + 1, False, BusyType.FREE)]
     assert entries("VEVENT", START, "DURATION:-PT1H") == found
+
+
+def test_a_date_lasts_whole_days() -> None:
+    for duration, days in (("P2D", 2), ("PT1H", 1), ("PT25H", 2), ("P0D", 1), ("-P1D", 1)):
+        assert entries("VEVENT", "DTSTART;VALUE=DATE:20240101", f"DURATION:{duration}") == [
+            IndexEntry(MIDNIGHT, MIDNIGHT + days * DAY, True, BusyType.BUSY)
+        ]

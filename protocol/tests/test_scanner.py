@@ -84,9 +84,9 @@ def test_remarks_of_feeds_outside_the_calendar() -> None:
 
 
 def test_stray_lines_join_the_line_before() -> None:
-    scanned = scan(b"BEGIN:VEVENT\nDESCRIPTION;X=1:one\ntwo words\n\nthree; four\nUID:1\nEND:VEVENT\n")
+    scanned = scan(b"BEGIN:VEVENT\nDESCRIPTION;X=1:one\ntwo words: 2\n\nthree; four\nUID:1\nEND:VEVENT\n")
     event = scanned.roots[0]
-    assert event.first("DESCRIPTION").text() == "one\ntwo words\nthree; four"
+    assert event.first("DESCRIPTION").text() == "one\ntwo words: 2\nthree; four"
     assert event.value("UID") == "1"
     assert scanned.repairs == ("stray-lines",)
 
@@ -113,6 +113,14 @@ def test_content_lines(line: str, name: str, params: dict[str, tuple[str, ...]],
     assert all(read.param(key) == values[0] for key, values in params.items())
     assert read.param("NONE") is None
     assert read.param_values("NONE") == ()
+
+
+def test_properties_are_compared_by_what_they_say() -> None:
+    line = Property.make("X-A", "1", (("P", ("a",)),))
+    assert line == Property("X-A", "1", (("P", ("a",)),), 'X-A;P="a":1')
+    assert line != Property.make("X-A", "1")
+    assert line != "X-A;P=a:1"
+    assert "X-A;P=a:1" in repr(line)
 
 
 def test_text() -> None:
@@ -183,6 +191,7 @@ def hostile_bodies() -> dict[str, tuple[bytes, Condition]]:
         "11 MB": (b"x" * 11_000_000, Condition.MAX_RESOURCE_SIZE),
         "a quote for every colon": (b"BEGIN:VEVENT\r\nX;" + b'":"' * 300_000 + b"\r\n", Condition.VALID_CALENDAR_DATA),
         "stray lines only": (b"BEGIN:VEVENT\r\n" + b"stray\r\n" * 500_000, Condition.VALID_CALENDAR_DATA),
+        "stray lines after one": (b"BEGIN:VEVENT\r\nX:1\r\n" + b"stray\r\n" * 500_000, Condition.VALID_CALENDAR_DATA),
     }
 
 

@@ -11,12 +11,9 @@ from protocol.ical.components import Component
 
 def newest(overrides: list[Component]) -> list[Component]:
     """One override per RECURRENCE-ID (value and TZID as written), in the order of their first appearance."""
-    chosen: dict[tuple[str, str], Component] = {}
+    chosen: dict[tuple[tuple[str, str | None], ...], Component] = {}
     for override in overrides:
-        line = override.first("RECURRENCE-ID")
-        if line is None:
-            continue
-        key = (line.value.strip().upper(), line.param("TZID") or "")
+        key = tuple((line.value.strip().upper(), line.param("TZID")) for line in override.all("RECURRENCE-ID"))
         rival = chosen.get(key)
         if rival is None or _rank(override) >= _rank(rival):
             chosen[key] = override

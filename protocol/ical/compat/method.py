@@ -34,15 +34,15 @@ def remove(data: bytes, calendar: Component) -> bytes:
 
 def _logical_lines(data: bytes) -> Iterator[list[bytes]]:
     """Each content line as the physical lines it was folded into, line ends included."""
-    group: list[bytes] = []
-    for line in data.splitlines(keepends=True):
-        folded = line[:1] in (b" ", b"\t") or (line in (b"\r\n", b"\r") and group and group[-1].endswith(b"\r"))
-        if group and not folded:
+    first, *rest = data.splitlines(keepends=True)
+    group = [first]
+    for line in rest:
+        folded = line[:1] in (b" ", b"\t") or (line in (b"\r\n", b"\r") and group[-1].endswith(b"\r"))
+        if not folded:
             yield group
             group = []
         group.append(line)
-    if group:
-        yield group
+    yield group
 
 
 def _name(group: list[bytes]) -> bytes:
