@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from caldav_server import logs
-from caldav_server.auth import Authenticator
+from caldav_server.auth.authenticator import Authenticator
 from caldav_server.http.messages import Request, Response
 from caldav_server.http.proxies import is_in, parse_networks
 from caldav_server.metrics import Family, Metrics, process_families, render

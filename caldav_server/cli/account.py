@@ -154,7 +154,7 @@ def import_accounts(settings: Settings, file: str) -> None:
 
 def _import(db: Database, settings: Settings, file: AccountsFile) -> list[tuple[str, str, str]]:
     from caldav_server import accounts
-    from caldav_server.auth import Hasher
+    from caldav_server.auth.passwords import Hasher
     from caldav_server.cli.progress import counting
 
     known = run(db.read(lambda tx: accounts.known_hashes(tx, file)))
@@ -166,7 +166,7 @@ def _import(db: Database, settings: Settings, file: AccountsFile) -> list[tuple[
 
 def _choose_password(settings: Settings, given: str | None) -> tuple[str, str]:
     """The hash of the password that was given, typed or made up, and the password if it must be shown."""
-    from caldav_server.auth import Hasher
+    from caldav_server.auth.passwords import Hasher
 
     shown = ""
     if given is None and sys.stdin.isatty():

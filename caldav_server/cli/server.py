@@ -37,7 +37,7 @@ def serve(config: str | None, bind: str | None, database: str | None, workers: i
 @with_settings
 def migrate(settings: Settings) -> None:
     """Bring the database to the schema of this version."""
-    from caldav_server.serving.worker import open_database as open_it
+    from caldav_server.opening import open_database as open_it
 
     with storage_problems():
         db = open_it(settings)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from caldav_server.serving.neighbours import Place
 from caldav_server.serving.supervisor import Supervisor
-from caldav_server.serving.worker import Worker, open_database, tls_context
+from caldav_server.serving.worker import Worker, tls_context
 from caldav_server.settings import Settings
 
-__all__ = ["open_database", "serve", "tls_context"]
+__all__ = ["serve", "tls_context"]
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -11,26 +11,15 @@ import resource
 import signal
 import socket
 import ssl
-import stat
 from collections.abc import Callable
-from pathlib import Path
 
 from caldav_server import logs
 from caldav_server.app import Application, Face
 from caldav_server.http.server import EdgeServer
+from caldav_server.opening import open_database
 from caldav_server.serving.neighbours import Place, meeting
 from caldav_server.settings import Settings, TlsSettings
 from caldav_server.worker import upkeep
-from storage.database import Database
-
-
-def open_database(settings: Settings) -> Database:
-    """The database of the settings; for SQLite its folder is made when it is not there."""
-    url = settings.database.url
-    if url.startswith("sqlite:///"):
-        folder = Path(url.removeprefix("sqlite:///")).parent
-        folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
-    return Database.open(url, pool_size=settings.database.pool_size, busy_timeout=settings.database.busy_seconds)
 
 
 def tls_context(settings: TlsSettings) -> ssl.SSLContext | None:

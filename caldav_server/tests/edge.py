@@ -11,10 +11,10 @@ from pathlib import Path
 
 from caldav_server import accounts, logs
 from caldav_server.app import Application
-from caldav_server.auth import Hasher
+from caldav_server.auth.passwords import Hasher
 from caldav_server.http.messages import Request, Response
 from caldav_server.http.server import EdgeServer
-from caldav_server.serving import open_database
+from caldav_server.opening import open_database
 from caldav_server.settings import Override, Settings, load
 
 NAME, PASSWORD = "user", "pass"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from caldav_server import accounts
 from caldav_server.app import Application
-from caldav_server.auth import Credentials, Hasher, hash_app_password, new_app_password, parse_basic
-from caldav_server.auth.passwords import is_app_password, is_hash
+from caldav_server.auth.authenticator import Credentials, parse_basic
+from caldav_server.auth.passwords import Hasher, hash_app_password, is_app_password, is_hash, new_app_password
 from caldav_server.auth.throttle import Attempt, Throttle, network_of
 from caldav_server.http.messages import Request, Response, fixed_body, headers_of
 from caldav_server.settings import AuthSettings
