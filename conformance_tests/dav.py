@@ -250,11 +250,11 @@ class Response:
 
 
 def conditions_of(error: etree._Element) -> set[str]:
-    """The prefixed names of the children of a DAV:error element."""
+    """The prefixed names of the conditions in a DAV:error element; a sentence for people beside them is none."""
     names = {namespace: prefix for prefix, namespace in PREFIXES.items()}
     found = set()
     for child in error:
         if isinstance(child.tag, str):
             name = etree.QName(child)
             found.add(f"{names.get(name.namespace or '', name.namespace)}:{name.localname}")
-    return found
+    return found - {"D:responsedescription"}
