@@ -21,6 +21,7 @@ from protocol.dav.hrefs import encode_segment
 from protocol.dav.names import CALENDAR_DATA, element, empty, tags
 from protocol.dav.requests import PropKind
 from protocol.dav.xml import escape
+from protocol.ical.scanner import decode_text
 from protocol.model import CalendarObject, ComponentKind, ETag, ObjectId, ObjectMeta, Seq, Uid
 from storage.changes import ChangeRow
 from storage.members import metas
@@ -151,7 +152,7 @@ async def member_chunks(call: Call, plan: Plan, collection: Resource, rows: Sequ
     assert calendar is not None  # noqa: S101 - members live in calendars
 
     def with_data(found: CalendarObject) -> str:
-        return write(found.meta, escape(found.data.decode()))
+        return write(found.meta, escape(decode_text(found.data)))
 
     for start in range(0, len(rows), queries.BATCH):
         some = [row[0] for row in rows[start : start + queries.BATCH]]

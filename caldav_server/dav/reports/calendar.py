@@ -20,6 +20,7 @@ from protocol.errors import Condition, Refusal
 from protocol.ical import freebusy, rendering, timezones
 from protocol.ical.document import Document
 from protocol.ical.merging import PRODID
+from protocol.ical.scanner import decode_text
 from protocol.model import Access, CalendarObject, ObjectId
 
 _STREAM_FROM = queries.BATCH
@@ -108,7 +109,7 @@ def _render(
 ) -> str:
     if asked is not None:
         data = rendering.render(data, lambda: document or queries.document_of(data), asked, zone)
-    return escape(data.decode())
+    return escape(decode_text(data))
 
 
 async def _collections(call: Call, resource: Resource) -> list[Resource]:
