@@ -1,0 +1,106 @@
+"""What an edit says, and lines put in the place of lines (RFC 5545 §3.8.7, RFC 5546 §2.1.4).
+
+Rules of this module: components in, components out, one at a time; nothing of recurrence. Lines that an edit does not
+name are the same objects afterwards. Components are never changed in place: a document is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from protocol.errors import Condition, Refusal
+from protocol.ical.components import Component, Property, render_component
+from protocol.ical.document import Document
+from protocol.ical.periods import utc_text
+
+_IDENTITY = frozenset({"UID", "RECURRENCE-ID"})
+_SIGNIFICANT = frozenset({"DTSTART", "DTEND", "DURATION", "DUE", "RRULE", "RDATE", "EXDATE", "STATUS"})
+"""A change of these makes a new revision of the event (RFC 5546 §2.1.4)."""
+_OTHER_END = {"DTEND": {"DURATION"}, "DUE": {"DURATION"}, "DURATION": {"DTEND", "DUE"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """New properties, each in the place of all lines of its name, and names to take away."""
+
+    properties: tuple[Property, ...] = ()
+    removed: frozenset[str] = frozenset()
+    alarms: tuple[Component, ...] | None = None
+    """The VALARM components; ``None`` leaves them as they are."""
+    timezones: tuple[Component, ...] = ()
+    """The VTIMEZONE components that the new times refer to."""
+
+    def __post_init__(self) -> None:
+        if _IDENTITY & self.names:
+            raise Refusal(
+                Condition.VALID_CALENDAR_OBJECT_RESOURCE, "UID and RECURRENCE-ID say which component it is: they stay."
+            )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every property name that the edit touches."""
+        return self.removed | {line.name for line in self.properties}
+
+
+def applied(component: Component, edit: Edit) -> Component:
+    """The component with an edit; an end of one kind (DTEND, DUE, DURATION) takes the place of one of the other."""
+    dropped = set(edit.removed).union(*(_OTHER_END.get(line.name, ()) for line in edit.properties))
+    changed = replaced(component, edit.properties, dropped)
+    if edit.alarms is None:
+        return changed
+    kept = [child for child in changed.components if child.name != "VALARM"]
+    return Component(changed.name, changed.properties, [*kept, *edit.alarms])
+
+
+def replaced(component: Component, lines: Iterable[Property], dropped: AbstractSet[str] = frozenset()) -> Component:
+    """The component with each line in the place of those of its name, or at its end, and without those dropped."""
+    fresh: dict[str, list[Property]] = {}
+    for line in lines:
+        fresh.setdefault(line.name, []).append(line)
+    names = frozenset(fresh)
+    properties: list[Property] = []
+    for line in component.properties:
+        if line.name in names:
+            properties.extend(fresh.pop(line.name, ()))
+        elif line.name not in dropped:
+            properties.append(line)
+    for rest in fresh.values():
+        properties.extend(rest)
+    return Component(component.name, properties, component.components)
+
+
+def lines_of(component: Component, name: str) -> list[str]:
+    """The lines of one name as they were sent."""
+    return [line.raw for line in component.all(name)]
+
+
+def alarms_of(component: Component) -> list[Component]:
+    """The VALARM components."""
+    return [child for child in component.components if child.name == "VALARM"]
+
+
+def revised(component: Component, before: Component, now: int) -> Component:
+    """The component marked as changed at ``now`` (epoch seconds), as a new revision where RFC 5546 §2.1.4 says so."""
+    stamp = utc_text(now)
+    lines = [Property.make("DTSTAMP", stamp), Property.make("LAST-MODIFIED", stamp)]
+    if any(lines_of(component, name) != lines_of(before, name) for name in _SIGNIFICANT):
+        lines.append(Property.make("SEQUENCE", str(sequence_of(before) + 1)))
+    return replaced(component, lines)
+
+
+def sequence_of(component: Component) -> int:
+    """The revision number of a component (RFC 5545 §3.8.7.4); 0 when it has none that can be read."""
+    text = (component.value("SEQUENCE") or "").strip()
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def text_of(document: Document, members: Iterable[Component], timezones: Iterable[Component] = ()) -> bytes:
+    """The object's text with other members: its own lines and other components stay, new time zones come along."""
+    known = set(document.timezones)
+    added = [zone for zone in timezones if (zone.value("TZID") or "").strip() not in known]
+    kind = document.component.name
+    others = [item for item in document.calendar.components if item.name != kind]
+    calendar = Component(document.calendar.name, document.calendar.properties, [*others, *added, *members])
+    return render_component(calendar).encode("utf-8", "replace")
