@@ -7,6 +7,7 @@ and a Content-Type for bodies. Own code, so that a fault of a client library can
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import socket
 import time
@@ -100,7 +101,8 @@ class Client:
                 connection.putheader("Content-Length", "0")
             for name, value in kept.items():
                 connection.putheader(name, value.encode("utf-8"))
-            connection.endheaders(payload, encode_chunked=chunked)
+            with contextlib.suppress(BrokenPipeError):  # refused early: the answer may be there all the same
+                connection.endheaders(payload, encode_chunked=chunked)
             answer = connection.getresponse()
             data = answer.read()
         except BaseException:

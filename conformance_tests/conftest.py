@@ -7,7 +7,9 @@ those that need to start, stop or configure a server of their own are then desel
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,11 +64,11 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """A real PostgreSQL, started once per session."""
+def postgres() -> Iterator[object]:
+    """A real PostgreSQL with fsync on, started once per session."""
     from storage.testing import start_postgres
 
-    running = start_postgres(tmp_path_factory.mktemp("postgres"))
+    running = start_postgres(durable=True)
     yield running
     running.stop()
 
@@ -75,14 +77,28 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 def new_database(
     database: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], str]:
-    """Makes an empty database of this round's kind and returns its URL."""
+    """Makes databases of this round's kind that hold the schema and the accounts, and returns their URLs.
 
-    def make() -> str:
-        if database == "postgresql":
-            return str(request.getfixturevalue("postgres").new_database())
-        return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'caldav.db'}"
+    The command line prepares one database per session; the others are copies of it.
+    """
+    folder = tmp_path_factory.mktemp("prepared")
+    if database == "postgresql":
+        server = request.getfixturevalue("postgres")
+        template = str(server.new_database())
+        ServerProcess(folder, template).prepare()
+        return lambda: str(server.new_database(template))
+    ServerProcess(folder, f"sqlite:///{folder / 'caldav.db'}").prepare()
 
-    return make
+    def copy() -> str:
+        path = tmp_path_factory.mktemp("sqlite") / "caldav.db"
+        with (
+            contextlib.closing(sqlite3.connect(folder / "caldav.db")) as source,
+            contextlib.closing(sqlite3.connect(path)) as target,
+        ):
+            source.backup(target)
+        return f"sqlite:///{path}"
+
+    return copy
 
 
 @dataclass
@@ -109,7 +125,6 @@ def server(database: str, request: pytest.FixtureRequest, tmp_path_factory: pyte
         return
     url = request.getfixturevalue("new_database")()
     process = ServerProcess(tmp_path_factory.mktemp(f"server-{database}"), url)
-    process.prepare()
     process.start()
     yield Target(process.url, "user01", "user01", process)
     process.stop()
@@ -131,7 +146,6 @@ def own_server(
     def start(*, run: bool = True, **more: object) -> ServerProcess:
         process = ServerProcess(tmp_path_factory.mktemp("own"), new_database(), **more)  # type: ignore[arg-type]
         started.append(process)
-        process.prepare()
         if run:
             process.start()
         return process

@@ -88,8 +88,8 @@ class Item:
 
     @property
     def data(self) -> str:
-        """The calendar-data, as XML delivers it: line ends are LF (XML 1.0 §2.11)."""
-        return self.text("C:calendar-data")
+        """The calendar-data with LF line ends: servers may send CRLF or what XML 1.0 §2.11 makes of it."""
+        return self.text("C:calendar-data").replace("\r\n", "\n")
 
 
 @dataclass
@@ -254,7 +254,7 @@ def conditions_of(error: etree._Element) -> set[str]:
     names = {namespace: prefix for prefix, namespace in PREFIXES.items()}
     found = set()
     for child in error:
-        if isinstance(child.tag, str):
+        if isinstance(child.tag, str) and child.tag != tag("D:responsedescription"):
             name = etree.QName(child)
             found.add(f"{names.get(name.namespace or '', name.namespace)}:{name.localname}")
     return found - {"D:responsedescription"}

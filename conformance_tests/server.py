@@ -71,10 +71,9 @@ class ServerProcess:
         *,
         workers: int = 1,
         environment: dict[str, str] | None = None,
-        prefix: tuple[str, ...] = (),
     ) -> None:
         self.directory, self.database, self.workers = directory, database, workers
-        self.environment, self.prefix = environment or {}, prefix
+        self.environment = environment or {}
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.log = directory / "server.log"
@@ -105,7 +104,7 @@ class ServerProcess:
     def start(self, seconds: float = 30) -> float:
         """Start serving; returns how long it took until the server answered, in seconds."""
         begun = time.monotonic()
-        line = [*self.prefix, sys.executable, "-m", "caldav_server", "serve", "--bind", f"127.0.0.1:{self.port}"]
+        line = [sys.executable, "-m", "caldav_server", "serve", "--bind", f"127.0.0.1:{self.port}"]
         if self.workers > 1:
             line += ["--workers", str(self.workers)]
         with self.log.open("ab") as log:

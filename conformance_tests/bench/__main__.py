@@ -34,9 +34,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="SQLite and the floor, 300 objects: about a minute")
     made.add_argument("--sizes", type=_numbers, default=(1000, 10000), help="objects in the calendar: 1000,10000")
     made.add_argument("--databases", default=",".join(OURS), help="sqlite,postgresql")
-    made.add_argument(
-        "--operations", default=",".join(OPERATIONS).replace("week, expand", "week; expand"), help="; for ,"
-    )
+    made.add_argument("--operation", dest="operations", action="append", choices=list(OPERATIONS), help="only this")
     made.add_argument("--rounds", type=int, default=3)
     made.add_argument("--cpu", type=float, default=0.25, help="seconds of server CPU that a cell goes on for")
     made.add_argument("--no-peers", action="store_true", help="neither Radicale nor Xandikos")
@@ -51,15 +49,12 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that the options mean."""
     if options.quick:
         return QUICK
-    wanted = tuple(
-        each.replace(";", ",") for each in options.operations.replace("week, expand", "week; expand").split(",")
-    )
     return Plan(
         sizes=options.sizes,
         databases=tuple(options.databases.split(",")),
         rounds=options.rounds,
         effort=Effort(options.cpu, max(8.0, options.cpu * 20)),
-        operations=wanted,
+        operations=tuple(options.operations or OPERATIONS),
         peers=not options.no_peers,
         peer_programs=options.peers,
         peer_size=options.peer_size,

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -32,29 +33,44 @@ def check(calendar: Calendar, writers: list[Writer], mirror: Mirror) -> None:
     assert calendar.query('<C:comp-filter name="VCALENDAR"/>').names == set(listing)
 
 
-def rounds(server: ServerProcess, count: int, seed: int = 1) -> int:
-    """Kill and restart the server under load this many times; the number of acknowledged writes."""
+def rounds(server: ServerProcess, count: int, postgres: Any, seed: int = 1) -> int:
+    """Kill and restart the server under load this many times; the number of acknowledged writes.
+
+    Every second time PostgreSQL is killed too, when that is the database (``postgres``; ``None`` on SQLite).
+    """
     chance = random.Random(seed)
     calendar = new_calendar(server)
     mirror = Mirror(calendar, limit=7)
     mirror.pull()
     states: list[dict[str, bytes | None]] = [{} for _ in range(WRITERS)]
     acknowledged = 0
-    for _ in range(count):
+
+    def strike(turn: int) -> None:
+        server.kill()
+        if postgres is not None and turn % 2:
+            postgres.kill()
+
+    for turn in range(count):
         stop = threading.Event()
         writers = [Writer(server.client(), calendar.href, number, stop) for number in range(WRITERS)]
         for writer, state in zip(writers, states, strict=True):
             writer.ledger.state = state
-        timer = threading.Timer(chance.uniform(0.15, 0.8), server.kill)
+        timer = threading.Timer(chance.uniform(0.15, 0.8), strike, (turn,))
         timer.start()
         run_all(writers)
         timer.join()
         stop.set()
+        if postgres is not None and turn % 2:
+            postgres.start()
         assert server.start() < 10, "ready within ten seconds"
         calendar.client.close()
         check(calendar, writers, mirror)
         acknowledged += sum(writer.ledger.acknowledged for writer in writers)
     return acknowledged
+
+
+def postgres_of(request: pytest.FixtureRequest, database: str) -> Any:
+    return request.getfixturevalue("postgres") if database == "postgresql" else None
 
 
 def integrity(server: ServerProcess, database: str) -> None:
@@ -68,8 +84,9 @@ def integrity(server: ServerProcess, database: str) -> None:
 
 def test_killed_under_load(own_server, database: str, request: pytest.FixtureRequest) -> None:
     """F1: after kill -9 under load every acknowledged write is there, none is half there, sync tokens still work."""
+    postgres = postgres_of(request, database)
     server = own_server()
-    assert rounds(server, request.config.getoption("--kills") or 2) > 0
+    assert rounds(server, request.config.getoption("--kills") or 2, postgres) > 0
     server.kill()
     integrity(server, database)
 
@@ -78,8 +95,9 @@ def test_killed_under_load(own_server, database: str, request: pytest.FixtureReq
 @pytest.mark.timeout(900)
 def test_killed_fifty_times(own_server, database: str, request: pytest.FixtureRequest) -> None:
     """F1: fifty kills, long form."""
+    postgres = postgres_of(request, database)
     server = own_server()
-    assert rounds(server, request.config.getoption("--kills") or 50, seed=50) > 1000
+    assert rounds(server, request.config.getoption("--kills") or 50, postgres, seed=50) > 1000
     server.kill()
     integrity(server, database)
 

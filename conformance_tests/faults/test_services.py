@@ -2,10 +2,13 @@
 
 import re
 import sqlite3
+import subprocess
 import threading
 import time
 from pathlib import Path
 
+import psutil
+import psycopg
 import pytest
 
 from conformance_tests.client import Calendar, Client
@@ -16,8 +19,6 @@ from conformance_tests.server import ServerProcess
 
 def cut_connections(url: str) -> int:
     """Terminate every backend of this database but our own; how many there were."""
-    import psycopg
-
     with psycopg.connect(url, autocommit=True) as connection:
         query = (
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -25,10 +26,6 @@ def cut_connections(url: str) -> int:
         )
         row = connection.execute(query).fetchone()
         return int(row[0]) if row else 0
-
-
-class PostgresOnly:
-    """Tests that need a database server; on the SQLite round they lock the database file instead."""
 
 
 def disturb(server: ServerProcess, database: str) -> None:
@@ -150,87 +147,63 @@ def test_redis_never_there(own_server) -> None:
     new_calendar(server).put("a.ics", event()).expect(201)
 
 
-def limit_size(server: ServerProcess, database: str) -> object:
-    """A server whose database cannot grow: by file size (a child's RLIMIT_FSIZE) for SQLite."""
-    return ("prlimit", "--fsize=3000000")
+def limit_files(pids: list[int], limit: str) -> None:
+    """Let these processes write files up to this size only: what they see then is a full disk (EFBIG for ENOSPC)."""
+    for pid in pids:
+        if psutil.pid_exists(pid):
+            subprocess.run(["prlimit", f"--pid={pid}", f"--fsize={limit}"], check=False)
 
 
-def test_disk_full(own_server, database: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """F10: when the disk is full, writes are 507, reads go on, nothing acknowledged is lost; space makes it work again."""
+def family(pid: int) -> list[int]:
+    parent = psutil.Process(pid)
+    return [parent.pid, *(child.pid for child in parent.children(recursive=True))]
+
+
+def test_disk_full(own_server, database: str) -> None:
+    """F10: on a full disk writes are 507, reads go on, nothing acknowledged is lost, and space makes it work again."""
     if database == "postgresql":
-        full_postgres(own_server, tmp_path_factory)
+        full_postgres(own_server)
         return
     server = own_server(run=False)
-    path = server.database.removeprefix("sqlite:///")
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    size = Path(path).stat().st_size + 1_500_000
-    server.prefix = ("prlimit", f"--fsize={size}:unlimited")
+    size = Path(server.database.removeprefix("sqlite:///")).stat().st_size + 1_500_000
     server.start()
+    assert server.process is not None
+    limit_files(family(server.process.pid), f"{size}:unlimited")
+    fill_and_recover(server, lambda: limit_files(family(server.process.pid), "unlimited"))
+
+
+def full_postgres(own_server) -> None:
+    """The same with a PostgreSQL whose backends may not grow their files; its log and its WAL stay free."""
+    server = own_server()
+    calendar = new_calendar(server, "first")
+    calendar.put("a.ics", event()).expect(201)
+    with psycopg.connect(server.database, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT max(pg_relation_size(oid)) FROM pg_class WHERE relkind IN ('r', 't', 'i')"
+        ).fetchone()
+    size = (int(row[0]) if row else 0) + 200_000
+    stop = threading.Event()
+
+    def limit(value: str) -> None:
+        with psycopg.connect(server.database, autocommit=True) as connection:
+            query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            limit_files([row[0] for row in connection.execute(query).fetchall()], value)
+
+    def keep_limiting() -> None:
+        while not stop.is_set():
+            limit(f"{size}:unlimited")
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=keep_limiting, daemon=True)
+    thread.start()
+    time.sleep(0.5)
 
     def more_space() -> None:
-        import subprocess
-
-        assert server.process is not None
-        import psutil
-
-        parent = psutil.Process(server.process.pid)
-        for process in [parent, *parent.children(recursive=True)]:
-            subprocess.run(["prlimit", f"--pid={process.pid}", "--fsize=unlimited"], check=True)
+        stop.set()
+        thread.join(10)
+        limit("unlimited")
 
     fill_and_recover(server, more_space)
-
-
-def full_postgres(own_server, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """PostgreSQL whose processes may not write files beyond a size: the same error as a full disk (53100)."""
-    from storage.testing import start_postgres
-
-    postgres = start_postgres(tmp_path_factory.mktemp("pg-full"))
-    try:
-        server = own_server(run=False)
-        server.database = postgres.new_database()
-        server.prepare()
-        server.start()
-        import subprocess
-
-        import psutil
-        import psycopg
-
-        with psycopg.connect(server.database, autocommit=True) as connection:
-            row = connection.execute(
-                "SELECT max(pg_relation_size(oid)) FROM pg_class WHERE relkind IN ('r', 't', 'i')"
-            ).fetchone()
-        size = (int(row[0]) if row else 0) + 400_000
-
-        def limit(value: str) -> None:
-            """Limit the backends of the server's own connections: log and checkpoints stay free."""
-            with psycopg.connect(server.database, autocommit=True) as connection:
-                query = (
-                    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-                pids = [row[0] for row in connection.execute(query).fetchall()]
-            for pid in pids:
-                if psutil.pid_exists(pid):
-                    subprocess.run(["prlimit", f"--pid={pid}", f"--fsize={value}"], check=False)
-
-        stop = threading.Event()
-
-        def keep_limiting() -> None:
-            while not stop.is_set():
-                limit(f"{size}:unlimited")
-                time.sleep(0.05)
-
-        thread = threading.Thread(target=keep_limiting, daemon=True)
-        thread.start()
-
-        def more_space() -> None:
-            stop.set()
-            thread.join(10)
-            limit("unlimited")
-
-        fill_and_recover(server, more_space)
-    finally:
-        postgres.stop()
 
 
 def fill_and_recover(server: ServerProcess, more_space) -> None:
@@ -257,7 +230,6 @@ def fill_and_recover(server: ServerProcess, more_space) -> None:
     calendar.put("after.ics", event()).expect(201)
     assert set(calendar.etags()) == {*kept, "after.ics"}
     server.stop()
-    server.prefix = ()
     server.start()
     calendar.client.close()
     assert set(calendar.etags()) == {*kept, "after.ics"}
