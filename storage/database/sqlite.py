@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from storage.errors import Duplicate, NotDurable, SchemaError, StorageError, Sto
 
 LIST_LIMIT = 512
 """The longest list parameter that goes into one statement; longer ones are asked in parts."""
+
+GROUP_SIZE, GROUP_SECONDS = 64, 0.02
+"""How many units of work share a COMMIT at most, and for how long they may hold the lock together."""
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL}
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID}
@@ -141,29 +145,121 @@ class SqliteSession(Session):
             raise translate(error) from error
 
     def write(self, work: Work) -> Any:
-        connection = self.connection
-        tx = SqliteTransaction(connection, self.execute)
+        group = Group(self)
+        group.add(work)
+        group.commit()
+        return group.results[0][0]
+
+    def begin(self) -> None:
+        """Take the write lock, waiting for other processes."""
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(tx)
-                if self._fault is not None:
-                    self._fault("before commit")
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+            self.connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise translate(error) from error
+
+    def commit(self) -> None:
+        """Make the open transaction durable, or undo it and say why."""
+        try:
+            if self._fault is not None:
+                self._fault("before commit")
+            self.connection.execute("COMMIT")
+        except BaseException as error:
+            self.rollback()
+            raise translate(error) if isinstance(error, sqlite3.Error) else error from error
         if self._fault is not None:
             self._fault("after commit")
-        for callback in tx.callbacks:
-            callback()
-        return result
+
+    def rollback(self) -> None:
+        """Undo the open transaction, if there is one."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
 
     def close(self) -> None:
         self.connection.close()
+
+
+class Group:
+    """Units of work that are made durable by one COMMIT: each is undone alone when it fails, all stand or fall with it.
+
+    The wait for the disk is the price of a write; whoever comes while another one is being written shares it.
+    """
+
+    def __init__(self, session: SqliteSession) -> None:
+        self._session = session
+        self._run = session.connection.execute
+        self.results: list[tuple[Any, list[Callable[[], None]]]] = []
+        """What each unit answered and what it wants to be called after the commit."""
+
+    def add(self, work: Work) -> None:
+        """Run a unit of work; when it raises, nothing of it is left. ``Scattered``: nor of those before it."""
+        first = not self.results
+        if first:
+            self._session.begin()
+        else:
+            self._run("SAVEPOINT unit")
+        tx = SqliteTransaction(self._session.connection, self._session.execute)
+        try:
+            result = work(tx)
+        except BaseException as error:
+            own = translate(error) if isinstance(error, sqlite3.Error) else error
+            if first:
+                self._session.rollback()
+            elif self._session.connection.in_transaction:
+                self._run("ROLLBACK TO unit")
+                self._run("RELEASE unit")
+            else:  # a full disk, for one, undoes everything
+                raise Scattered from own
+            raise own from error
+        if not first:
+            self._run("RELEASE unit")
+        self.results.append((result, tx.callbacks))
+
+    def commit(self) -> None:
+        """Make everything durable and make the calls that were asked for."""
+        self._session.commit()
+        for _, callbacks in self.results:
+            for callback in callbacks:
+                callback()
+
+
+class Scattered(Exception):
+    """SQLite undid the whole transaction, the units before the failing one included."""
+
+
+class Writer(Workers):
+    """The one thread of this process that writes: what waits in the queue is committed together."""
+
+    def run(self, session: SqliteSession, job: Job) -> None:
+        """Run this job and those that wait behind it, then settle them all."""
+        group = Group(session)
+        jobs: list[Job] = []
+        until = time.monotonic() + GROUP_SECONDS
+        following: Job | None = job
+        try:
+            while following is not None:
+                self._add(group, following, jobs)
+                following = self.another() if len(jobs) < GROUP_SIZE and time.monotonic() < until else None
+            if jobs:
+                group.commit()
+        except BaseException as error:
+            own = error.__cause__ if isinstance(error, Scattered) else error
+            for each in jobs:
+                each.settle(None, own)
+            return
+        for each, (result, _) in zip(jobs, group.results, strict=True):
+            each.settle(result, None)
+
+    def _add(self, group: Group, job: Job, jobs: list[Job]) -> None:
+        try:
+            self.refuse_stale(job)
+            group.add(job.work)
+        except Scattered as error:
+            job.settle(None, error.__cause__)
+            raise
+        except BaseException as error:  # its own failure; the others go on
+            job.settle(None, error)
+        else:
+            jobs.append(job)
 
 
 class SqliteEngine:
@@ -179,7 +275,7 @@ class SqliteEngine:
         self._check()
         self._loop_session: SqliteSession | None = None
         self._readers = Workers("storage-read", pool_size, self._reader, patience=patience)
-        self._writer = Workers("storage-write", 1, self._writer_session, patience=patience)
+        self._writer = Writer("storage-write", 1, self._writer_session, patience=patience)
 
     def _check(self) -> None:
         session = self._writer_session()

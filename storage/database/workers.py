@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Literal, Protocol
 
 from storage.database.transaction import Transaction
@@ -99,17 +99,35 @@ class Workers:
         session: Session | None = None
         while (job := self.queue.get()) is not None:
             try:
-                self.refuse_stale(job)
                 if session is None:
                     session = self._connect()
-                result = getattr(session, job.kind)(job.work)
-            except BaseException as error:  # the asker decides what an error means
+            except BaseException as error:
                 job.settle(None, error)
             else:
-                job.settle(result, None)
-            job = result = None  # a thread at rest must not keep an answer alive
+                self.run(session, job)
+            job = None  # a thread at rest must not keep an answer alive
         if session is not None:
             session.close()
+
+    def run(self, session: Any, job: Job) -> None:
+        """Run a job on this thread's session and settle it; never raises."""
+        try:
+            self.refuse_stale(job)
+            result = getattr(session, job.kind)(job.work)
+        except BaseException as error:  # the asker decides what an error means
+            job.settle(None, error)
+        else:
+            job.settle(result, None)
+
+    def another(self) -> Job | None:
+        """The next job if one is waiting."""
+        try:
+            job = self.queue.get_nowait()
+        except Empty:
+            return None
+        if job is None:
+            self.queue.put(None)  # the sign to stop is for the thread's own loop
+        return job
 
     def refuse_stale(self, job: Job) -> None:
         """Refuse a job that waited so long that its client has given up."""
