@@ -105,27 +105,32 @@ def draft(ctx: Context, data: bytes, *, strict: bool) -> Draft:
     return Draft(parsed.data, etag_of(parsed.data), index, parsed.repairs, parsed.data is not data)
 
 
-async def put(ctx: Context, target: Target, data: bytes, *, precondition: Precondition, strict: bool) -> Stored:
+async def put(
+    ctx: Context, target: Target, data: bytes, *, precondition: Precondition, strict: bool, repeatable: bool = True
+) -> Stored:
     """Store a body under a name, new or over what is there.
 
-    The same bytes again change nothing and succeed, whatever the precondition says: a client that never saw the answer
-    to its first try must be able to repeat it (RFC 9110 §13.1.1).
+    The same bytes again change nothing; when ``repeatable`` they succeed whatever the precondition says, because a
+    client that never saw the answer to its first try must be able to repeat it. RFC 9110 allows that for If-Match
+    (§13.1.1), not for If-None-Match (§13.1.2).
     """
     _require_calendar(target)
     new = draft(ctx, data, strict=strict)
     require_component(target.calendar, new.index)
-    stored_now, seq = await write_again(ctx, lambda tx: _put(tx, ctx, target, new, precondition))
+    stored_now, seq = await write_again(ctx, lambda tx: _put(tx, ctx, target, new, precondition, repeatable))
     if seq:
         ctx.announce(target.owner.principal_id, target.calendar.calendar_id, seq)
     return stored_now
 
 
 def _put(
-    tx: Transaction, ctx: Context, target: Target, new: Draft, precondition: Precondition
+    tx: Transaction, ctx: Context, target: Target, new: Draft, precondition: Precondition, repeatable: bool
 ) -> tuple[Stored, Seq | None]:
     calendar = target.calendar
     existing = stored.find_meta(tx, calendar.principal_id, calendar.calendar_id, target.name)
     if existing is not None and existing.etag == new.etag:
+        if not repeatable:
+            precondition(existing)
         access.require(target.access, Access.WRITE_CONTENT, target.href)
         return Stored(new.etag, False, new.altered, new.repairs), None
     precondition(existing)

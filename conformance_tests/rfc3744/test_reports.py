@@ -20,6 +20,17 @@ def search(prop: str, text: str, more: str = "", test: str = "", attributes: str
     )
 
 
+def test_list_of_principals_as_python_caldav_asks(ours, client: Client) -> None:
+    """RFC 3744 §9.4: a search for nothing lists everybody; the properties may stand beside an empty DAV:prop."""
+    body = (
+        f"<D:principal-property-search {NAMESPACES}><D:prop/><C:calendar-home-set/><D:displayname/>"
+        "</D:principal-property-search>"
+    )
+    found = client.report(ours.client().root, body, "0").multistatus
+    assert {"User 01", "User 02"} <= {item.text("D:displayname") for item in found.items}
+    assert all(item.hrefs("C:calendar-home-set") for item in found.items if item.text("D:displayname")[:4] == "User")
+
+
 def test_search_by_name(ours, client: Client) -> None:
     """RFC 3744 §9.4: a substring of displayname, case aside, finds the principals."""
     found = client.report(principals(client), search("D:displayname", "user 0"), "0").multistatus

@@ -117,6 +117,7 @@ def test_put_if_none_match_star(calendar: Calendar) -> None:
     uid = new_uid()
     calendar.put("a.ics", event(uid), {"If-None-Match": "*"}).expect(201)
     calendar.put("a.ics", event(uid, summary="B"), {"If-None-Match": "*"}).expect(412)
+    calendar.put("a.ics", event(uid), {"If-None-Match": "*"}).expect(412)
     assert calendar.get("a.ics").body == event(uid)
 
 

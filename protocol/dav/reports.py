@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from protocol.dav import names
 from protocol.dav.caldav_elements import parse_calendar_data, parse_filter, parse_time_range
 from protocol.dav.headers import Depth
-from protocol.dav.requests import NO_PROPERTIES, PropFind, property_names, wanted_properties
+from protocol.dav.requests import NO_PROPERTIES, PropFind, PropKind, property_names, wanted_properties
 from protocol.dav.xml import Element, parse, text_of
 from protocol.errors import Condition, Refusal
 from protocol.ical.filters.tree import CompFilter
@@ -98,6 +98,7 @@ class PrincipalPropertySearch:
     """Principals whose properties hold given texts (RFC 3744 §9.4)."""
 
     searches: tuple[PropertySearch, ...]
+    """None at all is every principal: the RFC wants at least one, python-caldav lists everybody so."""
     wanted: PropFind
     any_of: bool = False
     """CalendarServer's ``test="anyof"``: one matching search is enough."""
@@ -231,16 +232,24 @@ _MATCH_TYPES: Mapping[str, MatchType] = MappingProxyType(
 
 
 def _principal_property_search(root: Element) -> PrincipalPropertySearch:
-    searches = tuple(map(_property_search, root.iterchildren(names.PROPERTY_SEARCH)))
-    if not searches:
-        raise Refusal(Condition.BAD_REQUEST, "A principal-property-search needs a property-search.")
     return PrincipalPropertySearch(
-        searches,
-        wanted_properties(root) or NO_PROPERTIES,
+        tuple(map(_property_search, root.iterchildren(names.PROPERTY_SEARCH))),
+        _wanted_of_principals(root),
         any_of=root.get("test") == "anyof",
         apply_to_principal_collection_set=root.find(names.APPLY_TO_PRINCIPAL_COLLECTION_SET) is not None,
         limit=_limit(root),
     )
+
+
+_SEARCH_MARKUP = frozenset({names.PROP, names.PROPERTY_SEARCH, names.APPLY_TO_PRINCIPAL_COLLECTION_SET, names.LIMIT})
+
+
+def _wanted_of_principals(root: Element) -> PropFind:
+    """The properties to answer; python-caldav (seen in 3.6) writes them beside an empty DAV:prop instead of inside."""
+    wanted = wanted_properties(root) or NO_PROPERTIES
+    if wanted == NO_PROPERTIES and root.find(names.PROP) is not None:
+        return PropFind(PropKind.PROP, tuple(name for name in property_names(root) if name not in _SEARCH_MARKUP))
+    return wanted
 
 
 def _property_search(element: Element) -> PropertySearch:

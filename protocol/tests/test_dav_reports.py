@@ -393,10 +393,14 @@ def test_principal_property_search() -> None:
     assert plain == PrincipalPropertySearch((PropertySearch(properties, "doe"),), NO_PROPERTIES)
 
 
+def test_a_principal_property_search_as_python_caldav_writes_it() -> None:
+    found = parse_report(body("D:principal-property-search", "<D:prop/><calendar-home-set/><D:displayname/>"))
+    assert found == PrincipalPropertySearch((), PropFind(PropKind.PROP, (names.CALENDAR_HOME_SET, names.DISPLAYNAME)))
+
+
 @pytest.mark.parametrize(
     "inner",
     [
-        "",
         "<D:property-search><D:match>x</D:match></D:property-search>",
         "<D:property-search><D:prop><D:owner/></D:prop></D:property-search>",
         "<D:property-search><D:prop/><D:match>x</D:match></D:property-search>",

@@ -47,7 +47,14 @@ async def _store(call: Call, target: objects.Target, precondition: objects.Preco
     body = await call.request.read(call.ctx.rules.limits.size)
     data, transcoded = transcode(body, media.charset if media is not None else None)
     try:
-        result = await objects.put(call.ctx, target, data, precondition=precondition, strict=call.prefer.strict)
+        result = await objects.put(
+            call.ctx,
+            target,
+            data,
+            precondition=precondition,
+            strict=call.prefer.strict,
+            repeatable="If-None-Match" not in call.request.headers,
+        )
     except objects.UidConflict as conflict:
         owner, calendar = target.owner, target.calendar
         href = paths.object_href(owner.name, calendar.name, conflict.name)

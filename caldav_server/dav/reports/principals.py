@@ -32,7 +32,7 @@ async def property_search(call: Call, resource: Resource, body: reports.Principa
     if any(name not in SEARCHABLE for search in body.searches for name in search.properties):
         return whole([])
     everyone = await call.ctx.db.read(stored.list_all)
-    decide = any if body.any_of else all
+    decide = any if body.any_of and body.searches else all
     found = [each for each in everyone if decide(_matches(each, search) for search in body.searches)]
     if len(found) > MAX_MATCHES:
         raise Refusal(Condition.NUMBER_OF_MATCHES_WITHIN_LIMITS, "Too many principals match; search more precisely.")
