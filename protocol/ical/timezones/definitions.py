@@ -28,6 +28,8 @@ _OFFSET = re.compile(r"([+-]?)(\d{2}):?(\d{2})(\d{2})?\Z", re.ASCII)
 _NEAR = 4_102_444_800
 """2100-01-01: transitions are worked out to here at once, beyond only when somebody asks."""
 _FAR = 16_725_225_600
+"""2500-01-01: from there on the zone is asked 400 years, one cycle of the calendar, earlier."""
+_CYCLE = 146_097 * 86_400
 _REFERENCE = (1_735_689_600, 1_798_761_600)
 """2025 and 2026: two definitions with the same transitions in these years are the same zone."""
 _MAX_OBSERVANCES = 400
@@ -70,7 +72,9 @@ class CustomZone(tzinfo):
 
     def state_at(self, instant: int) -> Observance | None:
         """The observance in force at an instant; ``None`` before the first onset."""
-        if instant >= self._until and self._until < _FAR:
+        if instant >= _FAR:
+            instant -= ((instant - _FAR) // _CYCLE + 1) * _CYCLE
+        if instant >= self._until:
             self._extend(_FAR)
         place = bisect_right(self._instants, instant)
         return self._states[place - 1] if place else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as real_datetime
 from datetime import datetime, timedelta
+from itertools import takewhile
 from types import SimpleNamespace
 
 from dateutil import rrule as module
@@ -16,25 +17,22 @@ from dateutil import rrule as module
 from protocol.tests.oracles.rules import WEEKDAYS, Case
 
 DIFFERENCES = {
-    "dtstart": (
-        "dateutil leaves out a DTSTART that the rule does not yield; here it is the first occurrence and counts for COUNT:"
-        ' RFC 5545 §3.8.5.3 "The DTSTART property defines the first instance in the recurrence set", §3.3.10 "The'
-        ' DTSTART property value always counts as the first occurrence".'
-    ),
-    "byweekno-weekday": (
-        "dateutil yields all seven days of a BYWEEKNO week without BYDAY; here the weekday is DTSTART's: RFC 5545 §3.3.10"
-        ' "Information, not contained in the rule, necessary to determine the various recurrence instance start time and'
-        ' dates are derived from the Start Time".'
-    ),
-    "byweekno-period": (
-        "dateutil cuts the weeks at New Year's Day and counts INTERVAL and BYSETPOS in calendar years; here a week belongs"
-        " whole to the year that numbers it (ISO 8601, which RFC 5545 §3.3.10 refers to), so that INTERVAL=2 never yields"
-        " a part of a week. Same result with INTERVAL=1 and without BYSETPOS."
-    ),
-    "weekly-setpos": (
-        "dateutil begins the first week of a WEEKLY rule with BYSETPOS at DTSTART; here every set is a whole week: RFC 5545"
-        ' §3.3.10 "A set of recurrence instances starts at the beginning of the interval defined by the FREQ rule part".'
-    ),
+    "dtstart": """
+        dateutil leaves out a DTSTART that the rule does not yield; here it is the first occurrence and counts for
+        COUNT. RFC 5545 §3.8.5.3: "The DTSTART property defines the first instance in the recurrence set"; §3.3.10:
+        "The DTSTART property value always counts as the first occurrence".""",
+    "byweekno-weekday": """
+        dateutil yields all seven days of a BYWEEKNO week without BYDAY; here the weekday is DTSTART's. RFC 5545
+        §3.3.10: "Information, not contained in the rule, necessary to determine the various recurrence instance start
+        time and dates are derived from the Start Time".""",
+    "byweekno-period": """
+        dateutil cuts the weeks at New Year's Day and counts INTERVAL and BYSETPOS in calendar years; here a week
+        belongs whole to the year that numbers it (ISO 8601, which RFC 5545 §3.3.10 refers to), so that INTERVAL=2
+        never yields a part of a week. The same result with INTERVAL=1 and without BYSETPOS.""",
+    "weekly-setpos": """
+        dateutil begins the first week of a WEEKLY rule with BYSETPOS at DTSTART; here every set is a whole week.
+        RFC 5545 §3.3.10: "A set of recurrence instances starts at the beginning of the interval defined by the FREQ
+        rule part".""",
 }
 
 
@@ -73,20 +71,24 @@ def starts(case: Case) -> list[datetime]:
     if "weekly-setpos" in known:
         begin -= timedelta(days=(begin.weekday() - WEEKDAYS.index(case.part("WKST") or "MO")) % 7)
     end = case.start + case.horizon
-    module.datetime = _bounded_calendar(end.year + 1)
-    try:
-        found = []
-        for start in module.rrulestr(text, dtstart=begin):
-            if start >= end:
-                break
-            if start >= case.start:
-                found.append(start)
-    finally:
-        module.datetime = real_datetime
+    found = [start for start in _until(text, begin, end) if start >= case.start]
     if not found or found[0] != case.start:
         found.insert(0, case.start)
     count = case.part("COUNT")
     return found if count is None else found[: int(count)]
 
 
-__all__ = ["DIFFERENCES", "applies", "differences", "starts"]
+def plain(case: Case) -> list[datetime]:
+    """What dateutil itself says, nothing adjusted."""
+    return _until(case.text, case.start, case.start + case.horizon)
+
+
+def _until(text: str, begin: datetime, end: datetime) -> list[datetime]:
+    module.datetime = _bounded_calendar(end.year + 1)
+    try:
+        return list(takewhile(lambda start: start < end, module.rrulestr(text, dtstart=begin)))
+    finally:
+        module.datetime = real_datetime
+
+
+__all__ = ["DIFFERENCES", "applies", "differences", "plain", "starts"]
