@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from conformance_tests.bench import campaign, plot, report
+from conformance_tests.bench import campaign, large, many, memory, plot, report, workers
 from conformance_tests.bench.bars import GATE
 from conformance_tests.bench.campaign import Plan, Progress, Results
 from conformance_tests.bench.measure import Effort
@@ -16,6 +17,10 @@ from conformance_tests.bench.servers import OURS
 
 QUICK = Plan(sizes=(300,), databases=("sqlite",), rounds=2, effort=Effort(0.2, 4), peers=False)
 """About a minute, with nothing installed but the server: what continuous integration runs."""
+
+
+SCENARIOS = {"large": large.run, "many": many.run, "memory": memory.run, "workers": workers.run}
+"""Further measurements, each a function of a folder, the databases, and where to report progress."""
 
 
 def say() -> Progress:
@@ -32,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     made = argparse.ArgumentParser(prog="python -m conformance_tests.bench", description=__doc__)
     made.add_argument("--quick", action="store_true", help="SQLite and the floor, 300 objects: about a minute")
+    made.add_argument("--scenario", choices=list(SCENARIOS), help="something else instead of the operations")
     made.add_argument("--sizes", type=_numbers, default=(1000, 10000), help="objects in the calendar: 1000,10000")
     made.add_argument("--databases", default=",".join(OURS), help="sqlite,postgresql")
     made.add_argument("--operation", dest="operations", action="append", choices=list(OPERATIONS), help="only this")
@@ -41,8 +47,17 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--peers", type=Path, help="the virtual environment they are installed in, if not this one")
     made.add_argument("--peer-size", type=int, default=1000, help="the largest calendar that peers are filled with")
     made.add_argument("--folder", type=Path, help="where the data goes while it runs (a folder open to all)")
-    made.add_argument("--output", type=Path, default=Path("bench-results"), help="where the results go")
+    made.add_argument("--output", type=Path, default=Path("build/bench"), help="where the results go")
     return made
+
+
+def _scenario(name: str, options: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="caldav-bench-", dir=options.folder) as temporary:
+        folder = Path(temporary)
+        folder.chmod(0o755)  # PostgreSQL runs as another user where this program is root
+        lines = SCENARIOS[name](folder, tuple(options.databases.split(",")), say())
+    print("\n".join(lines))
+    return int(any("WRONG" in line for line in lines))
 
 
 def plan_of(options: argparse.Namespace) -> Plan:
@@ -73,6 +88,8 @@ def write(results: Results, folder: Path) -> None:
 def main() -> int:
     """Runs it; 1 when one of our answers was wrong or the poll is below the gate."""
     options = parser().parse_args()
+    if options.scenario:
+        return _scenario(options.scenario, options)
     plan = plan_of(options)
     results = campaign.run(plan, say())
     write(results, options.output)

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from conformance_tests.bench import cpu
@@ -35,11 +36,15 @@ class Server:
     home: str
     """The path of the user's calendar home."""
     process: subprocess.Popen[bytes]
+    database: str = ""
+    """The address of the database, for ours."""
     verbatim: bool = False
     """Whether it answers with the very bytes that were stored."""
     others: list[int] = field(default_factory=list)
     """Further process trees whose CPU counts: the database's."""
     stops: list[Callable[[], None]] = field(default_factory=list)
+    again: Callable[[], subprocess.Popen[bytes]] | None = None
+    """Starts its process once more."""
 
     @property
     def roots(self) -> list[int]:
@@ -50,8 +55,20 @@ class Server:
         """Seconds of CPU used so far, the database's included."""
         return cpu.seconds(self.roots)
 
+    def restart(self) -> None:
+        """Ends the server's process and starts another one in its place."""
+        assert self.again is not None
+        self.end()
+        self.process = self.again()
+
     def stop(self) -> None:
         """Ends the server, then what it stood on."""
+        self.end()
+        for stop in self.stops:
+            stop()
+
+    def end(self) -> None:
+        """Ends the server's process."""
         self.process.terminate()
         try:
             self.process.wait(30)
@@ -59,8 +76,6 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(30)
-        for stop in self.stops:
-            stop()
 
 
 def spawn(folder: Path, line: list[str], port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -94,9 +109,13 @@ def start_ours(
     line = [sys.executable, "-m", "caldav_server", "serve", "--bind", f"127.0.0.1:{port}"]
     if workers > 1:
         line += ["--workers", str(workers)]
-    process = spawn(folder, line, port, {"CALDAV_SERVER_DATABASE": url, **(environment or {})})
+    again = partial(spawn, folder, line, port, {"CALDAV_SERVER_DATABASE": url, **(environment or {})})
+    process = again()
     user, password = _first_account(folder / "server.log")
-    return Server(name, Address("127.0.0.1", port, user, password), f"/dav/calendars/{user}/", process, verbatim=True)
+    address = Address("127.0.0.1", port, user, password)
+    return Server(
+        name, Address("127.0.0.1", port, user, password), f"/dav/calendars/{user}/", process, url, verbatim=True
+    )
 
 
 def _first_account(log: Path) -> tuple[str, str]:

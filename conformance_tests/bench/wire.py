@@ -35,7 +35,6 @@ class Connection:
     port: int
     _socket: socket.socket | None = None
     _buffer: bytearray = field(default_factory=bytearray)
-    first_byte: float = 0.0
 
     def ask(self, request: bytes) -> Answer:
         """Send a request and wait for its answer; a connection that was closed meanwhile is opened once more."""
@@ -65,6 +64,10 @@ class Connection:
     def _exchange(self, request: bytes) -> Answer:
         self.send(request)
         return self.receive()
+
+    def wait(self) -> None:
+        """Wait for the first bytes of an answer; ``receive`` reads it."""
+        self._more()
 
     def receive(self) -> Answer:
         """The next answer."""

@@ -1,0 +1,100 @@
+"""Scenario: two workers against one on PostgreSQL, and whether a read right after a write can be stale.
+
+The load generator runs on the same cores, so that rates of requests would measure both. What counts instead: how many
+requests a second of server CPU serves, and how evenly the workers share them; capacity is what that allows when each
+worker has a core.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from conformance_tests.bench import bodies, campaign, cpu, servers
+from conformance_tests.bench.campaign import Progress
+from conformance_tests.bench.data import Samples
+from conformance_tests.bench.operations import Place, Windows
+from conformance_tests.bench.servers import Server
+from conformance_tests.bench.wire import Address
+
+CLIENTS, CONNECTIONS, SECONDS, SIZE = 2, 16, 8.0, 1000
+WRITES = 300
+
+
+def _load(address: Address, requests: list[bytes], seconds: float, counted: multiprocessing.Queue[int]) -> None:
+    connections = [address.connect() for _ in range(CONNECTIONS)]
+    end, count = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        for connection in connections:
+            connection.send(requests[count % len(requests)])
+        for connection in connections:
+            connection.receive()
+            count += 1
+    counted.put(count)
+
+
+def _requests(place: Place) -> list[bytes]:
+    """What clients do most: polls, syncs, reads."""
+    poll = place.request("PROPFIND", "", bodies.POLL, Depth="0")
+    sync = place.request("REPORT", "", bodies.sync(place.token()), Depth="0")
+    some = [place.request("GET", sample.name) for sample in place.samples.all[:20]]
+    return [each for get in some for each in (poll, sync, get)]
+
+
+def throughput(place: Place) -> tuple[int, list[float], float]:
+    """Requests that were answered, CPU seconds of each serving process, and of everything on the server's side."""
+    before = {process: cpu.of_process(process) for process in cpu.tree([place.server.process.pid])}
+    total, counted = place.server.cpu(), multiprocessing.Queue()
+    context = multiprocessing.get_context("fork")
+    arguments = (place.server.address, _requests(place), SECONDS, counted)
+    clients = [context.Process(target=_load, args=arguments) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    requests = sum(counted.get() for _ in clients)
+    for client in clients:
+        client.join()
+    used = [cpu.of_process(process) - before[process] for process in before]
+    return requests, [each for each in used if each > 0.2], place.server.cpu() - total
+
+
+def stale_reads(place: Place) -> int:
+    """Polls over other connections that did not see a write that was acknowledged before they were sent."""
+    readers = [place.server.address.connect() for _ in range(8)]
+    poll = place.request("PROPFIND", "", bodies.POLL, Depth="0")
+    stale = 0
+    last = {reader.ask(poll).body for reader in readers}
+    for number in range(WRITES):
+        sample = place.samples.all[number % len(place.samples.all)]
+        place.connection.ask(place.update(sample))
+        seen = {reader.ask(poll).body for reader in readers}
+        stale += len(seen) != 1 or seen == last
+        last = seen
+    return stale
+
+
+def _start(folder: Path, workers: int) -> Server:
+    return servers.start_postgresql(folder / f"workers{workers}", workers=workers)
+
+
+def run(folder: Path, _databases: tuple[str, ...], progress: Progress) -> list[str]:
+    """One worker, then two."""
+    samples = Samples(SIZE, "workers")
+    lines, capacity = [], {}
+    for workers in (1, 2):
+        with ExitStack() as stack:
+            server = _start(folder, workers)
+            stack.callback(server.stop)
+            place = campaign.fill(server, samples, Windows([], []), progress)
+            throughput(place)
+            requests, used, total = throughput(place)
+            busiest = max(used) / sum(used)
+            capacity[workers] = requests / sum(used) / busiest
+            lines.append(
+                f"{workers} worker(s): {requests / SECONDS:,.0f} requests/s here; {1000 * sum(used) / requests:.3f} ms "
+                f"of the workers' CPU each, {1000 * total / requests:.3f} with the database's; busiest worker "
+                f"{busiest:.0%}; capacity {capacity[workers]:,.0f}/s with a core for each worker"
+            )
+            lines.append(f"  {stale_reads(place)} stale reads after {WRITES} acknowledged writes, 8 other connections")
+    return [*lines, f"Two workers have {capacity[2] / capacity[1]:.2f} times the capacity of one."]
