@@ -25,7 +25,7 @@ RUN := $(VENV)/.installed-fast
 TEST := $(VENV)/.installed-fast+test
 CHECK := $(VENV)/.installed-fast+test+check
 CONFORMANCE := $(VENV)/.installed-fast+test+conformance
-BENCH := $(VENV)/.installed-fast+bench
+BENCH := $(VENV)/.installed-fast+test+bench
 
 setup: $(CHECK) ## a virtual environment with everything for development
 
