@@ -658,3 +658,24 @@ def test_index_and_filter_agree(item: tuple[str, bytes], start: int, length: int
     assert matches(filter_, document(data), zone, Budget()) is by_index
     expanded = render(data, lambda: document(data), CalendarDataRequest(expand=window), zone)
     assert (f"BEGIN:{kind}".encode() in expanded) is by_index
+
+
+def test_a_series_described_by_a_this_and_future_override() -> None:
+    data = calendar(
+        component("VEVENT", "UID:1", "DTSTART:19900101T000000Z", "RRULE:FREQ=DAILY", "SUMMARY:old"),
+        component(
+            "VEVENT", "UID:1", "RECURRENCE-ID;RANGE=THISANDFUTURE:19910101T000000Z", "DTSTART:19910102T000000Z",
+            "SUMMARY:new",
+        ),
+    )  # fmt: skip
+
+    def found(title: str, start: str, end: str | None) -> bool:
+        summary = PropFilter("SUMMARY", text_match=TextMatch(title))
+        filter_ = CompFilter("VEVENT", time_range=between(start, end), prop_filters=(summary,))
+        return match(inside(filter_), data)
+
+    assert found("old", "19901231T000000Z", None)
+    assert not found("old", "19910101T000000Z", None)
+    assert found("new", "20300101T000000Z", None)
+    assert found("new", "19910102T000000Z", "19910102T000001Z")
+    assert not found("new", "19900101T000000Z", "19910101T000000Z")

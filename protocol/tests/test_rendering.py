@@ -206,6 +206,38 @@ def test_expand_of_a_nominal_day_that_is_no_24_hours() -> None:
     ]
 
 
+def test_expand_of_a_period_has_its_end() -> None:
+    data = event(
+        "DTSTART:20260301T120000Z", "RDATE;VALUE=PERIOD:20260302T120000Z/PT3H,20260303T120000Z/20260303T130000Z"
+    )
+    found = expanded(data, "20260301T000000Z", "20260304T000000Z")
+    assert [lines_of(item, "DTSTART", "DTEND") for item in found] == [
+        ["DTSTART:20260301T120000Z"],
+        ["DTSTART:20260302T120000Z", "DTEND:20260302T150000Z"],
+        ["DTSTART:20260303T120000Z", "DTEND:20260303T130000Z"],
+    ]
+
+
+def test_expand_of_overrides_without_a_time_of_their_own() -> None:
+    data = calendar(
+        component("VTODO", "UID:1", "DTSTART:20260301T120000Z", "DUE:20260301T130000Z", "RRULE:FREQ=DAILY"),
+        component("VTODO", "UID:1", "RECURRENCE-ID:20260302T120000Z", "STATUS:COMPLETED"),
+    )
+    (item,) = expanded(data, "20260302T000000Z", "20260303T000000Z")
+    assert lines_of(item, "DTSTART", "DUE", "REC", "STATUS") == [
+        "DTSTART:20260302T120000Z",
+        "DUE:20260302T130000Z",
+        "RECURRENCE-ID:20260302T120000Z",
+        "STATUS:COMPLETED",
+    ]
+    by_due = calendar(component("VTODO", "UID:1", "DUE;VALUE=DATE:20260301", "RRULE:FREQ=DAILY"))
+    (item,) = expanded(by_due, "20260302T120000Z", "20260303T000000Z")
+    assert lines_of(item, "DTSTART", "DUE", "REC") == [
+        "DUE;VALUE=DATE:20260303",
+        "RECURRENCE-ID;VALUE=DATE:20260303",
+    ]
+
+
 def test_expand_outside_the_range_is_empty() -> None:
     assert expanded(ABCD2, "20070101T000000Z", "20070102T000000Z") == []
     assert expanded(ABCD1, "20070101T000000Z", "20070102T000000Z") == []

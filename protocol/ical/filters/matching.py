@@ -14,7 +14,7 @@ from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.filters.text import param_matches, satisfies, texts_of
 from protocol.ical.filters.tree import ANY, CompFilter, PropFilter
-from protocol.ical.instants import instants
+from protocol.ical.instants import instant, instants
 from protocol.ical.recurrence import Budget, occurrences_of, span
 from protocol.ical.schedule import Scheduled, own_stretch, recurs, scheduled, stretch
 from protocol.ical.timezones import Zone
@@ -134,11 +134,27 @@ class _Matcher:
             return
         first, last = span(self._document)
         low = max(-FOREVER if low is None else low, first - _ROOM)
-        high = min(FOREVER if high is None else high, last + _ROOM)
+        high = min(FOREVER if high is None else high, last + _ROOM, self._succeeded_at(component) + _ROOM)
         step = _FIRST_STEP
         while low < high:
             yield low, min(low + step, high)
             low, step = low + step, step * _GROWTH
+
+    def _succeeded_at(self, component: Component) -> int:
+        """From when on a later THISANDFUTURE override describes the series instead of a component."""
+        own, shift = -FOREVER, 0
+        followers = []
+        for override in self._document.overrides:
+            line = override.first("RECURRENCE-ID")
+            found = instant(line, self._document.timezones, self._zone)
+            if line is None or found is None or line.param("RANGE") is None:
+                continue
+            if override is component:
+                own = found[0]
+                times = own_stretch(override, self._document, self._zone)
+                shift = 0 if times is None else max(times[0] - own, 0)
+            followers.append(found[0])
+        return min((at for at in followers if at > own), default=FOREVER) + shift
 
     # -- properties
 

@@ -17,6 +17,7 @@ from protocol.ical.timezones import UTC, Clock, Zone, clock_of
 from protocol.ical.values import parse_duration
 from protocol.model import TimeRange
 
+_DAY = 86400
 _TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID"})
 
 
@@ -76,20 +77,29 @@ class _Template:
 
     def occurrence(self, occurrence: Occurrence) -> str:
         """One occurrence of a recurring object."""
-        end_name = self._end_name
-        all_day = self._all_day
-        lines = [self._begin, self._time("DTSTART", occurrence.start, occurrence.floating, all_day)]
-        if end_name in self._times:
-            lines.append(self._time(end_name, occurrence.end, occurrence.floating, all_day))
-        elif self._duration is not None:
-            if self._duration == occurrence.end - occurrence.start:
-                lines.append(folded(self._times["DURATION"].raw))
-            else:
-                # Nominal days that are no 24 hours: in UTC only an end says the same.
-                lines.append(self._time(end_name, occurrence.end, occurrence.floating, all_day))
+        lines = [self._begin]
+        starts = "DTSTART" in self._times
+        # An override without a time of its own stands where the series had put it.
+        all_day = self._all_day if starts else occurrence.whole_day
+        if starts or self._end_name not in self._times:
+            lines.append(self._time("DTSTART", occurrence.start, occurrence.floating, all_day))
+        if self._end_name in self._times:
+            lines.append(self._time(self._end_name, occurrence.end, occurrence.floating, all_day))
+        else:
+            lines.extend(self._duration_or_end(occurrence, all_day))
         lines.append(self._recurrence_id(occurrence))
         lines.append(self._rest)
         return "\r\n".join(lines)
+
+    def _duration_or_end(self, occurrence: Occurrence, all_day: bool) -> list[str]:
+        """DURATION where it says what the end is; else the end, where leaving it out would say another."""
+        lasts = occurrence.end - occurrence.start
+        if self._duration == lasts:
+            return [folded(self._times["DURATION"].raw)]
+        # Left over: nominal days that are no 24 hours, or an RDATE that is a PERIOD.
+        if self._duration is None and lasts == (_DAY if all_day else 0):
+            return []
+        return [self._time(self._end_name, occurrence.end, occurrence.floating, all_day)]
 
     def _time(self, name: str, at: int, floating: bool, all_day: bool) -> str:
         """A DTSTART, DTEND or DUE at an instant (wall seconds when floating), with its foreign parameters."""
