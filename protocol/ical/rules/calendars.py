@@ -39,6 +39,10 @@ class Year:
 class CalendarSystem(Protocol):
     """What the rule engine asks of a calendar."""
 
+    @property
+    def cost(self) -> int:
+        """What looking at a year costs, in units of the budget."""
+
     def year_of(self, day: int) -> int:
         """The year that holds ``day``."""
 
@@ -50,9 +54,6 @@ class CalendarSystem(Protocol):
 
     def months_before(self, year: int) -> int:
         """How many months lie between some fixed month and the first of ``year``."""
-
-    def year_of_month(self, number: int) -> int:
-        """The year that holds the month ``number`` (counted as in ``months_before``)."""
 
 
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -77,6 +78,7 @@ class Gregorian:
     """The proleptic Gregorian calendar."""
 
     __slots__ = ()
+    cost = 1
 
     def year_of(self, day: int) -> int:
         """The year that holds ``day``; days beyond the calendar give its first or last year."""
@@ -97,10 +99,6 @@ class Gregorian:
     def months_before(self, year: int) -> int:
         """Twelve a year."""
         return year * 12
-
-    def year_of_month(self, number: int) -> int:
-        """Twelve a year."""
-        return number // 12
 
 
 GREGORIAN = Gregorian()

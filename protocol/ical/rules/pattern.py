@@ -95,7 +95,7 @@ class Pattern:
             if begin > last:
                 return
             days = self._days(system.year(year))
-            budget.spend(1 + len(days) // 16)
+            budget.spend(system.cost + len(days) // 16)
             for offset in days[bisect_left(days, first - begin) :]:
                 day = begin + offset
                 if day > last:

@@ -51,7 +51,7 @@ class YearPattern(Pattern):
             begin = system.start_of(year)
             if begin > last:
                 return
-            budget.spend(1)
+            budget.spend(system.cost)
             entries = self._entries(system, year)
             if not entries:
                 pass
