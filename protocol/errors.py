@@ -51,7 +51,6 @@ class Condition(Enum):
     SUPPORTED_FILTER = (CALDAV, "supported-filter", 403)
     SUPPORTED_COLLATION = (CALDAV, "supported-collation", 403)
     VALID_TIMEZONE = (CALDAV, "valid-timezone", 403)
-    VALID_CALENDAR_TIMEZONE = (CALDAV, "valid-calendar-timezone", 403)
     INITIALIZE_CALENDAR_COLLECTION = (CALDAV, "initialize-calendar-collection", 403)
     # RFC 6638 §3.2.4
     SAME_ORGANIZER_IN_ALL_COMPONENTS = (CALDAV, "same-organizer-in-all-components", 403)

@@ -82,10 +82,10 @@ class Stored:
 
 
 class UidConflict(Refusal):
-    """Another name in the calendar already holds the UID (RFC 4791 §5.3.2.1): ``name`` says which."""
+    """A UID would be there twice, or an object would change its own (RFC 4791 §5.3.2.1): ``name`` says which object."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(Condition.NO_UID_CONFLICT, "This calendar already has an object with the same UID.")
+    def __init__(self, name: str, message: str = "This calendar already has an object with the same UID.") -> None:
+        super().__init__(Condition.NO_UID_CONFLICT, message)
         self.name = name
 
 
@@ -147,7 +147,9 @@ def _put(
 def save(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: ObjectMeta | None, seq: Seq) -> None:
     """Write one object under a number already taken, which locked the calendar: text, index, previous version."""
     calendar = target.calendar
-    if existing is None or existing.uid != new.index.uid:
+    if existing is not None and existing.uid != new.index.uid:
+        raise UidConflict(existing.name, "An object keeps its UID for life; another UID is another object.")
+    if existing is None:
         _require_free_uid(tx, calendar, new.index.uid, target.name)
     meta = ObjectMeta(
         object_id=existing.object_id if existing else ObjectId(new_id()),
@@ -259,16 +261,21 @@ def _transfer(
     numbers: dict[CalendarId, Seq] = {}
     # Two rows are locked: always in the order of their ids, so that two opposite moves cannot wait for each other.
     for calendar_id in sorted(touched):
-        count = 2 if move and len(touched) == 1 else 1
+        count = 1 + (move and len(touched) == 1) + (calendar_id == goal.calendar_id and existing is not None)
         members, size = more[calendar_id]
         numbers[calendar_id] = stored_calendars.next_seq(
             tx, goal.principal_id, calendar_id, count, members=members, size=size
         )
     if move:
         last = numbers[origin.calendar_id]
-        bury(tx, ctx, origin, original.meta, Seq(last - 1) if len(touched) == 1 else last)
-    save(tx, ctx, destination, new, existing, numbers[goal.calendar_id])
-    if move:
+        bury(tx, ctx, origin, original.meta, Seq(last - 2 if existing else last - 1) if len(touched) == 1 else last)
+    if existing is not None and existing.uid != new.index.uid:
+        # Overwriting replaces the resource that was there, it does not edit it (RFC 4918 §9.8.4).
+        bury(tx, ctx, goal, existing, Seq(numbers[goal.calendar_id] - 1))
+        save(tx, ctx, destination, new, None, numbers[goal.calendar_id])
+    else:
+        save(tx, ctx, destination, new, existing, numbers[goal.calendar_id])
+    if origin.principal_id == goal.principal_id:
         copy_dead(tx, origin.principal_id, original.meta.object_id, _get_meta(tx, goal, destination.name).object_id)
     return existing is None, [(touched[each], seq) for each, seq in numbers.items()]
 

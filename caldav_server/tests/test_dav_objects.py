@@ -44,7 +44,8 @@ async def test_preconditions(face: Face) -> None:
 async def test_the_same_put_again_succeeds_and_changes_nothing(face: Face) -> None:
     first = await face.put(CALENDAR + "a.ics", event("one"), If_None_Match="*")
     before = (await face.sync(CALENDAR)).token()
-    again = await face.put(CALENDAR + "a.ics", event("one"), If_None_Match="*")
+    assert (await face.put(CALENDAR + "a.ics", event("one"), If_None_Match="*")).status == 412
+    again = await face.put(CALENDAR + "a.ics", event("one"), If_Match='"what it was before"')
     assert (again.status, again.headers["ETag"]) == (204, first.headers["ETag"])
     assert (await face.sync(CALENDAR)).token() == before
 
@@ -180,6 +181,31 @@ async def test_add_member_and_the_whole_calendar(face: Face) -> None:
     await face.put(CALENDAR + "c.ics", zoned.replace("UID:two", "UID:three"))
     whole = await face.ask("GET", CALENDAR)
     assert (whole.text.count("BEGIN:VEVENT"), whole.text.count("TZID:X")) == (3, 1)
+
+
+async def test_an_object_keeps_its_uid(face: Face) -> None:
+    await face.put(CALENDAR + "a.ics", event("one"))
+    refused = await face.put(CALENDAR + "a.ics", event("two"))
+    assert (refused.status, refused.condition) == (403, "no-uid-conflict")
+    assert f"<D:href>{CALENDAR}a.ics</D:href>" in refused.text
+
+
+async def test_copies_take_dead_properties_along(face: Face) -> None:
+    await face.ask("MKCALENDAR", HOME + "work/")
+    await face.put(CALENDAR + "a.ics", event("one"))
+    dead = '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><y xmlns="urn:x">1</y></D:prop></D:set></D:propertyupdate>'
+    await face.ask("PROPPATCH", CALENDAR + "a.ics", dead)
+    assert (await face.ask("COPY", CALENDAR + "a.ics", Destination=HOME + "work/b.ics")).status == 201
+    asked = '<D:propfind xmlns:D="DAV:"><D:prop><y xmlns="urn:x"/></D:prop></D:propfind>'
+    assert ">1</" in (await face.ask("PROPFIND", HOME + "work/b.ics", asked, Depth="0")).text
+
+
+async def test_a_refused_precondition_can_bring_what_is_there(face: Face) -> None:
+    await face.put(CALENDAR + "a.ics", event("one"))
+    answer = await face.put(
+        CALENDAR + "a.ics", event("one", summary="x"), If_Match='"other"', Prefer="return=representation"
+    )
+    assert (answer.status, answer.text) == (412, event("one"))
 
 
 async def test_quota(face: Face, tmp_path: Path) -> None:

@@ -301,6 +301,7 @@ async def test_health_and_metrics(tmp_path: Path) -> None:
         assert 'caldav_server_requests_total{method="REPORT",status="2xx"} 1.0' in text
         assert 'caldav_server_request_seconds_bucket{le="+Inf",method="REPORT"} 1.0' in text
         assert "process_resident_memory_bytes" in text
+        assert 'caldav_server_database_seconds_count{kind="point"} ' in text
         edge.app._may_read_metrics = ()
         assert (await client.request("GET", "/metrics", auth=False)).status == 403
 

@@ -185,7 +185,7 @@ def _param_filter(element: Element) -> ParamFilter:
 def _text_match(element: Element) -> TextMatch:
     return TextMatch(
         text_of(element),
-        element.get("collation") or ASCII_CASEMAP,
+        element.get("collation", ASCII_CASEMAP),
         _choice(element, "negate-condition", _YES_NO, "no"),
         _choice(element, "match-type", _MATCH_TYPES, "contains"),
     )

@@ -133,7 +133,7 @@ def _decode_surrogates(data: bytes) -> str:
     try:
         return data.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeError:
-        raise Refusal(Condition.SUPPORTED_CALENDAR_DATA, "The body is not UTF-8 text.") from None
+        raise Refusal(Condition.VALID_CALENDAR_DATA, "The body is not UTF-8 text.") from None
 
 
 def _check_line_lengths(lines: list[str], limits: Limits) -> None:

@@ -162,8 +162,8 @@ def test_fold_keeps_characters_whole() -> None:
         (b"END:VEVENT\r\n", Condition.VALID_CALENDAR_DATA),
         (b"BEGIN:VEVENT\r\nno property\r\nEND:VEVENT", Condition.VALID_CALENDAR_DATA),
         (b"BEGIN:VEVENT\r\nno; property\r\nEND:VEVENT", Condition.VALID_CALENDAR_DATA),
-        (b"BEGIN:VEVENT\r\n\xff\xfe\xfd\r\nEND:VEVENT", Condition.SUPPORTED_CALENDAR_DATA),
-        (b"BEGIN:VEVENT\r\nSUMMARY:M\xfcller\r\nEND:VEVENT", Condition.SUPPORTED_CALENDAR_DATA),
+        (b"BEGIN:VEVENT\r\n\xff\xfe\xfd\r\nEND:VEVENT", Condition.VALID_CALENDAR_DATA),
+        (b"BEGIN:VEVENT\r\nSUMMARY:M\xfcller\r\nEND:VEVENT", Condition.VALID_CALENDAR_DATA),
     ],
 )
 def test_refusals(data: bytes, condition: Condition) -> None:

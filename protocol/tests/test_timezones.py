@@ -316,7 +316,7 @@ def test_the_text_of_a_calendar_timezone() -> None:
 def test_a_calendar_timezone_must_be_a_zone(text: str) -> None:
     with pytest.raises(Refusal) as refused:
         zone_of_timezone_text(text)
-    assert refused.value.condition is Condition.VALID_CALENDAR_TIMEZONE
+    assert refused.value.condition is Condition.VALID_CALENDAR_DATA
 
 
 def test_names_of_zones() -> None:

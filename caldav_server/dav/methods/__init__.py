@@ -13,6 +13,7 @@ from caldav_server.dav.sessions import Sessions
 from caldav_server.dav.view import View
 from caldav_server.http.messages import Request, Response
 from protocol.dav.headers import parse_prefer
+from protocol.errors import Condition, Refusal
 from protocol.model import Principal
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class DavFace:
         """Answer one request; refusals are raised and become answers at the edge."""
         if request.raw_path.rstrip("/") == paths.WELL_KNOWN:
             return Response(301, {"Location": paths.PREFIX, "Cache-Control": "max-age=3600"})
-        location = paths.parse(request.raw_path)
+        location = _location(request)
         if request.method not in descriptions.METHODS_AT[location.place]:
             return Response(405, descriptions.headers_for(location), b"This method is not possible here.\n")
         try:
@@ -80,6 +81,19 @@ class DavFace:
             dead_property_bytes=limits.dead_property_bytes,
             sync_page=limits.sync_page,
         )
+
+
+_MAKING = frozenset({"PUT", "MKCOL", "MKCALENDAR"})
+
+
+def _location(request: Request) -> paths.Location:
+    """The place a request speaks of; what would be made below an object has no parent collection (RFC 4918 §9.7.1)."""
+    try:
+        return paths.parse(request.raw_path)
+    except Refusal as refusal:
+        if refusal.condition is Condition.NOT_FOUND and request.method in _MAKING:
+            raise Refusal(Condition.MISSING_PARENT, "There is no collection to make this in.") from None
+        raise
 
 
 def _finish(call: Call, response: Response) -> None:

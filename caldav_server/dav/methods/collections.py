@@ -18,7 +18,11 @@ from protocol.errors import Condition, Refusal
 
 async def mkcalendar(call: Call) -> Response:
     """RFC 4791 §5.3.1: make a calendar with its properties, or nothing at all."""
-    return await _make(call, parse_mkcalendar(await call.body()), names.caldav("mkcalendar-response"))
+    body = await call.body()
+    media = parse_content_type(call.request.headers.get("Content-Type"))
+    if body.strip() and media is not None and not media.is_xml and not body.lstrip().startswith(b"<"):
+        raise Refusal(Condition.UNSUPPORTED_MEDIA_TYPE, "The body of MKCALENDAR must be XML.")
+    return await _make(call, parse_mkcalendar(body), names.caldav("mkcalendar-response"))
 
 
 async def mkcol(call: Call) -> Response:
@@ -35,9 +39,10 @@ async def mkcol(call: Call) -> Response:
 
 async def _make(call: Call, wanted: MakeCollection, root: str) -> Response:
     place = call.location
-    if place.place is not Place.COLLECTION:
-        raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar lives directly in a calendar home.")
     await _require_free(call, place)
+    if place.place is not Place.COLLECTION:
+        await _require_parent(call, place)
+        raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar lives directly in a calendar home.")
     home = await open_resource(call.ctx, Location(Place.HOME, place.principal))
     assert home.owner is not None  # noqa: S101 - a home always has an owner
     (await precondition_for(call, None))(None)
@@ -62,6 +67,18 @@ async def _require_free(call: Call, place: Location) -> None:
     if call.request.method == "MKCOL":
         raise Refusal(Condition.METHOD_NOT_ALLOWED, "There is already something at this address.")
     raise Refusal(Condition.RESOURCE_MUST_BE_NULL, "There is already something at this address.")
+
+
+async def _require_parent(call: Call, place: Location) -> None:
+    """RFC 4918 §9.3.1: 409 where the collection above is missing, which outranks what could be made in it."""
+    if place.place is not Place.OBJECT:
+        return
+    try:
+        await open_resource(call.ctx, Location(Place.COLLECTION, place.principal, place.collection))
+    except Refusal as refusal:
+        if refusal.condition is Condition.NOT_FOUND:
+            raise Refusal(Condition.MISSING_PARENT, "There is no collection to make this in.") from None
+        raise
 
 
 async def proppatch(call: Call) -> Response:

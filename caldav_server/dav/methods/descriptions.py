@@ -17,7 +17,8 @@ COMPLIANCE = (
 
 DAV = ", ".join(COMPLIANCE)
 
-_EVERYWHERE = ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT")
+_EVERYWHERE = ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT", "MKCOL", "MKCALENDAR")
+"""MKCOL and MKCALENDAR too: where no calendar can be, they say which condition stands against it."""
 METHODS_AT: dict[Place, tuple[str, ...]] = {
     Place.ROOT: _EVERYWHERE,
     Place.PRINCIPALS: _EVERYWHERE,
@@ -28,8 +29,6 @@ METHODS_AT: dict[Place, tuple[str, ...]] = {
         *_EVERYWHERE,
         "POST",
         "PROPPATCH",
-        "MKCOL",
-        "MKCALENDAR",
         "DELETE",
         "COPY",
         "MOVE",

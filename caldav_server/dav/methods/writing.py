@@ -15,7 +15,7 @@ from protocol.dav.conditions import parse_if_headers
 from protocol.dav.headers import Depth, parse_content_type, parse_depth
 from protocol.errors import Condition, Detail, Refusal
 from protocol.ical.compat.charsets import transcode
-from protocol.model import CalendarKind
+from protocol.model import CalendarKind, CalendarObject
 from storage import objects as stored_objects
 from storage.ids import new_id
 
@@ -23,7 +23,14 @@ from storage.ids import new_id
 async def put(call: Call) -> Response:
     """Create or replace a calendar object (RFC 4791 §5.3.2)."""
     target = await target_at(call, call.location)
-    return await _store(call, target, await precondition_for(call, target))
+    try:
+        return await _store(call, target, await precondition_for(call, target))
+    except Refusal as refusal:
+        if refusal.condition is Condition.PRECONDITION_FAILED and call.prefer.representation:
+            current = await _current(call, target)
+            if current is not None:
+                return Response(412, _describe(call, target, current), current.data)
+        raise
 
 
 async def post(call: Call) -> Response:
@@ -42,7 +49,7 @@ async def _store(call: Call, target: objects.Target, precondition: objects.Preco
     if target.calendar.kind is not CalendarKind.CALENDAR:
         raise Refusal(Condition.METHOD_NOT_ALLOWED, "Calendar objects are stored in calendars only.")
     media = parse_content_type(call.request.headers.get("Content-Type"))
-    if media is not None and media.media_type not in ("text/calendar", "application/octet-stream", "text/plain"):
+    if media is not None and media.media_type != "text/calendar":
         raise Refusal(Condition.SUPPORTED_CALENDAR_DATA, "Calendars take text/calendar only.")
     body = await call.request.read(call.ctx.rules.limits.size)
     data, transcoded = transcode(body, media.charset if media is not None else None)
@@ -71,18 +78,29 @@ async def _stored_response(call: Call, target: objects.Target, result: objects.S
     if call.prefer.strict:
         call.applied.append("handling=strict")
     if call.prefer.representation:
-        call.applied.append("return=representation")
-        stored = await call.ctx.db.point(
-            lambda tx: stored_objects.find(tx, target.calendar.principal_id, target.calendar.calendar_id, target.name)
-        )
+        stored = await _current(call, target)
         if stored is not None:
-            headers["ETag"] = f'"{stored.meta.etag}"'
-            headers["Content-Type"] = "text/calendar; charset=utf-8"
-            headers["Content-Location"] = target.href
+            headers |= _describe(call, target, stored)
             return Response(201 if result.created else 200, headers, stored.data)
     if not result.altered:
         headers["ETag"] = f'"{result.etag}"'
     return Response(201 if result.created else 204, headers)
+
+
+async def _current(call: Call, target: objects.Target) -> CalendarObject | None:
+    return await call.ctx.db.point(
+        lambda tx: stored_objects.find(tx, target.calendar.principal_id, target.calendar.calendar_id, target.name)
+    )
+
+
+def _describe(call: Call, target: objects.Target, stored: CalendarObject) -> dict[str, str]:
+    """The headers of an answer that carries what is stored now (RFC 7240 §4.2, RFC 8144 §3)."""
+    call.applied.append("return=representation")
+    return {
+        "ETag": f'"{stored.meta.etag}"',
+        "Content-Type": "text/calendar; charset=utf-8",
+        "Content-Location": target.href,
+    }
 
 
 async def delete(call: Call) -> Response:

@@ -95,7 +95,6 @@ ROWS = (
         member=lambda _meta, _collection, _view: "",
         same_for_members=True,
         allprop=True,
-        settable=CALENDARS,
     ),
     Row("{DAV:}displayname", EVERYWHERE, _displayname, allprop=True, settable=CALENDARS),
     Row(

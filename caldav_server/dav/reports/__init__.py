@@ -45,7 +45,7 @@ REPORTS: dict[type, Report] = {
         Report(names.FREE_BUSY_QUERY, bodies.FreeBusyQuery, _CALENDARS | {Kind.HOME}, calendar.free_busy),
         Report(names.SYNC_COLLECTION, bodies.SyncCollection, _CALENDARS | {Kind.HOME}, sync.collection),
         Report(names.EXPAND_PROPERTY, bodies.ExpandProperty, _ANY, expand_property.answer),
-        Report(names.PRINCIPAL_PROPERTY_SEARCH, bodies.PrincipalPropertySearch, _PEOPLE, principals.property_search),
+        Report(names.PRINCIPAL_PROPERTY_SEARCH, bodies.PrincipalPropertySearch, _ANY, principals.property_search),
         Report(
             names.PRINCIPAL_SEARCH_PROPERTY_SET,
             bodies.PrincipalSearchPropertySet,

@@ -10,6 +10,7 @@ from caldav_server.dav.call import Call
 from caldav_server.dav.resources import Kind, Resource, children, fill, principal_resource
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus, names, reports
+from protocol.dav.headers import Depth
 from protocol.errors import Condition, Refusal
 from protocol.ical.collations import UNICODE_CASEMAP, collation
 from protocol.model import Access, Principal
@@ -24,12 +25,15 @@ SEARCHABLE: dict[str, tuple[str, Callable[[Principal], tuple[str, ...]]]] = {
 """The properties that can be searched (RFC 3744 §9.5), with what to call them and where their text is."""
 
 MAX_MATCHES = 500
+_HOLD_PRINCIPALS = frozenset({Kind.ROOT, Kind.PRINCIPALS, Kind.PRINCIPAL})
 _fold = collation(UNICODE_CASEMAP)
 
 
 async def property_search(call: Call, resource: Resource, body: reports.PrincipalPropertySearch) -> Response:
     """RFC 3744 §9.4: the principals that match every search (or any of them, where the client says so)."""
-    if any(name not in SEARCHABLE for search in body.searches for name in search.properties):
+    if call.depth is not Depth.ZERO:
+        raise Refusal(Condition.BAD_REQUEST, "principal-property-search is asked with Depth 0.")
+    if resource.kind not in _HOLD_PRINCIPALS and not body.apply_to_principal_collection_set:
         return whole([])
     everyone = await call.ctx.db.read(stored.list_all)
     decide = any if body.any_of and body.searches else all
@@ -44,7 +48,8 @@ async def property_search(call: Call, resource: Resource, body: reports.Principa
 def _matches(principal: Principal, search: reports.PropertySearch) -> bool:
     wanted = _fold(search.match)
     return all(
-        any(_text_matches(_fold(text), wanted, search.match_type) for text in SEARCHABLE[name][1](principal))
+        name in SEARCHABLE
+        and any(_text_matches(_fold(text), wanted, search.match_type) for text in SEARCHABLE[name][1](principal))
         for name in search.properties
     )
 

@@ -27,6 +27,8 @@ from storage.database import Transaction
 async def collection(call: Call, resource: Resource, body: reports.SyncCollection) -> Response:
     """RFC 6578 §3.2; "infinite" is taken on a calendar, where it means the same, and refused on a home (§3.3)."""
     access.require(resource.access, Access.READ, resource.href)
+    if call.depth is Depth.INFINITY and body.level is not None:
+        raise Refusal(Condition.BAD_REQUEST, "sync-collection is asked with Depth 0; sync-level says how deep it goes.")
     limit = min(call.sync_page, body.limit or call.sync_page)
     level = body.level if body.level is not None else call.depth
     if resource.kind is Kind.HOME:

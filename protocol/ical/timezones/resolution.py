@@ -47,16 +47,16 @@ def zone_name(zone: Zone) -> str | None:
 def zone_of_timezone_text(text: str) -> tuple[Zone, str | None]:
     """The zone of a VCALENDAR text that holds a VTIMEZONE, and its IANA key (RFC 4791 §5.2.2).
 
-    Refuses with CALDAV:valid-calendar-timezone unless there is exactly one VTIMEZONE that names or defines a zone.
+    Refuses with CALDAV:valid-calendar-data unless there is exactly one VTIMEZONE that names or defines a zone.
     """
     try:
         calendar = parse_calendar(text.encode())
     except Refusal as refusal:
-        raise Refusal(Condition.VALID_CALENDAR_TIMEZONE, refusal.message) from None
+        raise Refusal(Condition.VALID_CALENDAR_DATA, refusal.message) from None
     definitions = [each for each in calendar.components if each.name == "VTIMEZONE"]
     if len(definitions) != 1:
-        raise Refusal(Condition.VALID_CALENDAR_TIMEZONE, "The time zone must be one VTIMEZONE.")
+        raise Refusal(Condition.VALID_CALENDAR_DATA, "The time zone must be one VTIMEZONE.")
     zone = resolve(definitions[0].value("TZID") or "", definitions[0])
     if zone is None:
-        raise Refusal(Condition.VALID_CALENDAR_TIMEZONE, "The VTIMEZONE neither names nor defines a time zone.")
+        raise Refusal(Condition.VALID_CALENDAR_DATA, "The VTIMEZONE neither names nor defines a time zone.")
     return zone, zone_name(zone)
