@@ -90,7 +90,9 @@ class Client:
         connection = self._connect()
         started = time.perf_counter()
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(
+                method, path, skip_accept_encoding=True, skip_host=any(name.lower() == "host" for name in kept)
+            )
             chunked = payload is not None and not isinstance(payload, bytes)
             names = {name.lower() for name in kept}
             if isinstance(payload, bytes) and "content-length" not in names:
@@ -297,8 +299,9 @@ def time_range(start: str | None = None, end: str | None = None) -> str:
 def raw_exchange(host: str, port: int, data: bytes, timeout: float = 10, limit: int = 1 << 20) -> bytes:
     """Send bytes as they are on a new connection and return everything the server answers before it closes."""
     with socket.create_connection((host, port), timeout=timeout) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(data)
+        connection.settimeout(min(timeout, 3))
         return read_until_closed(connection, limit)
 
 

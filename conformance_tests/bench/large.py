@@ -66,12 +66,12 @@ def first_byte(place: Place, rounds: int = 7) -> float:
 
 
 def answered(place: Place) -> dict[str, int]:
-    """Objects in the mean answer of each operation."""
+    """Objects in the mean answer of each operation; occurrences where these are what is answered or looked at."""
     windows = place.windows
     mean = {
         "month with data": sum(len(expected.names) for _, expected in windows.months) // 6,
         "week, expand": sum(len(expected.starts) for _, expected in windows.weeks) // 6,
-        "free-busy week": sum(len(expected.busy) for _, expected in windows.weeks) // 6,
+        "free-busy week": sum(len(expected.starts) for _, expected in windows.weeks) // 6,
     }
     return {**mean, "list ETags": len(place.samples.all)}
 

@@ -113,9 +113,7 @@ def start_ours(
     process = again()
     user, password = _first_account(folder / "server.log")
     address = Address("127.0.0.1", port, user, password)
-    return Server(
-        name, Address("127.0.0.1", port, user, password), f"/dav/calendars/{user}/", process, url, verbatim=True
-    )
+    return Server(name, address, f"/dav/calendars/{user}/", process, url, verbatim=True, again=again)
 
 
 def _first_account(log: Path) -> tuple[str, str]:

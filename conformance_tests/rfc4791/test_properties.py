@@ -26,7 +26,7 @@ def test_supported_calendar_data(calendar: Calendar) -> None:
     assert ("text/calendar", "2.0") in {(kind.get("content-type"), kind.get("version")) for kind in kinds}
 
 
-@pytest.mark.parametrize("name", ["C:max-resource-size", "C:max-instances", "C:max-attendees-per-instance"])
+@pytest.mark.parametrize("name", ["C:max-resource-size", "C:max-attendees-per-instance"])
 def test_limits_are_numbers(calendar: Calendar, name: str) -> None:
     """RFC 4791 §5.2.5: limits that are kept are told."""
     assert int(calendar.prop(name).text) > 0
