@@ -9,7 +9,7 @@ Rules of this package: the only place that asks which dialect, and the only one 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from storage.database.sqlite import SqliteEngine
@@ -54,7 +54,7 @@ class Database:
         patience: float = 10.0,
         allow_unsafe: bool = False,
         prepare: bool = True,
-    ) -> Database:
+    ) -> Self:
         """Open ``sqlite:///relative``, ``sqlite:////absolute`` or ``postgresql://...``.
 
         ``busy_timeout``: seconds to wait for a lock; ``patience``: seconds a unit of work may wait for a thread.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from storage.database.statements import Lookup, Params, Row, Statement, expand_list, list_params, list_sizes
+from storage.database.statements import Lookup, Params, Row, Statement
 from storage.database.transaction import FaultHook, Transaction
 from storage.database.workers import Job, Session, Work, Workers
 from storage.errors import Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable, Vanished
@@ -81,16 +81,17 @@ class SqliteTransaction(Transaction):
 
     def _parts(self, statement: Statement, params: Params) -> list[sqlite3.Cursor]:
         """The first use of a statement, or one with a list parameter: asked in parts of at most ``LIST_LIMIT``."""
-        text = statement.sqlite or statement.for_sqlite()
-        name = statement.list_name
-        if name is None:
-            return [self._execute(text, params)]
-        values = list(params[name])
+        if statement.list_name is None:
+            text = statement.for_sqlite()
+            if statement.list_name is None:
+                return [self._execute(text, params)]
+        values = list(params.pop(statement.list_name))
         cursors = []
         for first in range(0, len(values), LIST_LIMIT):
             part = values[first : first + LIST_LIMIT]
-            size = list_sizes(len(part))
-            cursors.append(self._execute(expand_list(text, name, size), list_params(params, name, part, size)))
+            text, names = statement.for_list(len(part))
+            part += part[-1:] * (len(names) - len(part))
+            cursors.append(self._execute(text, {**params, **dict(zip(names, part, strict=True))}))
         return cursors
 
 

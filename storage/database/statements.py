@@ -7,7 +7,7 @@ runs. Constants in the statement are written into the text, because a partial in
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -91,7 +91,7 @@ class Bound:
 class Statement:
     """One SQL statement: the same for both databases; ``across`` says why it may cross principals, if it does."""
 
-    __slots__ = ("across", "core", "list_name", "postgres", "sqlite")
+    __slots__ = ("_expanded", "_marked", "across", "core", "list_name", "postgres", "sqlite")
 
     def __init__(self, core: ClauseElement, *, across: str | None = None) -> None:
         self.core = core
@@ -101,6 +101,9 @@ class Statement:
         self.postgres: Any = None
         """What ``storage.database.wire`` made of it; ``None`` before the first use."""
         self.list_name: str | None = None
+        """The name of the list parameter, if there is one; known after ``for_sqlite``."""
+        self._marked = ""
+        self._expanded: dict[int, tuple[str, list[str]]] = {}
 
     def for_sqlite(self) -> str:
         """Compile for SQLite and remember the text."""
@@ -109,9 +112,23 @@ class Statement:
         mark = _LIST_MARK.search(text)
         if mark:
             self.list_name = mark[1]
+            self._marked = text
         else:
             self.sqlite = text
         return text
+
+    def for_list(self, length: int) -> tuple[str, list[str]]:
+        """The SQLite text for a list of this length and the names of its parameters, at least so many.
+
+        Lengths are rounded up to powers of two, so that few texts exist; the places left over repeat a value.
+        """
+        size = 1 << max(0, length - 1).bit_length()
+        found = self._expanded.get(size)
+        if found is None:
+            names = [f"{self.list_name}_{n}" for n in range(size)]
+            text = self._marked.replace(f"/*{self.list_name}*/", ",".join(f":{name}" for name in names))
+            found = self._expanded[size] = text, names
+        return found
 
     def for_postgres(self) -> Bound:
         """Compile for PostgreSQL: numbered parameters with the types their columns say."""
@@ -148,22 +165,3 @@ recorder: list[Callable[[Statement, str], None]] = []
 def _record(statement: Statement, text: str) -> None:
     for listener in recorder:
         listener(statement, text)
-
-
-def list_sizes(length: int) -> int:
-    """The size to which a list parameter of this length is padded on SQLite, so that few texts exist."""
-    return 1 << max(0, length - 1).bit_length()
-
-
-def expand_list(text: str, name: str, size: int) -> str:
-    """The SQLite text with ``size`` parameters in place of the list parameter ``name``."""
-    return text.replace(f"/*{name}*/", ",".join(f":{name}_{n}" for n in range(size)))
-
-
-def list_params(params: Mapping[str, Any], name: str, values: list[Any], size: int) -> Params:
-    """The parameters for an expanded list: missing places repeat the last value."""
-    expanded = {key: value for key, value in params.items() if key != name}
-    last = len(values) - 1
-    for n in range(size):
-        expanded[f"{name}_{n}"] = values[min(n, last)]
-    return expanded

@@ -1,0 +1,114 @@
+"""No statement of the storage reads more of a tenant table than an index gives it, on either database."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import sqlite3
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+import storage
+from storage.database import Database, Statement
+from storage.tables import DIRECTORY
+from storage.tests.samples import add, event, home
+
+WHOLE_TABLE = {"list of all principals", "search", "keyed by the accounts version", "every"}
+"""Words of ``across`` for statements that mean to read a whole directory."""
+
+
+def statements() -> Iterator[tuple[str, Statement]]:
+    for module in pkgutil.iter_modules(storage.__path__):
+        if module.ispkg or module.name == "testing":
+            continue
+        loaded = importlib.import_module(f"storage.{module.name}")
+        for name, value in vars(loaded).items():
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, Statement):
+                    yield f"{module.name}.{name}", one
+
+
+def meant_to_scan(statement: Statement) -> bool:
+    return statement.across is not None and any(word in statement.across for word in WHOLE_TABLE)
+
+
+def sqlite_text(statement: Statement) -> str:
+    text = statement.for_sqlite()
+    return statement.for_list(4)[0] if statement.list_name else text
+
+
+def test_there_are_statements() -> None:
+    assert len(list(statements())) > 60
+
+
+@pytest.fixture
+async def filled(db: Database) -> Database:
+    pid, cid = await home(db)
+    for n in range(70):
+        await db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics")))
+    return db
+
+
+async def test_every_statement_uses_an_index(filled: Database) -> None:
+    scans = []
+    if filled.dialect == "sqlite":
+        connection = sqlite3.connect(filled.url.removeprefix("sqlite:///"))
+        for name, statement in statements():
+            text = sqlite_text(statement)
+            params = dict.fromkeys(re.findall(r":(\w+)", text))
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", params)]
+            scans += [(name, step) for step in plan if re.match(r"SCAN (?!CONSTANT)", step)]
+        connection.close()
+        allowed = {name for name, statement in statements() if meant_to_scan(statement)}
+        tables = DIRECTORY
+        assert [one for one in scans if one[0] not in allowed and one[1].split()[1] not in tables] == []
+    else:
+        options = "-c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
+        with psycopg.connect(filled.url, autocommit=True, options=options) as connection:
+            connection.execute("ANALYZE")
+            for name, statement in statements():
+                text = statement.for_postgres().text
+                if not text.startswith("INSERT"):
+                    plan = connection.execute(f"EXPLAIN (GENERIC_PLAN) {text}".encode()).fetchall()
+                    scans += [(name, row[0]) for row in plan if "Seq Scan" in row[0]]
+        allowed = {name for name, statement in statements() if meant_to_scan(statement)}
+        assert [one for one in scans if one[0] not in allowed and not any(t in one[1] for t in DIRECTORY)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "index"),
+    [
+        ("objects", "_FIND", "uq_objects_name"),
+        ("objects", "_FETCH", "uq_objects_name"),
+        ("objects", "_FIND_UID", "uq_objects_uid"),
+        ("objects", "_GET", "objects_object_id|sqlite_autoindex_objects_1"),
+        ("objects", "_FETCH_IDS", "objects_object_id|sqlite_autoindex_objects_1"),
+        ("objects", "_UPDATE", "objects_object_id|sqlite_autoindex_objects_1"),
+        ("objects", "_ETAGS", "(COVERING INDEX|Index Only Scan using) ix_objects_seq"),
+        ("changes", "_SINCE", "(COVERING INDEX|Index Only Scan using) ix_objects_seq"),
+        ("occurrences", "_CANDIDATES", "pk_occurrences_busy|PRIMARY KEY"),
+        ("occurrences", "_BUSY", "pk_occurrences_busy|PRIMARY KEY"),
+        ("occurrences", "_BEYOND", "ix_objects_indexed_until"),
+        ("occurrences", "_DROP", "ix_occurrences_object_id"),
+        ("lookups", "_OBJECT", "uq_objects_name"),
+    ],
+)
+async def test_the_hot_ones_use_the_right_index(filled: Database, module: str, name: str, index: str) -> None:
+    statement: Statement = vars(importlib.import_module(f"storage.{module}"))[name]
+    if filled.dialect == "sqlite":
+        connection = sqlite3.connect(filled.url.removeprefix("sqlite:///"))
+        text = sqlite_text(statement)
+        params = dict.fromkeys(re.findall(r":(\w+)", text))
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", params)]
+        connection.close()
+    else:
+        options = "-c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
+        with psycopg.connect(filled.url, autocommit=True, options=options) as connection:
+            connection.execute("ANALYZE")
+            connection.execute("VACUUM objects, occurrences")
+            text = statement.for_postgres().text
+            plan = [row[0] for row in connection.execute(f"EXPLAIN (GENERIC_PLAN) {text}".encode()).fetchall()]
+    assert re.search(index, "\n".join(plan)), plan
