@@ -20,6 +20,21 @@ from protocol.ical.lines import said_again
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.model import FOREVER, TimeRange, Uid
 
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where a series is cut: the first original start of its second part, in wall time."""
+
+    time: SeriesTime
+    wall: int
+    budget: Budget
+
+    @property
+    def instant(self) -> int:
+        """The same as the occurrences have it: an instant, of floating time and whole days wall time."""
+        return self.time.instant(self.wall)
+
+
 _OVERLAPPING = 1000
 """More occurrences of one rule than can be under way at one moment."""
 
@@ -39,139 +54,127 @@ def change_following(
 
     Refuses with ``max-instances`` when ``budget`` does not suffice to count a COUNT rule.
     """
-    time = series_time(document)
+    master = document.master
     budget = budget or Budget()
-    if document.master is None or not _any_before(document, time, occurrence.wall, budget):
+    cut = _Cut(series_time(document), occurrence.wall, budget)
+    if master is None or not _any_before(document, master, cut):
         return Split(None, change_all(document, edit, now=now))
-    after = _second_part(document, time, occurrence.wall, uid, budget)
+    after = _second_part(document, master, cut, uid)
     members = changed_members(after, edit, now)
-    return Split(
-        text_of(document, _first_part(document, time, occurrence.wall, now, budget)),
-        text_of(after, members, edit.timezones),
-    )
+    return Split(text_of(document, _first_part(document, master, cut, now)), text_of(after, members, edit.timezones))
 
 
 def remove_following(
     document: Document, occurrence: Occurrence, *, now: int, budget: Budget | None = None
 ) -> bytes | None:
     """The object without one occurrence and all after it; ``None`` when nothing is left of it."""
-    time = series_time(document)
-    if document.master is None:
-        kept = [item for item in document.overrides if _before(item, time, occurrence.wall)]
+    master = document.master
+    cut = _Cut(series_time(document), occurrence.wall, budget or Budget())
+    if master is None:
+        kept = [item for item in document.overrides if _before(item, cut)]
         return text_of(document, kept) if kept else None
-    budget = budget or Budget()
-    if not _any_before(document, time, occurrence.wall, budget):
+    if not _any_before(document, master, cut):
         return None
-    return text_of(document, _first_part(document, time, occurrence.wall, now, budget))
+    return text_of(document, _first_part(document, master, cut, now))
 
 
-def _any_before(document: Document, time: SeriesTime, wall: int, budget: Budget) -> bool:
+def _any_before(document: Document, master: Component, cut: _Cut) -> bool:
     """Whether an occurrence is left before the cut."""
-    plain = _with_members(document, document.master, ())
-    found = occurrences(plain, TimeRange(-FOREVER, time.instant(wall)), budget=budget, limit=1)
-    return any(item.wall < wall for item in found) or any(_before(item, time, wall) for item in document.overrides)
+    plain = _with_members(document, master, ())
+    found = occurrences(plain, TimeRange(-FOREVER, cut.instant), budget=cut.budget, limit=1)
+    return any(item.wall < cut.wall for item in found) or any(_before(item, cut) for item in document.overrides)
 
 
-def _before(override: Component, time: SeriesTime, wall: int) -> bool:
-    own = original_wall(override, time)
-    return own is not None and own < wall
+def _before(override: Component, cut: _Cut) -> bool:
+    own = original_wall(override, cut.time)
+    return own is not None and own < cut.wall
 
 
-def _with_members(document: Document, master: Component | None, overrides: tuple[Component, ...]) -> Document:
+def _with_members(document: Document, master: Component, overrides: tuple[Component, ...]) -> Document:
     return Document(document.calendar, document.uid, document.component, master, overrides, document.timezones)
 
 
-def _first_part(document: Document, time: SeriesTime, wall: int, now: int, budget: Budget) -> list[Component]:
-    master = document.master
-    if master is None:
-        raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, "A series without its master cannot be cut.")
+def _first_part(document: Document, master: Component, cut: _Cut, now: int) -> list[Component]:
     lines: list[Property] = []
     for line in master.properties:
         if line.name in ("RRULE", "EXRULE"):
             # A COUNT that is used up before the cut must not become an UNTIL that lies after its end.
-            goes_on = _next_by_rule(document, [line], time, wall, budget) is not None
-            lines.append(ended_before(line, time, wall) if goes_on else line)
+            goes_on = _next_by_rule(document, master, [line], cut) is not None
+            lines.append(ended_before(line, cut.time, cut.wall) if goes_on else line)
         elif line.name in ("RDATE", "EXDATE"):
-            lines.extend(_part(line, time, wall, first=True))
+            lines.extend(_part(line, cut, first=True))
         else:
             lines.append(line)
     ended = revised(Component(master.name, lines, master.components), master, now)
-    return [ended, *(item for item in document.overrides if _before(item, time, wall))]
+    return [ended, *(item for item in document.overrides if _before(item, cut))]
 
 
-def _part(line: Property, time: SeriesTime, wall: int, *, first: bool) -> list[Property]:
+def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
     """The values of an RDATE or EXDATE that belong to one of the parts, as a line or none."""
     kept = []
     texts = line.value.split(",")
     for text in texts:
-        walls = time.walls(Property(line.name, text, line.params, line.raw))
-        if walls and (walls[0] < wall) is first:
+        walls = cut.time.walls(Property(line.name, text, line.params, line.raw))
+        if walls and (walls[0] < cut.wall) is first:
             kept.append(text)
     if len(kept) == len(texts):
         return [line]
     return [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
 
 
-def _second_part(document: Document, time: SeriesTime, wall: int, uid: str, budget: Budget) -> Document:
+def _second_part(document: Document, master: Component, cut: _Cut, uid: str) -> Document:
     """The series from the cut on as an object of its own, not yet changed."""
-    master = document.master
-    if master is None:
-        raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, "A series without its master cannot be cut.")
     # Its first start by rule from the cut on is the new DTSTART, for an RDATE may not fit the rule.
     rules = [line for line in master.properties if line.name == "RRULE"]
-    start = _next_by_rule(document, rules, time, wall, budget)
+    start = _next_by_rule(document, master, rules, cut)
     lines: list[Property] = []
     for line in master.properties:
         if line.name == "RRULE":
             if start is not None:
-                lines.append(_rest_of_rule(document, line, time, wall, budget))
+                lines.append(_rest_of_rule(document, master, line, cut))
         elif line.name in ("RDATE", "EXDATE"):
-            lines.extend(_part(line, time, wall, first=False))
+            lines.extend(_part(line, cut, first=False))
         elif line.name != "EXRULE" or start is not None:
             lines.append(line)
     own = Component(master.name, lines, master.components)
-    if start is None:
-        own, start_wall = _from_extra_dates(own, time)
-    else:
-        start_wall = start
-    moved = _started_at(own, time, start_wall, document)
+    moved = _started_at(own, cut.time, _first_extra_date(own, cut.time) if start is None else start, document)
     new_uid = Property.make("UID", escape(uid))
     related = [*moved.all("RELATED-TO"), Property.make("RELATED-TO", document.uid, (("RELTYPE", ("SIBLING",)),))]
     moved = replaced(moved, [new_uid, *related])
-    overrides = tuple(replaced(item, [new_uid]) for item in document.overrides if not _before(item, time, wall))
+    overrides = tuple(replaced(item, [new_uid]) for item in document.overrides if not _before(item, cut))
     return Document(document.calendar, Uid(uid), document.component, moved, overrides, document.timezones)
 
 
-def _by_rule(document: Document, rules: list[Property]) -> Document:
+def _by_rule(document: Document, master: Component, rules: list[Property]) -> Document:
     """What rules alone yield: the document without exceptions, extra dates and overrides."""
-    master = document.master
-    lines = [] if master is None else [line for line in master.properties if line.name not in RECURRENCE_NAMES]
-    rules = [Property("RRULE", line.value, line.params, line.raw) for line in rules]
-    return _with_members(document, Component(document.component.name, [*lines, *rules]), ())
+    lines = [line for line in master.properties if line.name not in RECURRENCE_NAMES]
+    lines.extend(Property("RRULE", line.value, line.params, line.raw) for line in rules)
+    return _with_members(document, Component(master.name, lines), ())
 
 
-def _next_by_rule(document: Document, rules: list[Property], time: SeriesTime, wall: int, budget: Budget) -> int | None:
-    """The first start that rules yield at or after an original start, in wall time; ``None`` when they have ended."""
-    window = TimeRange(time.instant(wall), None)
-    found = occurrences(_by_rule(document, rules), window, budget=budget, limit=_OVERLAPPING)
-    return next((item.wall for item in found if item.wall >= wall), None)
+def _next_by_rule(document: Document, master: Component, rules: list[Property], cut: _Cut) -> int | None:
+    """The first start that rules yield at or after the cut, in wall time; ``None`` when they have ended."""
+    plain = _by_rule(document, master, rules)
+    found = occurrences(plain, TimeRange(cut.instant, None), budget=cut.budget, limit=_OVERLAPPING)
+    return next((item.wall for item in found if item.wall >= cut.wall), None)
 
 
-def _rest_of_rule(document: Document, line: Property, time: SeriesTime, wall: int, budget: Budget) -> Property:
+def _rest_of_rule(document: Document, master: Component, line: Property, cut: _Cut) -> Property:
     count = parts_of(line).get("COUNT", "").strip()
     if not count.isdecimal():
         return line
-    earlier = occurrences(_by_rule(document, [line]), TimeRange(-FOREVER, time.instant(wall)), budget=budget)
-    gone = sum(item.wall < wall for item in earlier)
+    plain = _by_rule(document, master, [line])
+    earlier = occurrences(plain, TimeRange(-FOREVER, cut.instant), budget=cut.budget)
+    gone = sum(item.wall < cut.wall for item in earlier)
     return with_parts(line, COUNT=str(max(int(count) - gone, 1)))
 
 
-def _from_extra_dates(component: Component, time: SeriesTime) -> tuple[Component, int]:
-    """A second part that has only RDATEs left: the first of them becomes its DTSTART."""
-    walls = sorted(wall for line in component.all("RDATE") for wall in time.walls(line))
+def _first_extra_date(component: Component, time: SeriesTime) -> int:
+    """The DTSTART of a second part that has only RDATEs left."""
+    walls = [wall for line in component.all("RDATE") for wall in time.walls(line)]
     if not walls:
-        raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, "There is no occurrence to cut the series at.")
-    return component, walls[0]
+        raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, "The series has no occurrence left to begin with.")
+    return min(walls)
 
 
 def _started_at(component: Component, time: SeriesTime, wall: int, document: Document) -> Component:

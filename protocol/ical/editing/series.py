@@ -14,6 +14,7 @@ from protocol.ical.editing.base import original_wall, series_time
 from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, text_of
 from protocol.ical.editing.rule import moved_rule
 from protocol.ical.editing.times import SeriesTime, moved
+from protocol.ical.values import Form
 
 _ENDS = ("DTEND", "DUE", "DURATION")
 _TIMES = frozenset({"DTSTART", *_ENDS})
@@ -85,18 +86,14 @@ def with_moved_end(before: Component, after: Component, timezones: Mapping[str, 
     ends = []
     for name in ("DTEND", "DUE"):
         line = after.first(name)
-        if line is None or lines_of(before, name) != lines_of(after, name):
+        end = None if line is None else SeriesTime.of(line, timezones)
+        if line is None or end is None or lines_of(before, name) != lines_of(after, name):
             continue
-        if old.form is new.form and old.tzid == new.tzid:
-            end = SeriesTime.of(line, timezones)
-            if end is not None:
-                ends.append(end.line(name, end.wall + new.wall - old.wall, like=line))
-            continue
-        end = SeriesTime.of(line, timezones)
-        if end is None or (old.form.name == "DATE") is not (new.form.name == "DATE"):
+        if (old.form is Form.DATE) is not (new.form is Form.DATE):
             raise Refusal(Condition.VALID_CALENDAR_DATA, f"A DTSTART of another type needs a new {name}.")
-        ends.append(new.line(name, new.wall + end.wall - old.wall, like=line))
-    return replaced(after, ends) if ends else after
+        form = end if old.same_form(new) else new
+        ends.append(form.line(name, end.wall + new.wall - old.wall, like=line))
+    return replaced(after, ends)
 
 
 def _moved_series(changed: Component, edit: Edit, old: SeriesTime, new: SeriesTime) -> Component:
@@ -136,29 +133,24 @@ def _moved_override(
     """The override of the moved series: its RECURRENCE-ID, and its own times where they were the series'."""
     old, new = times
     delta = new.wall - old.wall
+    moves = bool(delta) or not old.same_form(new)
     line = item.first("RECURRENCE-ID")
     wall = original_wall(override, old)
     if line is None or wall is None:
         return item
-    lines: list[Property] = []
-    if delta or not old.same_form(new):
-        lines.append(moved(line, old, new, delta))
+    lines = [moved(line, old, new, delta)] if moves else []
     start = override.first("DTSTART")
     own = None if start is None else SeriesTime.of(start, timezones)
     if start is None or own is None or own.wall != wall or not own.same_form(old):
-        return replaced(item, lines) if lines else item
-    if delta or not old.same_form(new):
+        return replaced(item, lines)
+    if not moves and all(lines_of(master, name) == lines_of(changed, name) for name in _ENDS):
+        return item
+    if moves:
         lines.append(new.line("DTSTART", wall + delta, like=start))
     follows = _length(override, timezones) == _length(master, timezones)
     source = changed if follows else override
-    base = _wall_of(source, timezones)
-    dropped = set()
-    if lines or lines_of(master, "DTEND") + lines_of(master, "DURATION") + lines_of(master, "DUE") != (
-        lines_of(changed, "DTEND") + lines_of(changed, "DURATION") + lines_of(changed, "DUE")
-    ):
-        dropped = {name for name in _ENDS if item.first(name) is not None}
-        lines.extend(_ends_at(source, base, wall + delta, new, timezones))
-    return replaced(item, lines, dropped - {line.name for line in lines}) if lines or dropped else item
+    lines.extend(_ends_at(source, _wall_of(source, timezones), wall + delta, new, timezones))
+    return replaced(item, lines, frozenset(_ENDS) - {line.name for line in lines})
 
 
 def _wall_of(component: Component, timezones: Mapping[str, Component]) -> int:

@@ -14,7 +14,7 @@ from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.filters.text import param_matches, satisfies, texts_of
 from protocol.ical.filters.tree import ANY, CompFilter, PropFilter
-from protocol.ical.instants import instant, instants
+from protocol.ical.instants import instant, instants, wall_range
 from protocol.ical.recurrence import Budget, occurrences_of, span
 from protocol.ical.schedule import Scheduled, own_stretch, recurs, scheduled, stretch
 from protocol.ical.timezones import Zone
@@ -89,22 +89,18 @@ class _Matcher:
     def _in_range(self, component: Component, parent: Component | None, window: TimeRange) -> bool:
         if id(component) in self._members:
             return any(item.component is component for item in self._scheduled(component, window))
-        if parent is None:
+        if parent is None or id(parent) not in self._members:
             return False
-        if component.name == "VALARM" and id(parent) in self._members:
+        if component.name == "VALARM":
             return alarms.overlaps(self._document, parent, component, window, self._zone, self._budget)
-        if component.name == "AVAILABLE" and id(parent) in self._members:
-            return self._available(component, parent, window)
-        return False
+        return component.name == "AVAILABLE" and self._available(component, parent, window)
 
     def _available(self, component: Component, parent: Component, window: TimeRange) -> bool:
         timezones = self._document.timezones
         for master, overrides in availability.series_of(parent):
-            if component is master or any(component is item for item in overrides):
-                found = occurrences_of(
-                    master, overrides, timezones, window, zone_floating=self._zone, budget=self._budget
-                )
-                return any(item.component is component for item in found)
+            found = occurrences_of(master, overrides, timezones, window, zone_floating=self._zone, budget=self._budget)
+            if any(item.component is component for item in found):
+                return True
         return False
 
     def _scheduled(self, component: Component, window: TimeRange) -> Iterator[Scheduled]:
@@ -114,7 +110,13 @@ class _Matcher:
             if found is None:
                 found = scheduled(self._document, TimeRange(low, high), self._zone, self._budget)
                 self._chunks[low, high] = found
-            yield from found
+            yield from (item for item in found if self._meets(item, window))
+
+    def _meets(self, item: Scheduled, window: TimeRange) -> bool:
+        """Whether a piece's occurrence is in the window, which the piece need not be part of."""
+        return (wall_range(window, self._zone) if item.entry.floating else window).overlaps(
+            item.entry.start, item.entry.end
+        )
 
     def _pieces(self, component: Component, window: TimeRange) -> Iterator[tuple[int | None, int | None]]:
         low, high = window.start, window.end
@@ -124,13 +126,12 @@ class _Matcher:
         recurrence_id = component.first("RECURRENCE-ID")
         if recurrence_id is not None and recurrence_id.param("RANGE") is None:
             # It describes one occurrence: where that is, not where the series is, is the place to look.
-            own = own_stretch(component, self._document, self._zone)
-            if own is not None:
-                first, last = own[0] - 1, own[1] + 1
-                low = first if low is None else max(low, first)
-                high = last if high is None else min(high, last)
-                if low < high:
-                    yield low, high
+            times = own_stretch(component, self._document, self._zone)
+            at = instant(recurrence_id, self._document.timezones, self._zone)
+            if times is not None:
+                yield times[0] - 1, times[1] + 1
+            elif at is not None:
+                yield at[0] - 1, at[0] + 1  # without times of its own it stays where it was
             return
         first, last = span(self._document)
         low = max(-FOREVER if low is None else low, first - _ROOM)

@@ -7,7 +7,6 @@ filter that exists is well formed: the constructors refuse the rest with ``valid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -105,17 +104,6 @@ class CompFilter:
                 Condition.SUPPORTED_FILTER,
                 f"A filter has at most {_MAX_NODES} elements, {_MAX_DEPTH} deep.",
             )
-
-
-def time_ranges(filter_: CompFilter) -> Iterator[TimeRange]:
-    """Every time-range of a filter, at whatever depth."""
-    if filter_.time_range is not None:
-        yield filter_.time_range
-    for prop in filter_.prop_filters:
-        if prop.time_range is not None:
-            yield prop.time_range
-    for comp in filter_.comp_filters:
-        yield from time_ranges(comp)
 
 
 def _require_alone(is_not_defined: bool, tested: bool, name: str) -> None:
