@@ -74,7 +74,7 @@ def test_charsets() -> None:
         assert caught.value.condition is Condition.SUPPORTED_CALENDAR_DATA
     with pytest.raises(Refusal) as caught:
         parse_document(text.encode("latin-1"))
-    assert caught.value.condition is Condition.SUPPORTED_CALENDAR_DATA
+    assert caught.value.condition is Condition.VALID_CALENDAR_DATA
 
 
 def test_control_characters() -> None:

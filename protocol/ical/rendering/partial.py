@@ -8,24 +8,11 @@ from __future__ import annotations
 
 from protocol.ical.components import Component, Property
 from protocol.ical.rendering.request import CompRequest, PropRequest
-from protocol.ical.splitting import used_tzids
 
 
 def prune(calendar: Component, request: CompRequest) -> Component:
-    """The VCALENDAR with what the request names; the VTIMEZONEs that remaining lines refer to stay with them."""
-    if request.name != calendar.name:
-        return Component(calendar.name)
-    pruned = _prune(calendar, request)
-    if request.comps is None:
-        return pruned
-    present = {(item.value("TZID") or "").strip() for item in pruned.components if item.name == "VTIMEZONE"}
-    used = set(used_tzids([item for item in pruned.components if item.name != "VTIMEZONE"]))
-    missing = [
-        item
-        for item in calendar.components
-        if item.name == "VTIMEZONE" and (tzid := (item.value("TZID") or "").strip()) in used and tzid not in present
-    ]
-    return Component(pruned.name, pruned.properties, [*missing, *pruned.components])
+    """The VCALENDAR with what the request names and nothing else; who wants VTIMEZONEs names them (§7.8.1 does)."""
+    return _prune(calendar, request) if request.name == calendar.name else Component(calendar.name)
 
 
 def _prune(component: Component, request: CompRequest) -> Component:
