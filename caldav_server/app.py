@@ -14,13 +14,13 @@ from caldav_server import logs
 from caldav_server.auth.authenticator import Authenticator
 from caldav_server.http.messages import Request, Response
 from caldav_server.http.proxies import is_in, parse_networks
-from caldav_server.metrics import Family, Metrics, process_families, render
+from caldav_server.metrics import Family, Metrics, Sample, process_families, render
+from caldav_server.opening import TimedDatabase
 from caldav_server.settings import Settings
 from protocol.dav import multistatus
 from protocol.errors import Condition, Refusal
 from protocol.model import Principal
 from storage import errors, server_state
-from storage.database import Database
 
 HEALTH_SECONDS = 2.0
 RETRY_SECONDS = "2"
@@ -39,7 +39,7 @@ async def _alone() -> list[tuple[str, list[Family]]]:
 class Application:
     """Everything one process needs to answer requests."""
 
-    def __init__(self, settings: Settings, db: Database, log: logs.Log, dav: Face) -> None:
+    def __init__(self, settings: Settings, db: TimedDatabase, log: logs.Log, dav: Face) -> None:
         self.settings = settings
         self.db = db
         self.log = log
@@ -150,7 +150,19 @@ class Application:
 
     def families(self) -> list[Family]:
         """What this process counted, and what the operating system counts about it."""
-        return self.metrics.families() + process_families()
+        return [*self.metrics.families(), self._database_family(), *process_families()]
+
+    def _database_family(self) -> Family:
+        kinds = {"read": self.db.reads, "write": self.db.writes, "point": self.db.points}
+        samples = [
+            sample
+            for kind, timing in kinds.items()
+            for sample in (
+                Sample("_count", {"kind": kind}, timing.count),
+                Sample("_sum", {"kind": kind}, timing.seconds),
+            )
+        ]
+        return Family("database_seconds", "summary", "Time of units of work, waiting for a thread included.", samples)
 
     def _storage_failed(self, request: Request, error: errors.StorageError) -> Response:
         if isinstance(error, errors.StorageFull):

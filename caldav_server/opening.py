@@ -1,18 +1,72 @@
-"""Opening the database that the settings name; apart, so that a command need not load the server for it."""
+"""Opening the database that the settings name; apart, so that a command need not load the server for it.
+
+A server opens it timed: how many units of work of each kind there were and how long they took, waiting included.
+"""
 
 from __future__ import annotations
 
 import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from caldav_server.settings import Settings
-from storage.database import Database
+from storage.database import Database, Engine, Transaction
+
+T = TypeVar("T")
 
 
-def open_database(settings: Settings) -> Database:
+@dataclass(slots=True)
+class Timing:
+    """Units of work of one kind: how many, and their seconds in all."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+    def add(self, started: float) -> None:
+        """One more, begun at ``started`` of ``time.perf_counter``."""
+        self.count += 1
+        self.seconds += time.perf_counter() - started
+
+
+class TimedDatabase(Database):
+    """A database that counts what it does, for /metrics."""
+
+    def __init__(self, url: str, engine: Engine) -> None:
+        super().__init__(url, engine)
+        self.reads, self.writes, self.points = Timing(), Timing(), Timing()
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """As ``Database.read``."""
+        started = time.perf_counter()
+        try:
+            return await super().read(work)
+        finally:
+            self.reads.add(started)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """As ``Database.write``."""
+        started = time.perf_counter()
+        try:
+            return await super().write(work)
+        finally:
+            self.writes.add(started)
+
+    async def point(self, work: Callable[[Transaction], T]) -> T:
+        """As ``Database.point``."""
+        started = time.perf_counter()
+        try:
+            return await super().point(work)
+        finally:
+            self.points.add(started)
+
+
+def open_database(settings: Settings) -> TimedDatabase:
     """The database of the settings; for SQLite its folder is made when it is not there."""
     url = settings.database.url
     if url.startswith("sqlite:///"):
         folder = Path(url.removeprefix("sqlite:///")).parent
         folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
-    return Database.open(url, pool_size=settings.database.pool_size, busy_timeout=settings.database.busy_seconds)
+    return TimedDatabase.open(url, pool_size=settings.database.pool_size, busy_timeout=settings.database.busy_seconds)

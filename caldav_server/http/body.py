@@ -56,8 +56,13 @@ class Body:
         return not self._payload.is_eof() and self._headers.get(hdrs.EXPECT, "").lower() == "100-continue"
 
     async def read(self, limit: int) -> bytes:
-        """The whole body; ``Refusal(TOO_LARGE)`` beyond ``limit`` bytes, ``SlowClient`` when it takes too long."""
+        """The whole body; ``Refusal(TOO_LARGE)`` beyond ``limit`` bytes, ``SlowClient`` when it takes too long.
+
+        A compressed body is refused (RFC 9110 §15.5.16): what it unfolds to has no bound that could be checked first.
+        """
         if self._data is None:
+            if self._headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+                raise Refusal(Condition.UNSUPPORTED_MEDIA_TYPE, "Send the body without Content-Encoding.")
             if self._payload.is_eof() and self._payload.exception() is None:
                 self._data = self._payload.read_nowait()
             else:

@@ -123,11 +123,21 @@ class Connection(RequestHandler):
             transport.abort()
 
     def cut(self, *, keep_output: bool = False) -> None:
-        """Closes at once; what the client has not taken is dropped unless it is small and was just written."""
+        """Closes at once; what the client has not taken is dropped, or with ``keep_output`` still offered."""
         transport = self.transport
         self.force_close()
-        if transport is not None and not (keep_output and transport.get_write_buffer_size() < SMALL_BODY):
+        if transport is None:
+            return
+        if keep_output:
+            self._close_soon(transport)
+        else:
             transport.abort()
+
+    def _close_soon(self, transport: asyncio.Transport) -> None:
+        """Closes once the client has taken what was written, or has had the time to."""
+        transport.close()
+        if transport.get_write_buffer_size():
+            self._loop.call_later(self._edge.timeouts.write_seconds, transport.abort)
 
     @property
     def task(self) -> asyncio.Task[None] | None:
@@ -157,7 +167,7 @@ class Connection(RequestHandler):
             self._reading = None
             self._task_handler = None
             if self.transport is not None:
-                self.transport.close()
+                self._close_soon(self.transport)
 
     async def _serve_one(self) -> bool:
         """Waits for a request and answers it; whether the connection stays open."""

@@ -69,9 +69,11 @@ class Client:
         if not has_body or status in (100, 204, 304):
             pass
         elif headers.get("transfer-encoding") == "chunked":
+            chunks = []
             while size := int(await self.reader.readline(), 16):
-                body += (await self.reader.readexactly(size + 2))[:-2]
+                chunks.append((await self.reader.readexactly(size + 2))[:-2])
             await self.reader.readexactly(2)
+            body = b"".join(chunks)
         elif "content-length" in headers:
             body = await self.reader.readexactly(int(headers["content-length"]))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -157,6 +158,27 @@ async def test_continue_is_sent_only_when_the_body_is_wanted(tmp_path: Path) -> 
         await client.send(b"hello")
         answer = await client.answer()
         assert (answer.status, answer.headers["x-length"]) == (200, "5")
+
+
+async def test_a_compressed_body_is_refused(tmp_path: Path) -> None:
+    async with running(tmp_path) as edge:
+        client = await edge.connect()
+        bomb = gzip.compress(b"x" * MEGABYTE)
+        assert (await client.request("PUT", "/dav/x", {"Content-Encoding": "gzip"}, bomb)).status == 415
+        assert (await client.request("PUT", "/dav/x", {"Content-Encoding": "identity"}, b"x")).status == 200
+
+
+async def test_an_upgrade_that_is_not_taken_is_an_ordinary_request(tmp_path: Path) -> None:
+    async with running(tmp_path) as edge:
+        client = await edge.connect()
+        said = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+        answer = await client.request("GET", "/dav/", said)
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert await client.is_closed()
+        client = await edge.connect()
+        await client.send(f"CONNECT example.com:80 HTTP/1.1\r\nHost: h\r\nAuthorization: {basic()}\r\n\r\n".encode())
+        await client.answer()
+        assert await client.is_closed()
 
 
 async def test_a_small_unwanted_body_does_not_cost_the_connection(tmp_path: Path) -> None:

@@ -108,11 +108,11 @@ async def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path, streamed: 
 
         return Response(200, {}, chunks() if streamed else b"y" * size)
 
-    async with running(tmp_path, QUICK, face=face) as edge:
+    async with running(tmp_path, {**QUICK, "timeouts.write_seconds": 1.5}, face=face) as edge:
         with socket.create_connection(edge.address) as lazy:
             lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             lazy.sendall(f"GET /dav/ HTTP/1.1\r\nHost: h\r\nAuthorization: {basic()}\r\n\r\n".encode())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(10):
                 await asyncio.sleep(0.2)
                 while edge.server.connection_count:
                     await asyncio.sleep(0.05)
