@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.components import Component, render_component
+from protocol.ical.components import Component, Property, render_component
 from protocol.ical.document import Document, parse_calendar
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, CompRequest, PropRequest, render
@@ -71,7 +71,7 @@ def test_7_8_2_limited_recurrence_set() -> None:
     window = between("20060103T000000Z", "20060105T000000Z")
     text = answer(ABCD2, CalendarDataRequest(limit_recurrence_set=window))
     assert lines_of(text, "SUMMARY") == ["SUMMARY:Event #2", "SUMMARY:Event #2 bis"]
-    assert "BEGIN:VTIMEZONE" not in text
+    assert "BEGIN:VTIMEZONE" in text
     assert "RRULE:FREQ=DAILY;COUNT=5" in text
     assert answer(ABCD3, CalendarDataRequest(limit_recurrence_set=window)).encode() == ABCD3.replace(b"\r\n", b"\n")
 
@@ -120,7 +120,7 @@ def test_partial_without_values() -> None:
 def test_partial_returns_only_what_is_named() -> None:
     comp = CompRequest("VCALENDAR", None, (CompRequest("VEVENT", (PropRequest("DTSTART"),)),))
     text = answer(ABCD3, CalendarDataRequest(comp=comp))
-    assert "BEGIN:VTIMEZONE" in text
+    assert "BEGIN:VTIMEZONE" not in text
     assert "PRODID" in text
     assert lines_of(text, "BEGIN:VEVENT", "DTSTART;", "SUMMARY") == [
         "BEGIN:VEVENT",
@@ -366,3 +366,35 @@ def test_budget_is_the_callers() -> None:
     data = event("DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY")
     with pytest.raises(Refusal):
         render(data, lambda: document(data), CalendarDataRequest(expand=window), None, Budget(10))
+
+
+def test_expand_of_a_duration_that_nobody_can_read() -> None:
+    data = event("DTSTART:20260301T120000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=2").replace(b":PT1H", b":later")
+    parsed = document(event("DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY;COUNT=2"))
+    parsed.master.properties.append(Property("DURATION", "later", (), "DURATION:later"))
+    window = between("20260301T000000Z", "20260302T000000Z")
+    assert b"DURATION" not in render(data, lambda: parsed, CalendarDataRequest(expand=window))
+
+
+def test_expand_of_children_with_children() -> None:
+    data = event("DTSTART:20260301T120000Z", "BEGIN:VALARM", "TRIGGER:PT0S", "BEGIN:VLOCATION", "NAME:x",
+                 "END:VLOCATION", "END:VALARM")  # fmt: skip
+    (item,) = expanded(data, "20260301T000000Z", "20260302T000000Z")
+    assert "BEGIN:VALARM\nTRIGGER:PT0S\nBEGIN:VLOCATION\nNAME:x\nEND:VLOCATION\nEND:VALARM\n" in item
+
+
+def test_limit_freebusy_set_beside_other_components() -> None:
+    data = calendar(ZONE, component("VFREEBUSY", "UID:1", "FREEBUSY:20260101T100000Z/PT1H"))
+    request = CalendarDataRequest(limit_freebusy_set=between("20260102T103000Z", "20260103T100001Z"))
+    text = answer(data, request)
+    assert "BEGIN:VTIMEZONE" in text
+    assert "FREEBUSY:" not in text
+
+
+def test_limit_recurrence_set_when_nothing_is_near() -> None:
+    data = calendar(
+        component("VEVENT", "UID:1", "DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY;COUNT=3"),
+        component("VEVENT", "UID:1", "RECURRENCE-ID:20260302T120000Z", "DTSTART:20260302T150000Z", "SUMMARY:x"),
+    )
+    request = CalendarDataRequest(limit_recurrence_set=between("20270101T000000Z", "20270102T000000Z"))
+    assert answer(data, request).count("BEGIN:VEVENT") == 1
