@@ -51,7 +51,7 @@ class IcuCalendar:
             self._clock.set(_YEAR, year)
             self._clock.set(_MONTH, 0)
             self._clock.set(_DATE, 1)
-            return int(round(self._clock.getTime() / _DAY))
+            return int(float(self._clock.getTime()) // _DAY)
 
     def _walk(self, year: int) -> tuple[Month, ...]:
         months: list[Month] = []
