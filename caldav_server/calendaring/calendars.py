@@ -40,9 +40,9 @@ async def create(ctx: Context, owner: Principal, name: str, granted: Access, hre
     def work(tx: Transaction) -> Calendar:
         if stored.find(tx, owner.principal_id, name) is not None:
             raise Refusal(Condition.RESOURCE_MUST_BE_NULL, "There is already something at this address.")
+        _require_place(tx, ctx, owner)
         stored.create(tx, made)
-        for prop in changes.keep:
-            set_dead(tx, owner.principal_id, made.calendar_id, prop)
+        _apply_dead(tx, ctx, owner, made.calendar_id, changes)
         return made
 
     return await ctx.db.write(work)
@@ -53,7 +53,7 @@ async def update(ctx: Context, calendar: Calendar, granted: Access, href: str, c
     access.require(granted, Access.WRITE_PROPERTIES, href)
 
     def work(tx: Transaction) -> None:
-        _apply_dead(tx, calendar, calendar.calendar_id, changes)
+        _apply_dead(tx, ctx, calendar, calendar.calendar_id, changes)
         stored.update(tx, calendar.principal_id, calendar.calendar_id, **changes.fields)
 
     await ctx.db.write(work)
@@ -64,15 +64,25 @@ async def update_dead(
 ) -> None:
     """Apply a PROPPATCH to a resource that keeps nothing but dead properties."""
     access.require(granted, Access.WRITE_PROPERTIES, href)
-    holder = Calendar(owner.principal_id, CalendarId(b""), "")
-    await ctx.db.write(lambda tx: _apply_dead(tx, holder, resource_id, changes))
+    await ctx.db.write(lambda tx: _apply_dead(tx, ctx, owner, resource_id, changes))
 
 
-def _apply_dead(tx: Transaction, holder: Calendar, resource_id: bytes, changes: Changes) -> None:
+def _apply_dead(
+    tx: Transaction, ctx: Context, owner: Principal | Calendar, resource_id: bytes, changes: Changes
+) -> None:
     for name in changes.drop:
-        remove_dead(tx, holder.principal_id, resource_id, name)
+        remove_dead(tx, owner.principal_id, resource_id, name)
     for prop in changes.keep:
-        set_dead(tx, holder.principal_id, resource_id, prop)
+        set_dead(tx, owner.principal_id, resource_id, prop)
+    if changes.keep and len(dead_properties(tx, owner.principal_id, resource_id)) > ctx.rules.dead_properties:
+        raise Refusal(
+            Condition.QUOTA_NOT_EXCEEDED, f"A resource keeps at most {ctx.rules.dead_properties} such properties."
+        )
+
+
+def _require_place(tx: Transaction, ctx: Context, owner: Principal) -> None:
+    if len(stored.of_home(tx, owner.principal_id)) >= ctx.rules.calendars_per_home:
+        raise Refusal(Condition.QUOTA_NOT_EXCEEDED, f"A home holds at most {ctx.rules.calendars_per_home} collections.")
 
 
 async def remove(ctx: Context, calendar: Calendar, granted: Access, href: str) -> None:
@@ -119,6 +129,7 @@ async def copy(
 
     def work(tx: Transaction) -> bool:
         created = _make_way(tx, goal, overwrite=overwrite)
+        _require_place(tx, ctx, goal.owner)
         made = replace(
             calendar,
             principal_id=goal.owner.principal_id,

@@ -41,6 +41,9 @@ class Rules:
     """How many occurrences of one object are stored at most."""
     home_quota_bytes: int
     """How much text one home may hold (RFC 4331)."""
+    calendars_per_home: int
+    dead_properties: int
+    """How many properties one resource may keep that the server does not interpret."""
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -59,6 +62,8 @@ class Rules:
             horizon_seconds=settings.recurrence.horizon_days * _DAY,
             occurrences_cap=settings.recurrence.occurrences,
             home_quota_bytes=limits.home_bytes,
+            calendars_per_home=limits.calendars_per_home,
+            dead_properties=limits.dead_properties,
         )
 
 

@@ -121,6 +121,8 @@ class LimitSettings:
     dead_property_bytes: int = _number(
         65_536, "The largest value of a property the server does not know, in bytes.", 1024
     )
+    dead_properties: int = _number(200, "How many such properties one resource may have.", 1)
+    calendars_per_home: int = _number(1_000, "How many calendars one principal may have.", 5)
     sync_page: int = _number(5_000, "How many changes one sync-collection answer holds before it is truncated.", 10)
     home_bytes: int = _number(10_737_418_240, "How much calendar text one principal may store (RFC 4331 quota).", 1024)
     header_bytes: int = _number(16_384, "The longest header line or request line, in bytes.", 4096, 1_048_576)

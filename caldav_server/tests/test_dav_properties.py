@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,19 @@ async def test_calendars_are_copied_and_moved_with_what_they_hold(face: Face) ->
     assert (await face.ask("PROPFIND", HOME + "copy/", Depth="0")).status == 404
     named = await face.ask("PROPFIND", HOME + "moved/", propfind("<D:prop><D:displayname/></D:prop>"), Depth="0")
     assert ">first<" in named.text
+
+
+async def test_what_one_home_and_one_resource_may_hold(face: Face) -> None:
+    tight = replace(face.settings.limits, calendars_per_home=5, dead_properties=2)
+    face.settings = replace(face.settings, limits=tight)
+    face.face = type(face.face)()
+    await face.ask("PROPFIND", HOME, Depth="1")
+    assert (await face.ask("MKCALENDAR", HOME + "one/")).status == 201
+    full = await face.ask("MKCALENDAR", HOME + "two/")
+    assert (full.status, full.condition) == (507, "quota-not-exceeded")
+    many = "".join(f'<p{number} xmlns="urn:x"/>' for number in range(3))
+    full = await face.ask("PROPPATCH", HOME + "one/", update(setting(many)))
+    assert (full.status, full.condition) == (507, "quota-not-exceeded")
 
 
 async def test_infinite_depth_and_unknown_places(face: Face) -> None:
