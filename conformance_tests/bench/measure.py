@@ -67,13 +67,14 @@ def run(server: Server, connection: Connection, work: Work, effort: Effort) -> C
         latencies.append(time.perf_counter() - sent)
         seen[number, answer.status, answer.body] += 1
         heads[answer.status] = answer
-        if work.again and len(latencies) >= pause:
+        if not work.whole and len(latencies) >= pause:
             used, wall = server.cpu() - cpu, time.monotonic() - begun
-            if used >= effort.cpu or wall >= effort.wall:
+            if wall >= effort.wall or (work.again and used >= effort.cpu):
                 break
             pause = len(latencies) + max(1, int(len(latencies) * min(1.0, 0.3 * effort.cpu / max(used, 0.01))))
     wall, client = time.monotonic() - begun, time.process_time() - client
     used = server.cpu() - cpu
+    work.sent(len(latencies))
     size = sum(len(body) * times for (_, _, body), times in seen.items()) // len(latencies)
     return Cell(len(latencies), used, wall, client, latencies, size, _complaints(work.check, seen, heads))
 

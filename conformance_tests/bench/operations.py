@@ -22,11 +22,17 @@ ETAG = "{DAV:}getetag"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Requests and their check; ``again``: they may be sent round and round, each answer being the same."""
+    """Requests and their check; ``again``: they may be sent round and round, each answer being the same.
+
+    ``sent`` is told how many were sent, when time may have been too short for all.
+    """
 
     requests: list[bytes]
     check: Check
     again: bool = True
+    sent: Callable[[int], None] = lambda _count: None
+    whole: bool = False
+    """All of them are sent, however long that takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,14 +245,18 @@ def free_busy(place: Place) -> Work:
 def put_new(place: Place) -> Work:
     """PUT of new objects."""
     prefix = f"{place.path.rstrip('/').rsplit('/', 1)[-1]}-new{next(place.serial)}"
-    place.created = [Sample(number, prefix) for number in range(WRITES)]
-    return Work([place.create(sample) for sample in place.created], lambda _, answer: _status(answer, 201), again=False)
+    samples = [Sample(number, prefix) for number in range(WRITES)]
+
+    def sent(count: int) -> None:
+        place.created = samples[:count]
+
+    return Work([place.create(sample) for sample in samples], lambda _, answer: _status(answer, 201), False, sent)
 
 
 def delete(place: Place) -> Work:
     """DELETE of what ``put_new`` made."""
     requests = [place.request("DELETE", sample.name) for sample in place.created]
-    return Work(requests, lambda _, answer: _status(answer, 200, 204), again=False)
+    return Work(requests, lambda _, answer: _status(answer, 200, 204), again=False, whole=True)
 
 
 def put_update(place: Place) -> Work:
@@ -254,7 +264,12 @@ def put_update(place: Place) -> Work:
     etags = place.etags()
     picked = place.random.sample(sorted(etags), min(WRITES, len(etags)))
     requests = [place.update(place.samples.by_name[name], If_Match=etags[name]) for name in picked]
-    return Work(requests, lambda _, answer: _status(answer, 200, 201, 204), again=False)
+
+    def sent(count: int) -> None:
+        for name in picked[count:]:
+            place.revisions[name] -= 1
+
+    return Work(requests, lambda _, answer: _status(answer, 200, 201, 204), False, sent)
 
 
 OPERATIONS: dict[str, Callable[[Place], Work]] = {
