@@ -116,7 +116,7 @@ class Application:
             if request.method not in ("GET", "HEAD"):
                 return Response(405, {"Allow": "GET, HEAD", **_TEXT}, b"Only GET and HEAD are possible here.\n")
             return await own(request)
-        if path.startswith(WELL_KNOWN):
+        if path.rstrip("/") == WELL_KNOWN:
             return await self._dav(self, request)
         if not _is_dav(path):
             return Response(404, dict(_TEXT), b"There is nothing at this address.\n")

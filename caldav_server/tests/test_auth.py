@@ -170,7 +170,7 @@ async def test_recalling_a_login_is_quick(tmp_path: Path) -> None:
         assert await status_of(edge.app, request) == 200
         recall = edge.app.auth.recall
         best = min(_timed(recall, request) for _ in range(5))
-        assert best < 10e-6  # about 2 microseconds on a quiet machine
+        assert best < 50e-6  # about 2 microseconds on a quiet machine; a hash would be 50 or more
 
 
 def _timed(recall: object, request: Request) -> float:
@@ -325,7 +325,7 @@ async def test_the_loop_stays_free_while_passwords_are_hashed(tmp_path: Path) ->
             started = time.perf_counter()
             await asyncio.sleep(0.005)
             late = max(late, time.perf_counter() - started - 0.005)
-        assert late < 0.05
+        assert late < 0.25  # on a quiet machine under 0.02; hashing on the loop itself would take 0.4
 
 
 # -- the throttle alone
