@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from protocol.errors import Refusal
 from protocol.ical.document import Document
-from protocol.ical.overlap import DAY, Clock, Names, entries_of, is_series, names_of, occurrence_entry
+from protocol.ical.overlap import (
+    DAY,
+    Clock,
+    Names,
+    entries_of,
+    is_series,
+    names_in_series,
+    names_of,
+    occurrence_entry,
+)
 from protocol.ical.recurrence import Budget, Occurrence, count_until, occurrences, span, zones_used
 from protocol.ical.timezones import zone_name
 from protocol.model import FOREVER, IndexEntry, ObjectIndex, TimeRange
@@ -68,7 +77,7 @@ def _index_series(document: Document, horizon: int, cap: int) -> ObjectIndex:
     for item in found:
         names = shapes.get(id(item.component))
         if names is None:
-            names = shapes[id(item.component)] = names_of(item.component)
+            names = shapes[id(item.component)] = names_in_series(item.component, document.master)
         entries.append(occurrence_entry(kind, names, item.start, item.end, item.floating))
     entries.sort()
     if complete == FOREVER:

@@ -54,6 +54,8 @@ Names = dict[str, Property]
 _FREE = BusyType.FREE
 _FBTYPE = {"FREE": _FREE, "BUSY-TENTATIVE": BusyType.TENTATIVE, "BUSY-UNAVAILABLE": BusyType.UNAVAILABLE}
 
+_EFFECTIVE = frozenset({"DTSTART", "DTEND", "DUE", "DURATION"})
+
 
 class Moment(NamedTuple):
     """A time property as an instant; ``seconds`` is wall time read as UTC when ``floating``."""
@@ -115,6 +117,14 @@ def is_series(master: Component, names: Names) -> bool:
 def names_of(component: Component) -> Names:
     """The first property of each name."""
     return {line.name: line for line in reversed(component.properties)}
+
+
+def names_in_series(component: Component, master: Component | None) -> Names:
+    """``names_of`` one component of a series; without a time of its own an override has the master's."""
+    names = names_of(component)
+    if master is None or not _TIMES.isdisjoint(names):
+        return names
+    return {**{name: line for name, line in names_of(master).items() if name in _EFFECTIVE}, **names}
 
 
 def entries_of(component: Component, names: Names, clock: Clock) -> list[IndexEntry]:

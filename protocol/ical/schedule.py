@@ -79,7 +79,7 @@ def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Bu
         component = occurrence.component
         known = names.get(id(component))
         if known is None:
-            known = names[id(component)] = overlap.names_of(component)
+            known = names[id(component)] = overlap.names_in_series(component, document.master)
         entry = overlap.occurrence_entry(component.name, known, occurrence.start, occurrence.end, occurrence.floating)
         yield Scheduled(component, entry, occurrence)
 

@@ -99,6 +99,14 @@ def test_todos() -> None:
     assert heard(bare) == []
 
 
+def test_an_absolute_trigger_of_what_has_no_time() -> None:
+    data = event("SUMMARY:some day", *alarm("TRIGGER;VALUE=DATE-TIME:20260105T100000Z"), name="VTODO")
+    assert heard(data) == ["20260105T100000Z"]
+    broken = document(event("DUE:20260105T100000Z", *alarm("TRIGGER:-P1D"), name="VTODO"))
+    broken.master.properties = [line for line in broken.master.properties if line.name != "DUE"]
+    assert due(broken, between("20260101T000000Z", "20260201T000000Z"), None, Budget()) == []
+
+
 def test_all_day_alarms_are_relative_to_midnight_of_the_zone() -> None:
     data = event("DTSTART;VALUE=DATE:20260106", *alarm("TRIGGER:-PT12H"))
     assert heard(data, zone=EASTERN) == ["20260105T170000Z"]

@@ -20,6 +20,9 @@ from protocol.ical.editing import (
     remove_following,
     remove_occurrence,
 )
+from protocol.ical.editing.rule import moved_rule
+from protocol.ical.editing.times import SeriesTime
+from protocol.ical.lines import said_again
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Occurrence, occurrences
 from protocol.tests.appendix_b import ABCD2, ABCD3, ZONE, at, between, calendar, component, document
@@ -429,3 +432,116 @@ def test_a_change_of_one_changes_no_other(data: bytes, number: int) -> None:
     again = find_occurrence(document(changed), utc_text(cut.wall)[:-1])
     assert again is not None
     assert again.component.value("SUMMARY") == "changed"
+
+
+# -- corners
+
+
+def test_what_moves_with_a_series() -> None:
+    data = event(
+        "DTSTART:20260306T100000Z", "DURATION:PT1H", "SUMMARY:a",
+        "RRULE:FREQ=DAILY;UNTIL=20260312",
+        "EXDATE;VALUE=DATE:20260307",
+        "EXDATE:20260308T100000Z",
+        "RDATE;VALUE=PERIOD:20260320T100000Z/PT3H,20260321T100000Z/20260321T120000Z",
+    )  # fmt: skip
+    before = shown(data)
+    changed = change_all(document(data), edit("DTSTART:20260307T120000Z"), now=NOW)
+    after = shown(changed)
+    assert [at(start) - at(old) for (start, *_), (old, *_) in zip(after, before, strict=True)] == [93600] * len(before)
+    assert "EXDATE;VALUE=DATE:20260308\r\n" in changed.decode()
+    assert "UNTIL=20260313T235959Z" in changed.decode() or "UNTIL=20260314T015959Z" in changed.decode()
+
+
+@pytest.mark.parametrize(
+    ("start", "moved_to", "rule", "expected"),
+    [
+        ("DTSTART;VALUE=DATE:20260306", "20260307", "FREQ=WEEKLY;BYDAY=XX;UNTIL=soon", None),
+        ("DTSTART;VALUE=DATE:20260306", "20260307", "FREQ=WEEKLY;BYDAY=FR,XX", "FREQ=WEEKLY;BYDAY=SA,XX"),
+        ("DTSTART:20260306T100000", "20260306T110000", "FREQ=WEEKLY;UNTIL=20260401T100000",
+         "FREQ=WEEKLY;UNTIL=20260401T110000"),
+        ("DTSTART:20260306T100000Z", "20260307T100000Z", "freq=weekly;x=1;UNTIL=20260401T100000Z",
+         "FREQ=weekly;X=1;UNTIL=20260402T100000Z"),
+        ("DTSTART:20260306T100000Z", "20260306T100000Z", "freq=weekly;x=1;UNTIL=20260401T100000Z", None),
+    ],
+)  # fmt: skip
+def test_a_rule_keeps_what_does_not_move(start: str, moved_to: str, rule: str, expected: str | None) -> None:
+    line = read(start)
+    old = SeriesTime.of(line, {})
+    new = SeriesTime.of(said_again(line, moved_to, drop=frozenset()), {})
+    moved = moved_rule(read(f"RRULE:{rule}"), old, new, new.wall - old.wall)
+    assert moved.value == (rule if expected is None else expected)
+
+
+def test_new_alarms_and_old_sequence() -> None:
+    alarm = Component("VALARM", [Property.make("TRIGGER", "PT0S"), Property.make("ACTION", "DISPLAY")])
+    own = ("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT5M", "END:VALARM")
+    other = ("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT9M", "END:VALARM")
+    data = calendar(
+        component("VEVENT", "UID:u", "DTSTART:20260306T100000Z", "RRULE:FREQ=DAILY;COUNT=3", "SEQUENCE:x", *own),
+        override("RECURRENCE-ID:20260307T100000Z", "DTSTART:20260307T100000Z", *own),
+        override("RECURRENCE-ID:20260308T100000Z", "DTSTART:20260308T100000Z", *other),
+    )
+    changed = document(change_all(document(data), edit("STATUS:TENTATIVE", alarms=(alarm,)), now=NOW))
+    assert [[item.value("TRIGGER") for item in member.components] for member in changed.members] == [
+        ["PT0S"],
+        ["PT0S"],
+        ["-PT9M"],
+    ]
+    assert changed.master.value("SEQUENCE") == "1"
+
+
+def test_an_all_day_series_may_get_a_time() -> None:
+    data = event("DTSTART;VALUE=DATE:20260306", "RRULE:FREQ=DAILY;COUNT=3", "EXDATE;VALUE=DATE:20260307")
+    changed = change_all(document(data), edit("DTSTART;TZID=US/Eastern:20260306T090000"), now=NOW)
+    assert [start for start, _, _ in shown(changed)] == ["20260306T140000Z", "20260308T130000Z"]
+
+
+def test_exdates_written_in_utc_are_of_the_series_zone() -> None:
+    data = event("DTSTART;TZID=US/Eastern:20260306T100000", "RRULE:FREQ=DAILY;COUNT=4", "EXDATE:20260308T140000Z")
+    assert len(shown(data)) == 3
+    changed = change_all(document(data), edit("DTSTART;TZID=US/Eastern:20260306T110000"), now=NOW)
+    assert len(shown(changed)) == 3
+    assert "EXDATE;TZID=US/Eastern:20260308T110000\r\n" in changed.decode()
+
+
+def test_split_where_only_extra_dates_are_left() -> None:
+    data = event("DTSTART:20260306T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=2", "EXRULE:FREQ=YEARLY;COUNT=9",
+                 "RDATE:20260320T110000Z,20260321T110000Z", "SUMMARY:a")  # fmt: skip
+    found = shown(data)
+    split = change_following(document(data), nth(data, len(found) - 2), edit("SUMMARY:b"), uid="v", now=NOW)
+    assert shown(split.before) == found[:-2]
+    assert [item[:2] for item in shown(split.after)] == [item[:2] for item in found[-2:]]
+    assert document(split.after).master.first("RRULE") is None
+
+
+def test_split_at_an_override_that_nothing_follows() -> None:
+    data = event("DTSTART:20260306T100000Z", "RRULE:FREQ=DAILY;COUNT=2",
+                 more=(override("RECURRENCE-ID:20260320T100000Z", "DTSTART:20260320T110000Z"),))  # fmt: skip
+    with pytest.raises(Refusal) as refused:
+        change_following(document(data), nth(data, 2), edit("SUMMARY:b"), uid="v", now=NOW)
+    assert refused.value.condition is Condition.VALID_CALENDAR_OBJECT_RESOURCE
+
+
+def test_todos_by_due_and_without_any_time() -> None:
+    by_due = calendar(component("VTODO", "UID:u", "DUE;VALUE=DATE:20260306", "RRULE:FREQ=DAILY;COUNT=3"))
+    found = nth(by_due, 1)
+    assert find_occurrence(document(by_due), "20260307") == found
+    changed = change_occurrence(document(by_due), found, edit("STATUS:COMPLETED"), now=NOW)
+    assert "RECURRENCE-ID;VALUE=DATE:20260307\r\n" in changed.decode()
+    assert len(occurrences(document(changed), LONG)) == 3
+    bare = document(calendar(component("VTODO", "UID:u", "SUMMARY:some day")))
+    with pytest.raises(Refusal):
+        find_occurrence(bare, "20260307")
+    titled = change_all(bare, edit("SUMMARY:today"), now=NOW)
+    assert b"SUMMARY:today\r\n" in titled
+    timed = change_all(bare, edit("DTSTART:20260307T100000Z"), now=NOW)
+    assert len(occurrences(document(timed), LONG)) == 1
+
+
+def test_the_last_of_a_this_and_future_override() -> None:
+    data = change_occurrence(document(FROM_THEN_ON), nth(FROM_THEN_ON, 3), edit("SUMMARY:c"), now=NOW)
+    data = remove_following(document(data), nth(data, 3), now=NOW)
+    assert [item[2] for item in shown(data)] == ["a", "a", "b"]
+    last = remove_occurrence(document(data), nth(data, 2), now=NOW)
+    assert [item[2] for item in shown(last)] == ["a", "a"]

@@ -679,3 +679,67 @@ def test_a_series_described_by_a_this_and_future_override() -> None:
     assert found("new", "20300101T000000Z", None)
     assert found("new", "19910102T000000Z", "19910102T000001Z")
     assert not found("new", "19900101T000000Z", "19910101T000000Z")
+
+
+def test_an_override_without_times_of_its_own_stays_where_it_was() -> None:
+    data = calendar(
+        component("VTODO", "UID:1", "DTSTART:20260101T000000Z", "DUE:20260101T010000Z", "RRULE:FREQ=DAILY"),
+        component("VTODO", "UID:1", "RECURRENCE-ID:20260105T000000Z", "SUMMARY:done"),
+    )
+    done = PropFilter("SUMMARY", text_match=TextMatch("done"))
+
+    def found(start: str | None, end: str | None) -> bool:
+        return match(inside(CompFilter("VTODO", time_range=between(start, end), prop_filters=(done,))), data)
+
+    assert found("20260105T003000Z", None)
+    assert found(None, "20260105T000001Z")
+    assert not found("20260105T010000Z", None)
+    assert not found(None, "20260105T000000Z")
+
+
+def test_a_component_in_a_place_where_nothing_is_known_of_its_time() -> None:
+    window = between("20000101T000000Z", "20400101T000000Z")
+    odd = calendar(
+        component("VEVENT", "UID:1", "DTSTART:20260101T000000Z", "BEGIN:VTODO", "DUE:20260101T000000Z", "END:VTODO")
+    )
+    assert not match(inside(CompFilter("VEVENT", comp_filters=(CompFilter("VTODO", time_range=window),))), odd)
+    assert not match(inside(CompFilter("VALARM", time_range=window)), odd)
+    both = CompFilter("VEVENT", comp_filters=(CompFilter("*", time_range=window),))
+    assert not match(inside(both), odd)
+
+
+def test_effective_due() -> None:
+    data = calendar(component("VTODO", "UID:1", "DTSTART:20260101T000000Z", "DURATION:PT2H"))
+    window = between("20260101T020000Z", "20260101T020001Z")
+    assert match(props("VTODO", PropFilter("DUE", time_range=window)), data)
+    with_param = PropFilter("DUE", time_range=window, param_filters=(ParamFilter("X"),))
+    assert not match(props("VTODO", with_param), data)
+    assert not match(props("VTODO", PropFilter("DTEND", time_range=window)), data)
+
+
+def test_an_unfolded_title_case() -> None:
+    match_ = TextMatch("\u01c6", "i;unicode-casemap")  # dz with caron: upper, title and lower differ
+    assert satisfies(match_, ["\u01c4"])
+    assert satisfies(match_, ["\u01c5"])
+    assert not satisfies(TextMatch("ss", "i;unicode-casemap"), ["\u00df"])
+    assert satisfies(TextMatch("ABC", "i;unicode-casemap"), ["abc"])
+
+
+def test_bounds_of_nothing_and_anything() -> None:
+    nothing = CompFilter("*", is_not_defined=True)
+    assert bounds(inside(nothing)) == Bounds(frozenset(), exact=True)
+    assert bounds(CompFilter("VCALENDAR", is_not_defined=True)) == Bounds(frozenset(), exact=True)
+    assert bounds(CompFilter("VEVENT", is_not_defined=True)) == Bounds(exact=True)
+    assert bounds(inside(nothing, CompFilter("VEVENT"), test="anyof")) == Bounds(EVENT, exact=True)
+    assert bounds(inside(CompFilter("VEVENT"), nothing, test="anyof")) == Bounds(EVENT, exact=True)
+    assert bounds(inside(CompFilter("*"), CompFilter("VEVENT"), test="anyof")) == Bounds(exact=True)
+
+
+def test_the_index_knows_such_an_override_too() -> None:
+    data = calendar(
+        component("VTODO", "UID:1", "DTSTART:20260101T000000Z", "DUE:20260101T010000Z", "RRULE:FREQ=DAILY;COUNT=2"),
+        component("VTODO", "UID:1", "RECURRENCE-ID:20260102T000000Z", "SUMMARY:done"),
+    )
+    index = index_document(document(data), horizon=at("20270101T000000Z"))
+    days = [(at(f"2026010{day}T000000Z"), at(f"2026010{day}T010000Z")) for day in (1, 2)]
+    assert [(entry.start, entry.end) for entry in index.entries] == days

@@ -147,6 +147,12 @@ def test_answer_has_runs_of_a_type_in_one_property_and_folds() -> None:
     assert component_.first("ATTENDEE").raw == attendee.raw
 
 
+def test_an_answer_may_be_open() -> None:
+    answer = render_freebusy([], TimeRange(), now=0, prodid="x")
+    assert b"DTSTART" not in answer
+    assert b"DTEND" not in answer
+
+
 # -- RFC 7953
 
 OFFICE = (
@@ -202,6 +208,35 @@ def test_a_higher_priority_overrides_a_lower_one() -> None:
     ]
     assert unreachable(window, weekly, holiday, late) == expected
     assert unreachable(window, late, holiday, weekly) == expected
+
+
+def test_extents_that_cannot_be_read_are_open() -> None:
+    window = between("20111101T000000Z", "20111102T000000Z")
+    whole = ["20111101T000000Z-000000Z UNAVAILABLE"]
+    assert unreachable(window, component("VAVAILABILITY", "UID:1", "DTSTART:soon", "DURATION:PT1H")) == whole
+    assert unreachable(window, component("VAVAILABILITY", "UID:1", "DTSTART:20111031T000000Z", "DURATION:x")) == whole
+    assert unreachable(window, component("VAVAILABILITY", "UID:1", "PRIORITY:high", "X-A:1", "BEGIN:OTHER",
+                                         "END:OTHER")) == whole  # fmt: skip
+    assert unreachable(window, component("VEVENT", "UID:1", "DTSTART:20111101T000000Z")) == []
+
+
+def test_available_blocks_that_share_a_uid_or_have_only_overrides() -> None:
+    window = between("20111107T000000Z", "20111108T000000Z")
+
+    def block(hour: int, *lines: str) -> tuple[str, ...]:
+        return ("BEGIN:AVAILABLE", "UID:1", f"DTSTART:20111107T{hour:02}0000Z", "DURATION:PT1H", *lines,
+                "END:AVAILABLE")  # fmt: skip
+
+    assert unreachable(window, component("VAVAILABILITY", "UID:1", *block(4), *block(6))) == [
+        "20111107T000000Z-040000Z UNAVAILABLE",
+        "20111107T050000Z-060000Z UNAVAILABLE",
+        "20111107T070000Z-000000Z UNAVAILABLE",
+    ]
+    only = component("VAVAILABILITY", "UID:1", *block(4, "RECURRENCE-ID:20111107T050000Z"))
+    assert unreachable(window, only) == [
+        "20111107T000000Z-040000Z UNAVAILABLE",
+        "20111107T050000Z-000000Z UNAVAILABLE",
+    ]
 
 
 def test_equal_priorities_together() -> None:

@@ -45,19 +45,20 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
         ]
     timezones = {**document.timezones, **{(zone.value("TZID") or "").strip(): zone for zone in edit.timezones}}
     changed = with_moved_end(master, applied(master, edit), timezones)
-    members = []
-    if _starts(changed) == _starts(master):
-        old = new = None
-    else:
-        old, new = series_time(document), _time_of(changed, timezones)
+    times = None
+    if _starts(changed) != _starts(master):
+        new = _time_of(changed, timezones)
+        # A master that had no time had no occurrences to move.
+        old = new if master.first("DTSTART") is None and master.first("DUE") is None else series_time(document)
         changed = _moved_series(changed, edit, old, new)
-    members.append(revised(changed, master, now))
+        times = old, new
+    members = [revised(changed, master, now)]
     for override in document.overrides:
         item = _with_shared(override, master, changed, edit)
-        time = old or series_time(document)
-        item = _moved_override(item, override, master, changed, (time, new or time), timezones)
-        same = lines_of(item, "DTSTART") == lines_of(override, "DTSTART") and item.properties == override.properties
-        members.append(override if same and item.components == override.components else revised(item, override, now))
+        time = series_time(document)
+        item = _moved_override(item, override, master, changed, times or (time, time), timezones)
+        same = item.properties == override.properties and item.components == override.components
+        members.append(override if same else revised(item, override, now))
     return members
 
 
