@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -47,16 +48,11 @@ def accounts_toml() -> str:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nothing listens on now, below the ephemeral range."""
-    base = 20000 + (os.getpid() * 37) % 10000
-    for offset in range(2000):
-        port = 20000 + (base - 20000 + offset * 7) % 12000
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+    """A TCP port on loopback that nobody listens on and no connection remembers, below the ephemeral range."""
+    for _ in range(200):
+        port = 20000 + secrets.randbelow(12000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no free port")
 

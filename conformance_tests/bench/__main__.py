@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -87,6 +88,7 @@ def write(results: Results, folder: Path) -> None:
 
 def main() -> int:
     """Runs it; 1 when one of our answers was wrong or the poll is below the gate."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     options = parser().parse_args()
     if options.scenario:
         return _scenario(options.scenario, options)

@@ -34,7 +34,9 @@ def scripts(shared: Path) -> Path:
 def test_python_caldav(server: Target, database: str) -> None:
     """python-caldav 3.6.0: its functional suite, without a profile: nothing fails that a correct server would pass."""
     suite = source("caldav", CALDAV)
-    programs = environment("python-caldav", f"{suite}[test]", "pytest", "pytest-timeout")
+    programs = environment(
+        "python-caldav", f"{suite}[test]", "pytest", "pytest-timeout", f"caldav-server-tester=={TESTER}", "vobject"
+    )
     config = suite / "tests" / "caldav_test_servers.yaml"
     config.write_text(
         "test-servers:\n  mine:\n    type: external\n    enabled: true\n"

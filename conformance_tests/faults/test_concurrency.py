@@ -39,11 +39,11 @@ def test_read_modify_write_counts_every_increment(own_server) -> None:
 
     def work(number: int) -> int:
         own, won = Calendar(server.client(), calendar.href), 0
-        for _ in range(15):
+        for turn in range(15):
             seen = own.get("a.ics")
             match = re.search(rb"SUMMARY:(\d+)", seen.body)
             assert match
-            body = event(uid, summary=str(int(match[1]) + 1))
+            body = event(uid, summary=str(int(match[1]) + 1), more=f"X-WRITER:{number}-{turn}")
             won += own.put("a.ics", body, {"If-Match": seen.etag}).expect(204, 412).status == 204
         return won
 

@@ -102,6 +102,18 @@ def test_killed_fifty_times(own_server, database: str, request: pytest.FixtureRe
     integrity(server, database)
 
 
+def test_restart_at_once(own_server, database: str) -> None:
+    """Stop: a server, with two workers too, starts again at once on the same address, connections or not."""
+    for workers in (1, 2):
+        server = own_server(workers=workers)
+        clients = [server.client() for _ in range(4)]
+        for _ in range(2):
+            for client in clients:
+                client.propfind(client.root, "D:resourcetype")
+            server.stop()
+            server.start()
+
+
 def test_graceful_stop(own_server) -> None:
     """Stop: SIGTERM lets requests in flight finish, loses nothing and ends with status 0."""
     server = own_server()
