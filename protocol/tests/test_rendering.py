@@ -398,3 +398,21 @@ def test_limit_recurrence_set_when_nothing_is_near() -> None:
     )
     request = CalendarDataRequest(limit_recurrence_set=between("20270101T000000Z", "20270102T000000Z"))
     assert answer(data, request).count("BEGIN:VEVENT") == 1
+
+
+def test_expand_of_an_availability_is_the_availability() -> None:
+    data = calendar(
+        ZONE,
+        component(
+            "VAVAILABILITY",
+            "UID:1",
+            "DTSTAMP:20260101T000000Z",
+            "DTEND:20270101T000000Z",
+            *("BEGIN:AVAILABLE", "UID:2", "DTSTAMP:20260101T000000Z", "DTSTART;TZID=US/Eastern:20260302T090000"),
+            *("DURATION:PT8H", "RRULE:FREQ=DAILY", "END:AVAILABLE"),
+        ),
+    )
+    request = CalendarDataRequest(expand=between("20260301T000000Z", "20260302T000000Z"))
+    assert render(data, lambda: document(data), request) == data
+    later = CalendarDataRequest(expand=between("20270301T000000Z", "20270302T000000Z"))
+    assert b"VAVAILABILITY" not in render(data, lambda: document(data), later)

@@ -6,7 +6,7 @@ occurrence of a component is made once (``_Template``), so that one occurrence m
 
 from __future__ import annotations
 
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component, Property, render_component
 from protocol.ical.document import Document
 from protocol.ical.instants import Timezones, instants, zone_of
 from protocol.ical.lines import TIME_PARAMS, folded, params_without, said_again
@@ -15,7 +15,7 @@ from protocol.ical.recurrence import Budget, Occurrence
 from protocol.ical.schedule import RECURRENCE_NAMES, scheduled
 from protocol.ical.timezones import UTC, Clock, Zone, clock_of
 from protocol.ical.values import parse_duration
-from protocol.model import TimeRange
+from protocol.model import ComponentKind, TimeRange
 
 _DAY = 86400
 _TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID"})
@@ -26,9 +26,12 @@ def expand(document: Document, window: TimeRange, zone: Zone | None, budget: Bud
 
     ``zone`` is where floating and all-day data are at home (``None``: UTC) for the comparison; in the answer they
     stay as they are. Every occurrence of a recurring object has its RECURRENCE-ID, the first one too. What does not
-    recur (VFREEBUSY among it) comes whole when it meets the window. Refuses with ``max-instances`` when the budget
-    does not suffice.
+    recur (VFREEBUSY among it) comes whole when it meets the window, and VAVAILABILITY as it is: its AVAILABLE
+    components recur, in a wall time that UTC could not say. Refuses with ``max-instances`` when the budget does not
+    suffice.
     """
+    if document.component is ComponentKind.VAVAILABILITY and scheduled(document, window, zone, budget):
+        return render_component(document.calendar)
     pieces = ["BEGIN:VCALENDAR"]
     pieces.extend([folded(line.raw) for line in document.calendar.properties])
     templates: dict[int, _Template] = {}
