@@ -140,7 +140,7 @@ def replace(
     entries: Iterable[IndexEntry],
 ) -> None:
     """Make these the index entries of an object; of equal intervals the busiest stays."""
-    tx.run(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
+    tx.later(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
     add(tx, principal_id, calendar_id, object_id, component, entries)
 
 
@@ -155,8 +155,8 @@ def add(
     """Index an object that has no entries yet."""
     rows = _rows(principal_id, calendar_id, object_id, component, entries)
     if len(rows) == 1:
-        tx.run(_INSERT, **rows[0])
-    else:
+        tx.later(_INSERT, **rows[0])
+    elif rows:
         tx.many(_INSERT, rows)
 
 
@@ -173,9 +173,9 @@ def add_many(
     tx.many(_INSERT, rows)
 
 
-def drop(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId) -> int:
-    """Remove every index entry of an object: how many."""
-    return tx.run(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
+def drop(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId) -> None:
+    """Remove every index entry of an object."""
+    tx.later(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
 
 
 def candidates(

@@ -89,9 +89,9 @@ def keep(
     action: str,
     author_id: PrincipalId | None,
     request_id: str = "",
-) -> bool:
-    """Keep the text an object has now, just before it is replaced or removed; ``False`` when there is none."""
-    kept = tx.run(
+) -> None:
+    """Keep the text an object has now, just before it is replaced or removed; nothing when there is none."""
+    tx.later(
         _KEEP,
         pid=principal_id,
         cid=calendar_id,
@@ -101,7 +101,6 @@ def keep(
         author=author_id,
         request=request_id,
     )
-    return kept == 1
 
 
 def of_object(

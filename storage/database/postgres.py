@@ -16,7 +16,8 @@ from typing import Any
 import psycopg
 
 from storage.database.lane import Asked, Lane
-from storage.database.session import Disconnected, PostgresSession
+from storage.database.pipe import Disconnected
+from storage.database.session import PostgresSession
 from storage.database.statements import Lookup
 from storage.database.transaction import FaultHook
 from storage.database.workers import Job, Work, Workers
@@ -55,6 +56,8 @@ class PostgresEngine:
         self.url = url
         self.prepare = prepare
         self.fault: FaultHook | None = None
+        self.answer_timeout = 4 * lock_timeout + 5
+        """Seconds: a little longer than the server's own ``statement_timeout``."""
         self._options = _SETTINGS.format(lock=int(lock_timeout * 1000), statement=int(lock_timeout * 4000))
         self._refused_until = 0.0
         self._patience = patience

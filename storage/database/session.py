@@ -1,4 +1,4 @@
-"""One PostgreSQL connection, driven through libpq with prepared statements, and the transactions on it.
+"""Units of work on one PostgreSQL connection.
 
 Rules of this module: reads are REPEATABLE READ READ ONLY snapshots, writes are READ COMMITTED; a unit of work runs
 again after a deadlock, a serialization failure or a connection that was cut before COMMIT was sent.
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import psycopg
 from psycopg import pq
-from psycopg.adapt import Transformer
 
+from storage.database.pipe import Disconnected, Pipe, Retry
 from storage.database.statements import Params, Row, Statement
 from storage.database.transaction import FaultHook, Transaction
-from storage.database.wire import Prepared, Values, prepare
+from storage.database.wire import prepare
 from storage.database.workers import Session, Work
-from storage.errors import CommitUnknown, Duplicate, StorageError, StorageFull, Unavailable, Vanished
+from storage.errors import CommitUnknown, StorageError, Unavailable
 
 log = logging.getLogger("storage")
 
@@ -29,45 +29,19 @@ TRIES = 6
 BULK_ROWS = 1000
 """Rows per statement of a bulk INSERT."""
 
-_OK = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
-
 
 class Owner(Protocol):
     """What a session needs of its engine."""
 
     prepare: bool
     fault: FaultHook | None
+    answer_timeout: float
 
     def connect(self) -> psycopg.Connection[Any]:
         """A new connection in autocommit mode."""
 
     def wrote(self, rows: int) -> None:
         """So many rows were just committed."""
-
-
-class Retry(StorageError):
-    """The unit of work may run again: it lost against others and nothing of it has happened."""
-
-
-class Disconnected(Unavailable):
-    """The connection broke."""
-
-
-def translate(state: str, message: str, table: str, constraint: str) -> StorageError:
-    """The storage error that an SQLSTATE means."""
-    if state == "23505":
-        for prefix in ("uq", "pk"):
-            constraint = constraint.removeprefix(f"{prefix}_{table}_")
-        return Duplicate(f"{table}.{constraint}")
-    if state == "23503":
-        return Vanished("the principal or calendar of this row is gone")
-    if state in {"40001", "40P01"}:
-        return Retry(message)
-    if state in {"53100", "54000"}:
-        return StorageFull(message)
-    if state[:2] in {"08", "53", "57"} or state in {"55P03", "25006", "25P03"}:
-        return Unavailable(message)
-    return StorageError(f"{message} ({state})")
 
 
 class PostgresTransaction(Transaction):
@@ -80,105 +54,73 @@ class PostgresTransaction(Transaction):
         self._session = session
 
     def all(self, statement: Statement, **params: Any) -> list[Row]:
-        session = self._session
-        ready = statement.postgres or prepare(statement)
-        result = session.execute(ready, ready.values(params))
+        pipe, result = self._session.execute(statement, params)
         count = result.ntuples
-        return session.load(result, count) if count else []
+        return pipe.load(result, count) if count else []
 
     def one(self, statement: Statement, **params: Any) -> Row | None:
-        session = self._session
-        ready = statement.postgres or prepare(statement)
-        result = session.execute(ready, ready.values(params))
-        return session.load(result, 1)[0] if result.ntuples else None
+        pipe, result = self._session.execute(statement, params)
+        return pipe.load(result, 1)[0] if result.ntuples else None
 
     def run(self, statement: Statement, **params: Any) -> int:
+        return self._session.execute(statement, params)[1].command_tuples or 0
+
+    def later(self, statement: Statement, **params: Any) -> None:
         ready = statement.postgres or prepare(statement)
-        return self._session.execute(ready, ready.values(params)).command_tuples or 0
+        self._session.pipe().send(ready, ready.values(params))
 
     def many(self, statement: Statement, rows: Sequence[Params]) -> int:
         ready = statement.postgres or prepare(statement)
         whole = ready.whole
         session = self._session
         if whole is None:
-            return sum(session.execute(ready, ready.values(row)).command_tuples or 0 for row in rows)
+            return sum(session.execute(statement, row)[1].command_tuples or 0 for row in rows)
         touched = 0
         for first in range(0, len(rows), BULK_ROWS):
             part = rows[first : first + BULK_ROWS]
             columns = {name: [row[name] for row in part] for name, _ in whole.binds}
-            touched += session.execute(whole, whole.values(columns)).command_tuples or 0
+            pipe = session.pipe()
+            pipe.send(whole, whole.values(columns))
+            touched += pipe.wait().command_tuples or 0
         session.written += touched
         return touched
 
 
 class PostgresSession(Session):
-    """One connection with its prepared statements; it connects when it is first used and again when it was cut."""
+    """One connection and the units of work on it; it connects again when it was cut."""
 
     def __init__(self, engine: Owner) -> None:
         self._engine = engine
-        self._connection: psycopg.Connection[Any] | None = None
-        self._prepared: set[bytes] = set()
+        self._pipe: Pipe | None = None
         self.fault: FaultHook | None = engine.fault
         self.written = 0
         """Rows written in bulk since the engine was last told."""
         self.connect()
 
-    def connect(self) -> None:
+    def connect(self) -> Pipe:
         """Open the connection, or raise ``Unavailable``."""
         self.close()
-        self._connection = self._engine.connect()
-        self._pg = self._connection.pgconn
-        self._transformer = Transformer(self._connection)
-        self._prepared = set()
+        engine = self._engine
+        self._pipe = Pipe(engine.connect(), prepare=engine.prepare, patience=engine.answer_timeout)
+        return self._pipe
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
 
-    def load(self, result: pq.abc.PGresult, count: int) -> list[Row]:
-        """The first ``count`` rows of a result as tuples."""
-        transformer = self._transformer
-        transformer.set_pgresult(result, set_loaders=True, format=pq.Format.BINARY)
-        return transformer.load_rows(0, count, tuple)
-
-    def execute(self, ready: Prepared, values: Values) -> pq.abc.PGresult:
-        """Run a prepared statement; raises the storage error it failed with."""
+    def pipe(self) -> Pipe:
+        """The connection on which a statement is about to run."""
         if self.fault is not None:
             self.fault("statement")
-        pg = self._pg
-        if not self._engine.prepare:
-            result = pg.exec_params(ready.text, values, ready.types, ready.formats, 1)
-        else:
-            name = ready.name
-            if name not in self._prepared:
-                self._check(pg.prepare(name, ready.text, ready.types))
-                self._prepared.add(name)
-            result = pg.exec_prepared(name, values, ready.formats, 1)
-        if result.status not in _OK:
-            self._check(result)
-        return result
+        return self._pipe or self.connect()
 
-    def command(self, text: bytes) -> None:
-        """Run a command without parameters, such as BEGIN."""
-        self._check(self._pg.exec_(text))
-
-    def _check(self, result: pq.abc.PGresult) -> None:
-        if result.status in _OK:
-            return
-        message = (result.error_message or self._pg.error_message).decode(errors="replace").strip()
-        if self._pg.status != pq.ConnStatus.OK:
-            raise Disconnected(message or "the connection to the database broke")
-        fields = [
-            (result.error_field(field) or b"").decode(errors="replace")
-            for field in (
-                pq.DiagnosticField.SQLSTATE,
-                pq.DiagnosticField.MESSAGE_PRIMARY,
-                pq.DiagnosticField.TABLE_NAME,
-                pq.DiagnosticField.CONSTRAINT_NAME,
-            )
-        ]
-        raise translate(*fields)
+    def execute(self, statement: Statement, params: Params) -> tuple[Pipe, pq.abc.PGresult]:
+        """Run a statement and wait for its answer; raises the storage error it failed with."""
+        ready = statement.postgres or prepare(statement)
+        pipe = self.pipe()
+        pipe.send(ready, ready.values(params))
+        return pipe, pipe.wait()
 
     def point(self, work: Work) -> Any:
         """Run a unit of work without a transaction around it; once more when the connection was cut."""
@@ -189,69 +131,76 @@ class PostgresSession(Session):
             return work(PostgresTransaction(self))
 
     def read(self, work: Work) -> Any:
-        for attempt in range(TRIES):
-            try:
-                return self._read_once(work)
-            except Disconnected:
-                if attempt:
-                    raise
-                self.connect()
-            except Retry as error:
-                log.info("a read runs again: %s", error)
-        raise Unavailable("the database is too busy")
-
-    def _read_once(self, work: Work) -> Any:
-        self.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        try:
-            return work(PostgresTransaction(self))
-        finally:
-            self._end(b"COMMIT")
+        return self._repeat(self._read_once, work)
 
     def write(self, work: Work) -> Any:
+        return self._repeat(self._write_once, work)
+
+    def _repeat(self, once: Callable[[Work], Any], work: Work) -> Any:
+        """Run until it is done, another connection has failed too, or too many others were in the way."""
+        cuts = 0
         for attempt in range(TRIES):
             try:
-                return self._write_once(work)
-            except CommitUnknown:
-                self._drop()
-                raise
+                return once(work)
             except Disconnected:
-                if attempt:
+                self.close()
+                cuts += 1
+                if cuts > 1:
                     raise
-                self.connect()
             except Retry as error:
-                log.info("a write runs again: %s", error)
+                log.info("a unit of work runs again: %s", error)
                 time.sleep(0.002 * (1 << attempt))
         raise Unavailable("too many others changed the same thing")
 
+    def _read_once(self, work: Work) -> Any:
+        pipe = self._pipe or self.connect()
+        pipe.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            result = work(PostgresTransaction(self))
+        except BaseException:
+            self._undo(pipe)
+            raise
+        pipe.command(b"COMMIT")
+        pipe.leave()
+        return result
+
     def _write_once(self, work: Work) -> Any:
+        pipe = self._pipe or self.connect()
         tx = PostgresTransaction(self)
-        self.command(b"BEGIN")
+        self.written = 0
+        pipe.command(b"BEGIN")
         try:
             result = work(tx)
             if self.fault is not None:
                 self.fault("before commit")
         except BaseException:
-            self._end(b"ROLLBACK")
+            self._undo(pipe)
             raise
-        try:
-            self.command(b"COMMIT")
-            if self.fault is not None:
-                self.fault("after commit")
-        except Disconnected as error:
-            raise CommitUnknown("the connection broke during COMMIT: the outcome is unknown") from error
+        self._commit(pipe)
         for callback in tx.callbacks:
             callback()
         self._engine.wrote(self.written + 1)
-        self.written = 0
         return result
 
-    def _end(self, command: bytes) -> None:
-        """End a transaction whose outcome does not matter; a broken connection is replaced at its next use."""
-        if self._pg.status == pq.ConnStatus.OK and self._pg.transaction_status != pq.TransactionStatus.IDLE:
-            self._pg.exec_(command)
-
-    def _drop(self) -> None:
+    def _commit(self, pipe: Pipe) -> None:
         try:
-            self.connect()
-        except Unavailable:
-            log.warning("the database cannot be reached")
+            pipe.command(b"COMMIT")
+            pipe.wait()
+            if self.fault is not None:
+                self.fault("after commit")
+        except Disconnected as error:
+            self.close()
+            raise CommitUnknown("the connection broke during COMMIT: the outcome is unknown") from error
+        except StorageError:  # a statement that travelled with COMMIT failed, so that COMMIT was not done
+            self._undo(pipe)
+            raise
+
+    def _undo(self, pipe: Pipe) -> None:
+        """Roll back; a broken connection is given up, which does the same."""
+        try:
+            pipe.command(b"ROLLBACK")
+            pipe.wait()
+        except StorageError:
+            self.close()
+        if self._pipe is pipe and not pipe.idle:
+            self.close()

@@ -71,6 +71,9 @@ class SqliteTransaction(Transaction):
             return self._execute(text, params).rowcount  # type: ignore[no-any-return]
         return sum(cursor.rowcount for cursor in self._parts(statement, params))
 
+    def later(self, statement: Statement, **params: Any) -> None:
+        self.run(statement, **params)
+
     def many(self, statement: Statement, rows: Sequence[Params]) -> int:
         if not rows:
             return 0
@@ -104,7 +107,7 @@ class SqliteSession(Session):
                 path, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=512
             )
             run = self.connection.execute
-            run("PRAGMA journal_mode=WAL")
+            _use_wal(run, busy_timeout)
             run("PRAGMA synchronous=FULL")
             run("PRAGMA foreign_keys=ON")
             run("PRAGMA temp_store=MEMORY")
@@ -177,6 +180,19 @@ class SqliteSession(Session):
 
     def close(self) -> None:
         self.connection.close()
+
+
+def _use_wal(run: Any, busy_timeout: float) -> None:
+    """Switch to WAL; SQLite does not wait by itself when another process is doing the same for a new file."""
+    until = time.monotonic() + busy_timeout
+    while True:
+        try:
+            run("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 class Group:
@@ -336,8 +352,7 @@ class SqliteEngine:
 def _create_private(path: str) -> None:
     """Make the folder (0700) and the file (0600) when they are not there; calendars are nobody else's business."""
     file = Path(path)
-    if not file.parent.exists():
-        file.parent.mkdir(parents=True, mode=0o700)
+    file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # an existing folder keeps its mode
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:

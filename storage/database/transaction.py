@@ -37,6 +37,10 @@ class Transaction(ABC):
         """Run for effect: how many rows were inserted, changed or deleted."""
 
     @abstractmethod
+    def later(self, statement: Statement, **params: Any) -> None:
+        """Run for effect, in order, when it is cheapest; an error shows at a later statement or at COMMIT."""
+
+    @abstractmethod
     def many(self, statement: Statement, rows: Sequence[Params]) -> int:
         """Run once per row of parameters, in bulk: how many rows were touched. An INSERT must not answer rows."""
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import stat
 import threading
+import time
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from storage import calendars, changes, objects, occurrences, principals, server_state, versions
 from storage.database import Database, Lookup, Statement, Transaction
-from storage.errors import CommitUnknown, NotDurable, SchemaError, StorageError, StorageFull, Unavailable
+from storage.errors import CommitUnknown, Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable
 from storage.testing import PostgresServer
 from storage.tests.samples import add, change, event, home, principal, remove
 
@@ -243,8 +246,6 @@ async def test_faults_around_commit(url: str, moment: str) -> None:
 
 
 async def test_errors_are_the_storages_own(db: Database) -> None:
-    from sqlalchemy import text
-
     nonsense = Statement(text("SELECT nothing FROM nowhere"), across="a test")
     with pytest.raises(StorageError):
         await db.read(lambda tx: tx.all(nonsense))
@@ -343,4 +344,40 @@ async def test_statistics_follow_a_growing_database(postgres: PostgresServer, po
             "EXPLAIN SELECT etag FROM objects WHERE principal_id = 'a' AND calendar_id = 'b' AND name = 'c'"
         ).fetchall()
     assert "uq_objects_name" in str(plan)
+    db.close()
+
+
+async def test_what_runs_later_fails_before_the_commit_is_done(db: Database) -> None:
+    pid, cid = await home(db)
+    sample = event("a.ics")
+    await db.write(lambda tx: add(tx, pid, cid, sample))
+    entry = occurrences._rows(pid, cid, sample.object_id, sample.component, sample.entries)[0]
+
+    def twice(tx: Transaction) -> str:
+        add(tx, pid, cid, event("b.ics"))
+        tx.later(occurrences._INSERT, **entry)
+        return "done"
+
+    before = await db.read(lambda tx: changes.since(tx, pid, cid, 0))
+    with pytest.raises(Duplicate):
+        await db.write(twice)
+    assert await db.read(lambda tx: changes.since(tx, pid, cid, 0)) == before
+    assert await db.write(lambda tx: add(tx, pid, cid, event("b.ics"))) is not None
+
+
+async def test_a_server_process_that_hangs_is_given_up(postgres: PostgresServer, postgres_template: str) -> None:
+    url = postgres.new_database(postgres_template)
+    db = Database.open(url, allow_unsafe=True, pool_size=1)
+    db._engine.answer_timeout = 0.5  # type: ignore[attr-defined]
+    pid, cid = await home(db)
+    row = await db.read(lambda tx: tx.one(Statement(text("SELECT pg_backend_pid()"))))
+    assert row is not None
+    os.kill(row[0], signal.SIGSTOP)
+    try:
+        start = time.monotonic()
+        assert len(await db.read(lambda tx: calendars.of_home(tx, pid))) == 1
+        assert await db.write(lambda tx: calendars.next_seq(tx, pid, cid)) == 1
+        assert time.monotonic() - start < 5
+    finally:
+        os.kill(row[0], signal.SIGCONT)
     db.close()

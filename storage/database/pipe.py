@@ -1,0 +1,195 @@
+"""A PostgreSQL connection in libpq's pipeline mode, for one thread that waits.
+
+Statements whose answer nobody needs yet travel with the next one, so that a transaction costs a few round trips
+instead of one per statement: BEGIN goes with the first statement, the last ones with COMMIT.
+
+Rules of this module: no retry, no transaction logic; every trouble with the connection is ``Disconnected``.
+"""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg.adapt import Transformer
+
+from storage.database.statements import Row
+from storage.database.wire import Prepared, Values
+from storage.errors import Duplicate, StorageError, StorageFull, Unavailable, Vanished
+
+_GOOD = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
+_SYNC, _ABORTED = pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
+
+
+class Retry(StorageError):
+    """The unit of work may run again: it lost against others and nothing of it has happened."""
+
+
+class Disconnected(Unavailable):
+    """The connection broke."""
+
+
+def translate(state: str, message: str, table: str, constraint: str) -> StorageError:
+    """The storage error that an SQLSTATE means."""
+    if state == "23505":
+        for prefix in ("uq", "pk"):
+            constraint = constraint.removeprefix(f"{prefix}_{table}_")
+        return Duplicate(f"{table}.{constraint}")
+    if state == "23503":
+        return Vanished("the principal or calendar of this row is gone")
+    if state in {"40001", "40P01"}:
+        return Retry(message)
+    if state in {"53100", "54000"}:
+        return StorageFull(message)
+    if state in {"57P01", "57P02", "57P03", "25P03"} or state[:2] == "08":
+        return Disconnected(message)
+    if state[:2] in {"53", "57"} or state in {"55P03", "25006"}:
+        return Unavailable(message)
+    return StorageError(f"{message} ({state})")
+
+
+class Pipe:
+    """One connection: ``send`` queues, ``wait`` sends everything and answers what came last."""
+
+    def __init__(self, connection: psycopg.Connection[Any], *, prepare: bool, patience: float) -> None:
+        """``patience``: seconds to wait for an answer before the connection counts as broken."""
+        self._connection = connection
+        self._pg = connection.pgconn
+        self._transformer = Transformer(connection)
+        self._prepare = prepare
+        self._prepared: set[bytes] = set()
+        self._under_way: deque[bytes] = deque()
+        """What the server has still to answer, in order: the name of a statement being prepared, or nothing."""
+        self._unread = 0
+        """Batches that were sent and whose answers nobody wants."""
+        self._timeout = int(patience * 1000)
+        self._readable = select.poll()
+        self._readable.register(self._pg.socket, select.POLLIN)
+        self._any = select.poll()
+        self._any.register(self._pg.socket, select.POLLIN | select.POLLOUT)
+        self._pg.nonblocking = 1
+        self._pg.enter_pipeline_mode()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no transaction is open, as far as the server has said."""
+        return self._pg.transaction_status == pq.TransactionStatus.IDLE
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def command(self, text: bytes) -> None:
+        """Queue a command without parameters, such as BEGIN."""
+        try:
+            self._pg.send_query_params(text, None)
+        except psycopg.Error as error:
+            raise Disconnected(str(error)) from error
+        self._under_way.append(b"")
+
+    def send(self, ready: Prepared, values: Values) -> None:
+        """Queue a statement."""
+        pg, name = self._pg, ready.name
+        try:
+            if not self._prepare:
+                pg.send_query_params(ready.text, values, ready.types, ready.formats, 1)
+            else:
+                if name not in self._prepared and name not in self._under_way:
+                    pg.send_prepare(name, ready.text, ready.types)
+                    self._under_way.append(name)
+                pg.send_query_prepared(name, values, ready.formats, 1)
+        except psycopg.Error as error:
+            raise Disconnected(str(error)) from error
+        self._under_way.append(b"")
+
+    def wait(self) -> pq.abc.PGresult:
+        """Send what is queued and answer the last result; raises what went wrong first."""
+        try:
+            self._pg.pipeline_sync()
+            self._flush()
+            return self._answers()
+        except psycopg.Error as error:
+            raise Disconnected(str(error)) from error
+
+    def leave(self) -> None:
+        """Send what is queued and do not wait: its answers are read, and forgotten, at the next ``wait``."""
+        try:
+            self._pg.pipeline_sync()
+            self._flush()
+        except psycopg.Error as error:
+            raise Disconnected(str(error)) from error
+        self._unread += 1
+
+    def load(self, result: pq.abc.PGresult, count: int) -> list[Row]:
+        """The first ``count`` rows of a result as tuples."""
+        transformer = self._transformer
+        transformer.set_pgresult(result, set_loaders=True, format=pq.Format.BINARY)
+        return transformer.load_rows(0, count, tuple)
+
+    def _flush(self) -> None:
+        pg = self._pg
+        while pg.flush():
+            for _, event in self._any.poll(self._timeout) or [(0, 0)]:
+                if not event:
+                    raise Disconnected("the database takes nothing more")
+                if event & ~select.POLLOUT:
+                    pg.consume_input()
+
+    def _next(self) -> pq.abc.PGresult:
+        """The next result the server sends."""
+        pg = self._pg
+        while True:
+            while pg.is_busy():
+                if not self._readable.poll(self._timeout):
+                    raise Disconnected("the database does not answer")
+                pg.consume_input()
+            result = pg.get_result()
+            if result is not None:
+                return result
+            if pg.status != pq.ConnStatus.OK:
+                raise Disconnected("the connection to the database broke")
+
+    def _answers(self) -> pq.abc.PGresult:
+        """Read until the end of the present batch: its last good result, or its first error."""
+        last: pq.abc.PGresult | None = None
+        wrong: StorageError | None = None
+        while True:
+            result = self._next()
+            status = result.status
+            if status == _SYNC:
+                if not self._unread:
+                    break
+                self._unread -= 1
+                wrong = None
+                continue
+            name = self._under_way.popleft() if self._under_way else b""
+            if status in _GOOD:
+                last = result
+                if name:
+                    self._prepared.add(name)
+            elif wrong is None and status != _ABORTED:
+                wrong = self._error(result)
+        if wrong is not None:
+            raise wrong
+        if last is None:
+            raise Disconnected("the database answered nothing")
+        return last
+
+    def _error(self, result: pq.abc.PGresult) -> StorageError:
+        message = (result.error_message or self._pg.error_message).decode(errors="replace").strip()
+        if self._pg.status != pq.ConnStatus.OK:
+            return Disconnected(message or "the connection to the database broke")
+        return translate(
+            *(
+                (result.error_field(field) or b"").decode(errors="replace")
+                for field in (
+                    pq.DiagnosticField.SQLSTATE,
+                    pq.DiagnosticField.MESSAGE_PRIMARY,
+                    pq.DiagnosticField.TABLE_NAME,
+                    pq.DiagnosticField.CONSTRAINT_NAME,
+                )
+            )
+        )
