@@ -23,7 +23,11 @@ CONDITIONS = {
 
 
 def put_file(client: Client, href: str, data: bytes, stem: str) -> list[tuple[str, str]]:
-    """Put every object of a file into a calendar; what became of each: ``stored``, ``repaired`` or a condition."""
+    """Put every object of a file into a calendar; what became of each: a condition, or
+
+    ``stored`` (byte for byte), the same with defects that the server names and tolerates, or ``repaired`` (the stored
+    text is another one, and no ETag was answered).
+    """
     calendar = Calendar(client, href)
     outcomes = []
     for number, body in enumerate(split(data)):
@@ -38,7 +42,8 @@ def put_file(client: Client, href: str, data: bytes, stem: str) -> list[tuple[st
         stored = calendar.get(name).expect(200)
         if answer.header("ETag"):
             assert stored.body == body and stored.etag == answer.etag, (stem, number)
-            outcomes.append((name, "stored"))
+            tolerated = answer.header("X-Calendar-Repairs")
+            outcomes.append((name, "stored, defects tolerated" if tolerated else "stored"))
         else:
             assert answer.header("X-Calendar-Repairs") or stored.body != body, (stem, number)
             outcomes.append((name, "repaired"))

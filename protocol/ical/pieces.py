@@ -16,9 +16,11 @@ from protocol.ical.merging import PRODID
 from protocol.model import Uid
 
 _MARK = re.compile(
-    rb"^(BEGIN|END|UID|TZID|METHOD)(?:;[^:\r\n]*)?:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?\n?",
+    rb"^(BEGIN|END|UID|TZID|METHOD)(?:\r?\n[ \t])*(?:;(?:[^:\r\n]|\r?\n[ \t])*)?"
+    rb":([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?\n?",
     re.MULTILINE | re.IGNORECASE,
 )
+"""The lines that decide where to cut; old Mozilla calendars fold between a name and its colon."""
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _USED_ZONE = re.compile(rb';TZID="?([^";:\r\n]+)', re.IGNORECASE)
 _HEAD = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{PRODID}\r\n".encode()

@@ -1,0 +1,34 @@
+"""Cutting calendar files into resources: zones go along, METHOD stays behind, folds anywhere do not matter."""
+
+from __future__ import annotations
+
+from protocol.ical import pieces
+
+FILE = (
+    b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD\r\n :PUBLISH\r\n"
+    b"BEGIN:VTIMEZONE\r\nTZID:Here\r\nEND:VTIMEZONE\r\n"
+    b"BEGIN:VTIMEZONE\r\nTZID:There\r\nEND:VTIMEZONE\r\n"
+    b"BEGIN:VEVENT\r\nUID\r\n :a@\r\n x\r\nDTSTART;TZID=\r\n Here:20260101T100000\r\nEND:VEVENT\r\n"
+    b"BEGIN:VEVENT\r\nUID\r\n ;X-A=1\r\n :b\r\nDTSTART:20260101T100000Z\r\nEND:VEVENT\r\n"
+    b"BEGIN:VEVENT\r\nUID:a@x\r\nRECURRENCE-ID;TZID=Here:20260102T100000\r\nEND:VEVENT\r\n"
+    b"BEGIN:VTODO\r\nSUMMARY:no uid\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+)
+
+
+def test_one_resource_per_uid() -> None:
+    cut = list(pieces.cut(FILE))
+    assert [uid for uid, _ in cut] == ["a@x", "b", None]
+    assert pieces.count(FILE) == 3
+    first, second, third = (data for _, data in cut)
+    assert first.count(b"BEGIN:VEVENT") == 2 and b"TZID:Here" in first and b"TZID:There" not in first
+    assert b"VTIMEZONE" not in second and b"UID\r\n ;X-A=1\r\n :b\r\n" in second
+    assert all(b"METHOD" not in data for _, data in cut)
+    assert b"BEGIN:VTODO\r\nSUMMARY:no uid\r\n" in third
+
+
+def test_a_uid_is_given_by_the_text() -> None:
+    data = list(pieces.cut(FILE))[2][1]
+    uid, made = pieces.with_uid(data)
+    assert pieces.with_uid(data) == (uid, made)
+    assert made.replace(f"UID:{uid}\r\n".encode(), b"") == data
+    assert [found for found, _ in pieces.cut(made)] == [uid]
