@@ -131,15 +131,17 @@ def _expand_series(
     overrides = plan.overrides
     excluded = plan.excluded
     excluded_days = plan.excluded_days
-    seen: set[int] = _excluded_by_rule(plan, first, last, budget)
-    seen.update(excluded, overrides)
+    seen = {*excluded, *overrides}
     floating = clock is None
     whole_day = timing.all_day
     simple_end = not timing.days or timing.exact or clock is None
     length = timing.days * DAY + timing.seconds
     following = plan.following
     stop = None
-    for wall in _starts(plan, timing, first, last, budget):
+    walls = _starts(plan, timing, first, last, budget)
+    if plan.exclusion_rules:
+        walls = _without(plan, walls, first, last, budget)
+    for wall in walls:
         if stop is not None and wall > stop:
             break
         instant = wall if clock is None else clock.to_epoch(wall)
@@ -156,11 +158,17 @@ def _expand_series(
                 found.append(Occurrence(instant, end, floating, wall, whole_day, master, False))
         if limit is not None and stop is None and len(found) >= limit:
             stop = wall + _disorder(plan, clock)
-    _expand_extras(plan, timing, master, window, seen, found)
+    _expand_extras(plan, timing, master, window, budget, seen, found)
 
 
 def _expand_extras(
-    plan: Plan, timing: Timing, master: Component, window: Window, seen: set[int], found: list[Occurrence]
+    plan: Plan,
+    timing: Timing,
+    master: Component,
+    window: Window,
+    budget: Budget,
+    seen: set[int],
+    found: list[Occurrence],
 ) -> None:
     floating = timing.start.clock is None
     low, high = (window.wall_low, window.wall_high) if floating else (window.low, window.high)
@@ -173,6 +181,8 @@ def _expand_extras(
         seen.difference_update(with_end.keys() - plan.excluded - plan.overrides.keys())
     for extra in plan.extras:
         if extra.key in seen or extra.wall // DAY in plan.excluded_days:
+            continue
+        if plan.exclusion_rules and not list(_without(plan, (extra.wall,), extra.wall, extra.wall + 1, budget)):
             continue
         seen.add(extra.key)
         if plan.following and extra.key > plan.following[0].key:
@@ -230,7 +240,9 @@ def _starts(plan: Plan, timing: Timing, first: int, last: int, budget: Budget) -
     clock = timing.start.clock
     if len(rules) == 1:
         return _bounded(rules[0], clock, first, last, budget)
-    return merge(*(_bounded(rule, clock, first, last, budget) for rule in rules))
+    start = timing.start.wall
+    itself = (start,) if first <= start < last else ()
+    return merge(itself, *(_bounded(rule, clock, first, last, budget) for rule in rules))
 
 
 def _bounded(rule: BoundRule, clock: Clock | None, first: int, last: int, budget: Budget) -> Iterator[int]:
@@ -242,16 +254,16 @@ def _bounded(rule: BoundRule, clock: Clock | None, first: int, last: int, budget
     return (wall for wall in starts if wall == begin or clock.to_epoch(wall) <= until)
 
 
-def _excluded_by_rule(plan: Plan, first: int, last: int, budget: Budget) -> set[int]:
-    """The keys that EXRULEs take away (RFC 2445 §4.8.5.2: obsolete, but still seen)."""
-    excluded: set[int] = set()
-    if plan.timing is None:
-        return excluded
-    clock = plan.timing.start.clock
-    for rule in plan.exclusion_rules:
-        walls = _bounded(rule, clock, first, last, budget)
-        excluded.update(walls if clock is None else map(clock.to_epoch, walls))
-    return excluded
+def _without(plan: Plan, walls: Iterable[int], first: int, last: int, budget: Budget) -> Iterator[int]:
+    """The starts that no EXRULE yields too (RFC 2445 §4.8.5.2: obsolete, but still seen)."""
+    clock = plan.timing.start.clock if plan.timing else None
+    excluded = merge(*(_bounded(rule, clock, first, last, budget) for rule in plan.exclusion_rules))
+    next_excluded = next(excluded, END)
+    for wall in walls:
+        while next_excluded < wall:
+            next_excluded = next(excluded, END)
+        if next_excluded != wall:
+            yield wall
 
 
 def span_of(plan: Plan, budget: Budget) -> tuple[int, int]:

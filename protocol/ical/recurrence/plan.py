@@ -92,7 +92,11 @@ def _read_recurrence(plan: Plan, master: Component, timing: Timing, count_until:
         return
     rules = [line for line in lines if line.name == "RRULE"]
     resolved = count_until if len(rules) == 1 else None
-    plan.rules = tuple(_bound(parse_rule(line.value), timing, count_until=resolved) for line in rules)
+    # Of several rules (RFC 5545 §3.8.5.3: undefined) each counts what it yields itself; ``expand`` adds DTSTART.
+    alone = len(rules) == 1
+    plan.rules = tuple(
+        _bound(parse_rule(line.value), timing, count_until=resolved, include_start=alone) for line in rules
+    )
     plan.exclusion_rules = tuple(
         _bound(parse_rule(line.value), timing, include_start=False) for line in lines if line.name == "EXRULE"
     )
@@ -168,8 +172,11 @@ def _extras(line: Property, timing: Timing, zones: Zones) -> Iterable[Extra]:
         except ValueError:
             continue
         moment = moment_of(text.partition("/")[0], line, zones)
-        if moment is None or timing.all_day or form is Form.DATE:
+        if moment is None or timing.all_day:
             continue
+        if form is Form.DATE:
+            # Seen, though RFC 5545 §3.3.9 has no such PERIOD: whole days of the series' zone.
+            moment = Moment(moment.wall, Form.LOCAL, None)
         wall, key = _key(moment, timing)
         yield Extra(wall, key, _period_end(moment, key, end, text, line, zones))
 
