@@ -42,18 +42,18 @@ check: $(CHECK) ## format, lint, types, import contracts, generated documents
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m caldav_server.settings | diff -u config/caldav-server.toml - || { echo "config/caldav-server.toml is not what the settings say: make docs"; exit 1; }
+	$(BIN)/python -m tools.docs --check
 
 format: $(CHECK) ## puts the sources in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 docs: $(TEST) ## the documents that are generated from the code
-	$(BIN)/python -m caldav_server.settings > config/caldav-server.toml
-	@if [ -f conformance_tests/compliance.py ]; then $(BIN)/python -m conformance_tests.compliance; fi
+	$(BIN)/python -m tools.docs
 
 conformance: $(CONFORMANCE) ## the long forms: real client programs, fault tests, every corpus file
-	$(BIN)/python -m pytest -m "long or not long" conformance_tests
+	@mkdir -p .conformance
+	$(BIN)/python -m pytest -m "long or not long" conformance_tests --compliance .conformance/run.json --corpus-report .conformance/corpus.json
 
 bench: $(BENCH) ## speed, as ratios to peers and to the floor of the HTTP library
 	$(BIN)/python -m conformance_tests.bench
