@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -18,7 +20,7 @@ from alembic.migration import MigrationContext
 from storage import migrations
 from storage.database import Database, Statement
 from storage.migrations import runner
-from storage.tables import TENANT, metadata
+from storage.tables import DIRECTORY, TENANT, metadata
 from storage.testing import crosses_principals
 
 Keys = list[tuple[str, str, list[str]]]
@@ -165,3 +167,9 @@ def test_the_recorder_sees_a_missing_predicate(text: str, tables: list[str]) -> 
 
 def test_test_addresses_have_a_scheme(url: str) -> None:
     assert urlsplit(url).scheme in {"sqlite", "postgresql"}
+
+
+def test_every_table_is_in_the_list_for_citus() -> None:
+    listing = (Path(migrations.__file__).parent / "distribute.sql").read_text()
+    assert set(re.findall(r"create_distributed_table\('(\w+)'", listing)) == TENANT
+    assert set(re.findall(r"create_reference_table\('(\w+)'", listing)) == DIRECTORY
