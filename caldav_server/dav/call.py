@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from caldav_server.calendaring.context import Context
 from caldav_server.dav.paths import Location, parse
+from caldav_server.dav.remembered import State
 from caldav_server.dav.view import View
 from caldav_server.http.messages import Request
 from protocol.dav.headers import Depth, Prefer, parse_depth
@@ -26,6 +27,8 @@ class Call:
     sync_page: int
     """How many changes one answer holds when the client sets no limit; the rest follows with the next token."""
     applied: list[str] = field(default_factory=list)
+    depends_on: State | None = None
+    """Set by a handler whose answer is the same for the same question while this state lasts."""
 
     @property
     def minimal(self) -> bool:

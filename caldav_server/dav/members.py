@@ -76,7 +76,7 @@ def _properties(shape: _Shape, plan: Plan, collection: Resource, meta: ObjectMet
     )
 
 
-def _could_meet_dead(plan: Plan) -> bool:
+def could_meet_dead(plan: Plan) -> bool:
     """Whether a name was asked for that members could keep as a dead property."""
     if plan.ask.kind is not PropKind.PROP:
         return True
@@ -86,7 +86,7 @@ def _could_meet_dead(plan: Plan) -> bool:
 async def writer_for(call: Call, plan: Plan, collection: Resource) -> MemberWriter:
     """A function that writes one member, with the members' dead properties at hand when the plan could meet one."""
     dead: dict[bytes, dict[str, str]] = {}
-    if _could_meet_dead(plan) and collection.owner is not None:
+    if could_meet_dead(plan) and collection.owner is not None:
         owner_id = collection.owner.principal_id
         kept = await call.ctx.db.read(lambda tx: dead_properties_all(tx, owner_id))
         dead = {each: {prop.name: prop.xml for prop in found} for each, found in kept.items()}

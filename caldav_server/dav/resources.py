@@ -59,6 +59,8 @@ class Resource:
     """The object's row, for ``Kind.OBJECT``."""
     text: bytes | None = None
     """The object's text, when the resource was opened with it."""
+    accounts_version: int = 0
+    """The version of the accounts it was opened under."""
     dead: dict[str, str] = field(default_factory=dict)
     """Properties stored verbatim (Clark name to element text); filled when a request needs them."""
     members: tuple[Principal, ...] = ()
@@ -112,6 +114,7 @@ async def open_resource(ctx: Context, location: Location, *, with_text: bool = F
     if calendar is None:
         raise Refusal(Condition.NOT_FOUND, "There is no such calendar.")
     collection = _collection(owner, calendar, granted)
+    collection.accounts_version = found.accounts_version
     if place is Place.COLLECTION:
         return collection
     if found.meta is None:

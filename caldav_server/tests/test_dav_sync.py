@@ -11,7 +11,7 @@ from caldav_server.dav.tokens import parse_token, render_token
 from caldav_server.tests.face import Face, event
 from protocol.errors import Condition, Refusal
 from protocol.model import Seq
-from storage import calendars, server_state
+from storage import calendars, principals, server_state
 
 HOME = "/dav/calendars/anna/"
 CALENDAR = HOME + "calendar/"
@@ -99,3 +99,51 @@ def test_a_token_of_the_future_is_refused() -> None:
     with pytest.raises(Refusal) as refused:
         parse_token(text, epoch="e", collection_id=b"\x01", seq=Seq(8), min_valid_seq=Seq(0))
     assert refused.value.condition is Condition.VALID_SYNC_TOKEN
+
+
+async def test_remembered_answers_are_never_stale(face: Face) -> None:
+    """The same question again and again, with something different happening in between each time."""
+    poll = (
+        '<D:propfind xmlns:D="DAV:" xmlns:CS="http://calendarserver.org/ns/"><D:prop><D:sync-token/><CS:getctag/>'
+        '<D:displayname/><X:dead xmlns:X="urn:x"/></D:prop></D:propfind>'
+    )
+
+    async def ask() -> str:
+        first = await face.ask("PROPFIND", CALENDAR, poll, Depth="0")
+        again = await face.ask("PROPFIND", CALENDAR, poll, Depth="0")
+        assert first.text == again.text and first.headers == again.headers
+        return first.text
+
+    seen = [await ask()]
+    await face.put(CALENDAR + "a.ics", event("one"))
+    seen.append(await ask())
+    await face.put(CALENDAR + "a.ics", event("one", summary="two"))
+    seen.append(await ask())
+    await face.ask("MKCALENDAR", HOME + "other/")
+    assert await ask() == seen[-1]
+    for value in ("1", "2"):
+        update = f'<D:set><D:prop><X:dead xmlns:X="urn:x">{value}</X:dead></D:prop></D:set>'
+        await face.ask("PROPPATCH", CALENDAR, f'<D:propertyupdate xmlns:D="DAV:">{update}</D:propertyupdate>')
+        seen.append(await ask())
+    await face.ask("DELETE", CALENDAR + "a.ics")
+    seen.append(await ask())
+    await face.ask("DELETE", CALENDAR)
+    seen.append(await ask())
+    assert len(set(seen)) == len(seen) == 7
+    stranger = await face.add("ben")
+    assert (await face.ask("PROPFIND", CALENDAR, poll, who="ben", Depth="0")).status == 403
+    await face.db.write(
+        lambda tx: principals.set_delegates(tx, face.people["anna"].principal_id, [(stranger.principal_id, False)])
+    )
+    face.face._sessions = None  # what the authenticator does when accounts change
+    assert (await face.ask("PROPFIND", CALENDAR, poll, who="ben", Depth="0")).status == 207
+
+
+async def test_a_poll_by_report_sees_each_change_once(face: Face) -> None:
+    token = (await face.sync(CALENDAR)).token()
+    for number in range(3):
+        assert (await face.sync(CALENDAR, token)).hrefs() == (await face.sync(CALENDAR, token)).hrefs() == {}
+        await face.put(f"{CALENDAR}{number}.ics", event(f"uid-{number}"))
+        found = await face.sync(CALENDAR, token)
+        assert found.hrefs() == (await face.sync(CALENDAR, token)).hrefs() == {f"{CALENDAR}{number}.ics": 200}
+        token = found.token()

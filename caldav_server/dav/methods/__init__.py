@@ -9,6 +9,7 @@ from caldav_server.calendaring.context import AccountsChanged
 from caldav_server.dav import paths, reports
 from caldav_server.dav.call import Call
 from caldav_server.dav.methods import collections, descriptions, moving, reading, writing
+from caldav_server.dav.remembered import Remembered, State
 from caldav_server.dav.sessions import Sessions
 from caldav_server.dav.view import View
 from caldav_server.http.messages import Request, Response
@@ -41,6 +42,7 @@ class DavFace:
 
     def __init__(self) -> None:
         self._sessions: Sessions | None = None
+        self._remembered = Remembered()
 
     async def __call__(self, app: Application, request: Request) -> Response:
         """Answer one request; refusals are raised and become answers at the edge."""
@@ -59,10 +61,13 @@ class DavFace:
             return await self._answer(app, request, location)
 
     async def _answer(self, app: Application, request: Request, location: paths.Location) -> Response:
-        call = await self._call(app, request, location)
-        response = await METHODS[request.method](call)
-        _finish(call, response)
-        return response
+        async def make() -> tuple[Response, State | None]:
+            call = await self._call(app, request, location)
+            response = await METHODS[request.method](call)
+            _finish(call, response)
+            return response, call.depends_on
+
+        return await self._remembered.answer(app.db, request, location, app.settings.limits.xml_bytes, make)
 
     async def _call(self, app: Application, request: Request, location: paths.Location) -> Call:
         sessions = self._sessions

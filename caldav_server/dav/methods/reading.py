@@ -11,6 +11,7 @@ from caldav_server.dav.call import Call
 from caldav_server.dav.members import member_chunks
 from caldav_server.dav.methods import descriptions
 from caldav_server.dav.paths import Place
+from caldav_server.dav.remembered import state_of
 from caldav_server.dav.resources import Kind, Resource, children, fill, open_resource
 from caldav_server.http.messages import Response
 from protocol.dav import values
@@ -88,7 +89,10 @@ async def propfind(call: Call) -> Response:
         raise Refusal(Condition.PROPFIND_FINITE_DEPTH, "Ask with Depth 0 or 1.")
     plan = Plan(parse_propfind(body), call.view, call.minimal)
     if depth is Depth.ZERO:
-        await fill(call.ctx, [resource], plan.needs())
+        needs = plan.needs()
+        await fill(call.ctx, [resource], needs)
+        if resource.kind is Kind.CALENDAR and resource.calendar is not None and needs <= {"dead"}:
+            call.depends_on = state_of(resource.calendar, resource.accounts_version)
         return whole([plan.response(resource)])
     if call.prefer.depth_noroot:
         call.applied.append("depth-noroot")

@@ -8,7 +8,8 @@ from caldav_server.calendaring import access, queries
 from caldav_server.dav import paths
 from caldav_server.dav.answers import Plan, streamed, whole
 from caldav_server.dav.call import Call
-from caldav_server.dav.members import member_chunks
+from caldav_server.dav.members import could_meet_dead, member_chunks
+from caldav_server.dav.remembered import state_of
 from caldav_server.dav.resources import Kind, Resource, children, fill
 from caldav_server.dav.tokens import SyncToken, parse_token, render_token
 from caldav_server.http.messages import Response
@@ -16,7 +17,7 @@ from protocol.dav import multistatus, reports
 from protocol.dav.headers import Depth
 from protocol.dav.hrefs import encode_segment
 from protocol.errors import Condition, Refusal
-from protocol.model import Access, Seq
+from protocol.model import Access, Calendar, Seq
 from storage import calendars as stored_calendars
 from storage import changes as stored_changes
 from storage import principals as stored_principals
@@ -43,7 +44,7 @@ async def _calendar(call: Call, resource: Resource, body: reports.SyncCollection
     assert calendar is not None  # noqa: S101 - the table lets only calendars in
     pid, cid = calendar.principal_id, calendar.calendar_id
 
-    def work(tx: Transaction) -> tuple[Seq, SyncToken, list[ChangeRow]]:
+    def work(tx: Transaction) -> tuple[Calendar, SyncToken, list[ChangeRow]]:
         """Token, rows and limit in one snapshot."""
         now = stored_calendars.get(tx, pid, cid)
         if now is None:
@@ -51,15 +52,17 @@ async def _calendar(call: Call, resource: Resource, body: reports.SyncCollection
         token = parse_token(
             body.token, epoch=call.view.epoch, collection_id=cid, seq=now.seq, min_valid_seq=now.min_valid_seq
         )
-        return now.seq, token, stored_changes.rows(tx, pid, cid, token.seq, limit + 1, token.floor)
+        return now, token, stored_changes.rows(tx, pid, cid, token.seq, limit + 1, token.floor)
 
-    seq, token, changed = await call.ctx.db.read(work)
+    now, token, changed = await call.ctx.db.read(work)
     more = len(changed) > limit
     changed = changed[:limit]
-    reached = changed[-1][1] if more else seq
+    reached = changed[-1][1] if more else now.seq
     floor = token.floor if more and token.floor > reached else Seq(0)
     tail = _tail(resource, more, render_token(call.view.epoch, cid, reached, floor))
     plan = Plan(body.wanted, call.view, call.minimal)
+    if not could_meet_dead(plan):
+        call.depends_on = state_of(now, resource.accounts_version)
     chunks = _changes(call, plan, resource, changed)
     if len(changed) <= queries.BATCH:
         return whole([each async for each in chunks], tail)
