@@ -85,6 +85,16 @@ def test_a_snooze_is_heard_when_the_alarm_it_is_of_is_silent() -> None:
     assert heard(data) == ["20260119T145600Z"]
 
 
+def test_a_nominal_day_may_have_25_hours() -> None:
+    # The clocks of New York go back on 1 November 2026 at 02:00.
+    data = event("DTSTART;TZID=US/Eastern:20261101T100000", "RRULE:FREQ=YEARLY", *alarm("TRIGGER:-P1D"))
+    assert heard(data, "20261031T140000Z", "20261031T140001Z") == ["20261031T140000Z"]
+    after = event(
+        "DTSTART;TZID=US/Eastern:20261031T100000", "DURATION:PT0S", "RRULE:FREQ=YEARLY", *alarm("TRIGGER:P1D")
+    )
+    assert heard(after, "20261101T150000Z", "20261101T150001Z") == ["20261101T150000Z"]
+
+
 def test_todos() -> None:
     due_only = event("DUE;TZID=US/Eastern:20260106T120000", *alarm("TRIGGER;RELATED=END:-PT10M"), name="VTODO")
     assert heard(due_only) == ["20260106T165000Z"]

@@ -743,3 +743,15 @@ def test_the_index_knows_such_an_override_too() -> None:
     index = index_document(document(data), horizon=at("20270101T000000Z"))
     days = [(at(f"2026010{day}T000000Z"), at(f"2026010{day}T010000Z")) for day in (1, 2)]
     assert [(entry.start, entry.end) for entry in index.entries] == days
+
+
+def test_a_recurring_todo_meets_the_second_it_ends_at() -> None:
+    data = calendar(component("VTODO", "UID:1", "DTSTART:20260101T000000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY"))
+
+    def found(start: str, end: str) -> bool:
+        return match(inside(CompFilter("VTODO", time_range=between(start, end))), data)
+
+    assert found("20260105T010000Z", "20260105T020000Z")
+    assert not found("20260105T010001Z", "20260105T020000Z")
+    moment = calendar(component("VTODO", "UID:1", "DTSTART:20260101T000000Z", "DURATION:PT0S", "RRULE:FREQ=DAILY"))
+    assert match(inside(CompFilter("VTODO", time_range=between("20260104T120000Z", "20260105T000000Z"))), moment)

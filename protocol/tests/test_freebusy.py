@@ -147,6 +147,13 @@ def test_answer_has_runs_of_a_type_in_one_property_and_folds() -> None:
     assert component_.first("ATTENDEE").raw == attendee.raw
 
 
+def test_stored_periods_in_local_time() -> None:
+    data = calendar(component("VFREEBUSY", "UID:1", "FREEBUSY:20260101T100000/20260101T110000"))
+    window = between("20260101T000000Z", "20260103T000000Z")
+    assert stamps(busy(data, window, EASTERN)) == ["20260101T150000Z-160000Z BUSY"]
+    assert stamps(busy(data, window)) == ["20260101T100000Z-110000Z BUSY"]
+
+
 def test_an_answer_may_be_open() -> None:
     answer = render_freebusy([], TimeRange(), now=0, prodid="x")
     assert b"DTSTART" not in answer
