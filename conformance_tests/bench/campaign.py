@@ -94,7 +94,7 @@ def about(plan: Plan) -> dict[str, Any]:
             continue
     return {
         "date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC",
-        "machine": f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}",
+        "machine": f"{os.cpu_count()} x {model}, {platform.system()} {platform.release().partition('-')[0]}",
         "python": sys.version.split()[0],
         "versions": versions,
         "rounds": plan.rounds,

@@ -110,6 +110,6 @@ def run(folder: Path, databases: tuple[str, ...], progress: Progress) -> list[st
                 lines.append(
                     f"{database}: imported {size:,} in {wall:.0f} s: {size / wall:,.0f}/s; {size / cpu:,.0f}/CPU s"
                 )
-                lines += _measure(place)
                 progress(lines[-1])
+                lines += _measure(place)
     return lines
