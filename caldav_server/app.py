@@ -48,6 +48,7 @@ class Application:
         self.worker = ""
         self.neighbours: Neighbours = _alone
         self._dav = dav
+        self._advertised: dict[str, str] = getattr(dav, "advertised", {})
         self._may_read_metrics = parse_networks(settings.metrics.allowed)
         self._own = {"/health": self._health, "/metrics": self._metrics}
 
@@ -124,6 +125,8 @@ class Application:
         if principal is None:
             answer = await self.auth.authenticate(request)
             if not isinstance(answer, Principal):
+                if request.method == "OPTIONS":
+                    answer.headers.update(self._advertised)
                 return answer
             principal = answer
         request.principal = principal

@@ -19,6 +19,13 @@ def test_calendar_access_is_advertised(client: Client, calendar: Calendar) -> No
         assert "calendar-access" in client.options(path).expect(200, 204).tokens, path
 
 
+def test_a_probe_without_login_sees_the_compliance_classes(client: Client) -> None:
+    """RFC 4918 §10.1: all answers to OPTIONS carry the DAV header, one that wants a login too."""
+    answer = client.request("OPTIONS", client.root, auth=False)
+    assert {"1", "3", "calendar-access"} <= answer.tokens
+    assert answer.status in {200, 204} or answer.header("WWW-Authenticate")
+
+
 def test_access_control_is_advertised(client: Client, calendar: Calendar) -> None:
     """RFC 3744 §7.2: access-control stands in the DAV header."""
     assert "access-control" in client.options(calendar.href).tokens

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from caldav_server.calendaring.context import AccountsChanged
 from caldav_server.dav import paths, reports
@@ -40,6 +40,10 @@ METHODS: dict[str, Callable[[Call], Awaitable[Response]]] = {
 class DavFace:
     """The DAV face of one process."""
 
+    advertised: ClassVar[dict[str, str]] = {"DAV": descriptions.DAV}
+    """What every answer to OPTIONS carries, one that asks for a login too: probes look before they log in (RFC 4918
+    §10.1)."""
+
     def __init__(self) -> None:
         self._sessions: Sessions | None = None
         self._remembered = Remembered()
@@ -56,6 +60,7 @@ class DavFace:
         except AccountsChanged:
             answer = await app.auth.authenticate(request)
             if not isinstance(answer, Principal):
+                answer.headers.update(self.advertised)
                 return answer
             request.principal = answer
             return await self._answer(app, request, location)
