@@ -21,7 +21,7 @@ from protocol.ical.editing import (
     remove_occurrence,
 )
 from protocol.ical.editing.rule import moved_rule
-from protocol.ical.editing.times import SeriesTime
+from protocol.ical.editing.times import SeriesTime, moved
 from protocol.ical.lines import said_again
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Occurrence, occurrences
@@ -470,8 +470,8 @@ def test_a_rule_keeps_what_does_not_move(start: str, moved_to: str, rule: str, e
     line = read(start)
     old = SeriesTime.of(line, {})
     new = SeriesTime.of(said_again(line, moved_to, drop=frozenset()), {})
-    moved = moved_rule(read(f"RRULE:{rule}"), old, new, new.wall - old.wall)
-    assert moved.value == (rule if expected is None else expected)
+    changed = moved_rule(read(f"RRULE:{rule}"), old, new, new.wall - old.wall)
+    assert changed.value == (rule if expected is None else expected)
 
 
 def test_new_alarms_and_old_sequence() -> None:
@@ -546,3 +546,25 @@ def test_the_last_of_a_this_and_future_override() -> None:
     assert [item[2] for item in shown(data)] == ["a", "a", "b"]
     last = remove_occurrence(document(data), nth(data, 2), now=NOW)
     assert [item[2] for item in shown(last)] == ["a", "a"]
+
+
+def test_extra_dates_of_another_type_follow_the_series() -> None:
+    old = SeriesTime.of(read("DTSTART;VALUE=DATE:20260306"), {})
+    new = SeriesTime.of(read("DTSTART;VALUE=DATE:20260307"), {})
+    for name, value, expected in (
+        ("RDATE", "20260310T120000Z,nonsense", "RDATE;VALUE=DATE:20260311"),
+        ("EXDATE", "20260313", "EXDATE;VALUE=DATE:20260314"),
+    ):
+        assert moved(read(f"{name}:{value}"), old, new, 86400).raw == expected
+    assert old.walls(read("RDATE:20260310T120000Z,nonsense")) == [at("20260310T000000Z")]
+
+
+def test_an_override_that_cannot_be_told_stays_as_it_is() -> None:
+    parsed = document(
+        event("DTSTART:20260306T100000Z", "RRULE:FREQ=DAILY;COUNT=3",
+              more=(override("RECURRENCE-ID:20260307T100000Z", "DTSTART:20260307T100000Z"),))
+    )  # fmt: skip
+    broken = parsed.overrides[0]
+    broken.properties = [read("RECURRENCE-ID:soon") if line.name == "RECURRENCE-ID" else line for line in
+                         broken.properties]  # fmt: skip
+    assert b"RECURRENCE-ID:soon" in change_all(parsed, edit("DTSTART:20260306T110000Z"), now=NOW)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import Condition, Refusal
+from protocol.ical.components import Property
 from protocol.ical.filters import (
     EVERYTHING,
     Bounds,
@@ -755,3 +756,27 @@ def test_a_recurring_todo_meets_the_second_it_ends_at() -> None:
     assert not found("20260105T010001Z", "20260105T020000Z")
     moment = calendar(component("VTODO", "UID:1", "DTSTART:20260101T000000Z", "DURATION:PT0S", "RRULE:FREQ=DAILY"))
     assert match(inside(CompFilter("VTODO", time_range=between("20260104T120000Z", "20260105T000000Z"))), moment)
+
+
+def test_times_that_nobody_can_read_meet_no_range() -> None:
+    parsed = document(calendar(component("VEVENT", "UID:1", "DTSTART:20260101T000000Z", "DTEND:20260102T000000Z")))
+    master = parsed.master
+    master.properties = [
+        Property("DTSTART", "soon", (), "DTSTART:soon") if line.name == "DTSTART" else line
+        for line in master.properties
+    ]
+    window = between("20000101T000000Z", "20400101T000000Z")
+    for filter_ in (
+        CompFilter("VEVENT", time_range=window),
+        CompFilter("VEVENT", prop_filters=(PropFilter("DTSTART", time_range=window),)),
+        CompFilter("VEVENT", prop_filters=(PropFilter("DTEND", time_range=window),)),
+    ):
+        assert not matches(inside(filter_), parsed, None, Budget())
+
+
+def test_a_property_in_local_time_of_its_zone() -> None:
+    data = calendar(
+        ZONE, component("VEVENT", "UID:1", "DTSTART:20260101T000000Z", "X-DUE;TZID=US/Eastern:20260105T100000")
+    )
+    window = between("20260105T150000Z", "20260105T150001Z")
+    assert match(props("VEVENT", PropFilter("X-DUE", time_range=window)), data)
