@@ -129,7 +129,7 @@ def occurrences(made: Object) -> set[tuple[int, int]]:
     low, high = (datetime.fromtimestamp(each, UTC) for each in (made.low, made.high))
     # Floating data is compared in the window's own zone there, so a day more is asked for and cut here.
     found = recurring_ical_events.of(calendar).between(low - timedelta(days=1), high + timedelta(days=1))
-    pairs = {(_instant(event.start), _instant(event.end)) for event in found}
+    pairs = {(instant_of(event.start), instant_of(event.end)) for event in found}
     if made.exact is not None:  # the row "exact-duration" of DIFFERENCES
         pairs = {(start, start + made.exact) for start, _ in pairs}
     # The row "same-instant": of two that begin at one instant, the one whose wall time the gap took away is kept.
@@ -143,7 +143,7 @@ def occurrences(made: Object) -> set[tuple[int, int]]:
     }
 
 
-def _instant(value: object) -> int:
+def instant_of(value: object) -> int:
     if isinstance(value, datetime):
         return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
     return wall_seconds(datetime.fromisoformat(f"{value}"))
