@@ -21,6 +21,7 @@ from protocol.dav import multistatus
 from protocol.errors import Condition, Refusal
 from protocol.model import Principal
 from storage import errors, server_state
+from storage.cache import Bus
 
 HEALTH_SECONDS = 2.0
 RETRY_SECONDS = "2"
@@ -44,7 +45,8 @@ class Application:
         self.db = db
         self.log = log
         self.metrics = Metrics()
-        self.auth = Authenticator(db, settings.auth, self.metrics)
+        self.bus = Bus(settings.redis.url)
+        self.auth = Authenticator(db, settings.auth, self.metrics, bus=self.bus)
         self.worker = ""
         self.neighbours: Neighbours = _alone
         self._dav = dav
@@ -55,10 +57,12 @@ class Application:
     async def start(self) -> None:
         """Gets ready to serve; the database must be at the schema of this program."""
         self.db.require_schema()
+        await self.bus.start()
         await self.auth.start()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends threads and connections."""
+        await self.bus.close()
         self.auth.close()
         self.db.close()
         self.log.sink.flush()

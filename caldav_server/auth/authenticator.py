@@ -23,7 +23,7 @@ from aiohttp import hdrs
 
 from caldav_server import logs
 from caldav_server.auth import passwords
-from caldav_server.auth.throttle import Throttle
+from caldav_server.auth.throttle import FORGET_SECONDS, Throttle
 from caldav_server.http.messages import Request, Response
 from caldav_server.metrics import Metrics
 from caldav_server.settings import AuthSettings
@@ -31,6 +31,7 @@ from protocol.model import Credential, Principal, PrincipalKind
 from storage import credentials as stored_credentials
 from storage import principals as stored_principals
 from storage import server_state
+from storage.cache import Bus
 from storage.database import Database, Transaction
 
 MOST_HEADER = 4096
@@ -83,7 +84,9 @@ class Authenticator:
         settings: AuthSettings,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
+        bus: Bus | None = None,
     ) -> None:
+        self._bus = bus or Bus()
         self.hasher = passwords.Hasher(settings)
         self._db = db
         self._settings = settings
@@ -179,8 +182,10 @@ class Authenticator:
             self._counters["auth_failures"] += 1
             logs.get().warning("login failed", account=given.name, remote=request.remote, agent=agent[:200])
             self._remember(digest, None, version, now)
+            self._throttle.learn(attempt, await self._bus.count(attempt.shared_key, int(FORGET_SECONDS)), now)
             return self._unauthorized()
         self._throttle.succeed(attempt, now)
+        await self._bus.forget(attempt.shared_key)
         self._remember(digest, principal, version, now)
         if matched.kind == passwords.PASSWORD and self.hasher.is_outdated(matched.hash):
             await self._renew(matched, given.password)

@@ -45,6 +45,11 @@ class Attempt:
     device: str
     keys: tuple[Hashable, ...]
 
+    @property
+    def shared_key(self) -> str:
+        """The name under which the processes of a server count this account's failures from this network together."""
+        return f"login:{self.network}:{self.account}"
+
 
 class Throttle:
     """What is remembered of failed and successful logins of this process."""
@@ -97,6 +102,16 @@ class Throttle:
         entry.last = now
         if entry.count >= free:
             entry.blocked_until = now + min(self._max_delay, 2.0 ** min(entry.count - free, 30))
+
+    def learn(self, attempt: Attempt, failures: int, now: float) -> None:
+        """Other processes have seen failures too: count them as if they had happened here."""
+        for key in attempt.keys:
+            entry = self._failures.get(key)
+            if key == attempt.network or entry is None or entry.count >= failures:
+                continue
+            entry.count = failures
+            if failures >= self._free:
+                entry.blocked_until = now + min(self._max_delay, 2.0 ** min(failures - self._free, 30))
 
     def succeed(self, attempt: Attempt, now: float) -> None:
         """The password was right: the account's failures from here are forgotten, the device is known from now on."""

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from caldav_server.calendaring.context import Actor, Context, Rules
 from caldav_server.http.messages import Request
 from caldav_server.settings import Settings
-from protocol.model import Access, CalendarId, Principal, PrincipalId, Seq
+from protocol.model import Access, Principal, PrincipalId
 from storage import principals as stored_principals
 from storage import server_state
+from storage.cache import Bus
 from storage.database import Database, Transaction
 
 _MAX_ACTORS = 20_000
@@ -23,8 +24,9 @@ _MAX_ACTORS = 20_000
 class Sessions:
     """One per process."""
 
-    def __init__(self, db: Database, settings: Settings, note_accounts: Callable[[int], bool]) -> None:
+    def __init__(self, db: Database, settings: Settings, note_accounts: Callable[[int], bool], bus: Bus) -> None:
         self._db = db
+        self._bus = bus
         self._note_accounts = note_accounts
         self._rules = Rules.of(settings)
         self._epoch = ""
@@ -40,7 +42,7 @@ class Sessions:
             await self._actor(principal),
             request.request_id,
             int(time.time()),
-            self._announce,
+            self._bus.announce,
             self._note_accounts,
         )
 
@@ -59,9 +61,6 @@ class Sessions:
             self._actors.clear()
         self._actors[principal.principal_id] = actor
         return actor
-
-    def _announce(self, principal_id: PrincipalId, calendar_id: CalendarId, seq: Seq) -> None:
-        """Nobody listens yet: every read asks the database, which is never behind."""
 
 
 def _load_actor(tx: Transaction, principal: Principal) -> Actor:

@@ -129,4 +129,4 @@ class Worker:
                 cut = await edge.drain(settings.server.graceful_seconds)
                 logs.get().info("stopped", cut_off=cut)
         finally:
-            app.close()
+            await app.close()

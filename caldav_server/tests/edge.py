@@ -143,4 +143,4 @@ async def running(
         for client in edge.clients:
             client.close()
         await server.drain(1.0)
-        app.close()
+        await app.close()

@@ -17,6 +17,7 @@ from caldav_server.settings import Settings
 from protocol.errors import Refusal
 from protocol.model import Access, Principal, PrincipalId, PrincipalKind
 from storage import principals
+from storage.cache import Bus
 from storage.database import Database
 from storage.ids import new_id
 
@@ -102,7 +103,10 @@ class Face:
             principal=self.people[who],
         )
         app = SimpleNamespace(
-            db=self.db, settings=self.settings, auth=SimpleNamespace(note_accounts_version=lambda _version: False)
+            db=self.db,
+            settings=self.settings,
+            auth=SimpleNamespace(note_accounts_version=lambda _version: False),
+            bus=Bus(),
         )
         try:
             response = await self.face(cast(Application, app), request)

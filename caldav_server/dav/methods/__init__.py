@@ -77,7 +77,7 @@ class DavFace:
     async def _call(self, app: Application, request: Request, location: paths.Location) -> Call:
         sessions = self._sessions
         if sessions is None:
-            sessions = self._sessions = Sessions(app.db, app.settings, app.auth.note_accounts_version)
+            sessions = self._sessions = Sessions(app.db, app.settings, app.auth.note_accounts_version, app.bus)
         ctx = await sessions.context(request)
         view = View(ctx, await sessions.epoch(), reports.supported_by)
         limits = app.settings.limits
