@@ -19,6 +19,7 @@ _mine = (_o.principal_id == bindparam("pid"), _o.calendar_id == bindparam("cid")
 _live = _o.deleted == 0
 
 _IDS = Statement(select(_o.object_id, _o.component).where(*_mine, _live).order_by(_o.seq))
+_UIDS = Statement(select(_o.object_id, _o.uid).where(*_mine, _live))
 _BY_UID = Statement(select(*objects.META).where(*_mine, in_list(_o.uid, "uids"), _live))
 _METAS = Statement(select(*objects.META).where(*_mine, in_list(_o.name, "names"), _live))
 
@@ -32,6 +33,11 @@ def ids(
         return [row[0] for row in rows]
     wanted = {int(kind) for kind in components}
     return [row[0] for row in rows if row[1] in wanted]
+
+
+def uids(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> list[tuple[ObjectId, Uid]]:
+    """The id and UID of every object."""
+    return tx.all(_UIDS, pid=principal_id, cid=calendar_id)
 
 
 def metas(

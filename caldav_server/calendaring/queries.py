@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TypeVar
 
 from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.texts import Allowance, document_of
 from protocol.errors import Condition, Refusal
 from protocol.ical import availability, freebusy, timezones
-from protocol.ical.document import Document, parse_document
-from protocol.ical.filters import Bounds, CompFilter, bounds, matches
-from protocol.ical.recurrence import Budget
+from protocol.ical.document import Document
+from protocol.ical.filters import Bounds, CompFilter, bounds, matches, satisfies
+from protocol.ical.instants import absolute, wall_range
 from protocol.model import (
     BusyType,
     Calendar,
@@ -31,7 +32,7 @@ from protocol.model import (
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage.database import Transaction
-from storage.members import ids
+from storage.members import ids, uids
 
 T = TypeVar("T")
 BATCH = 128
@@ -55,42 +56,49 @@ def zone_of(ctx: Context, calendar: Calendar, owner_zone: str) -> timezones.Zone
     return UTC
 
 
-async def select(ctx: Context, calendar: Calendar, query: Query) -> tuple[list[ObjectId], bool]:
-    """The ids of the candidates in order of name, and whether they are the answer (else ``decide`` each)."""
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects of a calendar answer a query: those the index is sure of, and those whose text must decide."""
+
+    certain: list[ObjectId]
+    doubtful: list[ObjectId]
+
+    def only(self, object_id: ObjectId) -> Selection:
+        """The same with all other objects left out."""
+        return Selection(
+            [each for each in self.certain if each == object_id], [each for each in self.doubtful if each == object_id]
+        )
+
+    def __len__(self) -> int:
+        return len(self.certain) + len(self.doubtful)
+
+
+async def select(ctx: Context, calendar: Calendar, query: Query) -> Selection:
+    """What the index knows about a query; one read, no text."""
     limits = bounds(query.filter)
-    return await ctx.db.read(lambda tx: _candidates(tx, calendar, limits, query.zone))
+    return await ctx.db.read(lambda tx: _select(tx, calendar, limits, query.zone))
 
 
-def _candidates(
-    tx: Transaction, calendar: Calendar, limits: Bounds, zone: timezones.Zone
-) -> tuple[list[ObjectId], bool]:
-    principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
+def _select(tx: Transaction, calendar: Calendar, limits: Bounds, zone: timezones.Zone) -> Selection:
+    place = (calendar.principal_id, calendar.calendar_id)
     if limits.uid is not None:
-        found = stored.find_by_uid(tx, principal_id, calendar_id, Uid(limits.uid))
-        return ([found.object_id] if found else []), False
+        found = stored.find_by_uid(tx, *place, Uid(limits.uid))
+        return Selection([], [found.object_id] if found else [])
+    if limits.uid_match is not None:
+        match = limits.uid_match
+        return Selection([], [each for each, uid in uids(tx, *place) if satisfies(match, [uid])])
     if limits.range is None:
-        return ids(tx, principal_id, calendar_id, limits.components), limits.exact
+        every = ids(tx, *place, limits.components)
+        return Selection(every, []) if limits.exact else Selection([], every)
     wall = wall_range(limits.range, zone)
-    inside = stored_occurrences.candidates(tx, principal_id, calendar_id, limits.range, wall, limits.components)
-    beyond = stored_occurrences.beyond(tx, principal_id, calendar_id, limits.range, limits.components)
+    inside = stored_occurrences.candidates(tx, *place, limits.range, wall, limits.components)
+    beyond = stored_occurrences.beyond(tx, *place, limits.range, limits.components)
+    if not limits.exact:
+        return Selection([], list(dict.fromkeys([*inside, *beyond])))
     if not beyond:
-        return inside, limits.exact
-    return list(dict.fromkeys([*inside, *beyond])), False
-
-
-def wall_range(span: TimeRange, zone: timezones.Zone) -> TimeRange:
-    """A UTC range as wall time of a zone, written as if it were UTC: what floating index rows are compared with."""
-    if zone is UTC:
-        return span
-    return TimeRange(*(None if end is None else _wall(end, zone) for end in (span.start, span.end)))
-
-
-def _wall(instant: int, zone: timezones.Zone) -> int:
-    return int(timezones.from_epoch(instant, zone).replace(tzinfo=UTC).timestamp())
-
-
-def _instant(wall: int, zone: timezones.Zone) -> int:
-    return timezones.to_epoch(datetime.fromtimestamp(wall, UTC).replace(tzinfo=None), zone)
+        return Selection(inside, [])
+    sure = set(inside)
+    return Selection(inside, [each for each in beyond if each not in sure])
 
 
 async def in_batches(
@@ -113,14 +121,22 @@ async def in_batches(
         yield await ctx.db.read(visit)
 
 
-def decider(query: Query) -> Callable[[Document], bool]:
-    """Decides one parsed document, for candidates the index could not decide."""
-    return lambda document: matches(query.filter, document, query.zone, Budget())
+def decider(query: Query, allowance: Allowance) -> Callable[[Document], bool]:
+    """Decides one parsed document, for candidates the index could not decide.
 
+    An object whose rule needs more work than one object may cost is taken for a match: what is hidden cannot be mended.
+    """
 
-def document_of(data: bytes) -> Document:
-    """The parsed form of a stored text; what is stored was accepted once, so limits are not checked again."""
-    return parse_document(data).document
+    def decide(document: Document) -> bool:
+        with allowance.budget() as budget:
+            try:
+                return matches(query.filter, document, query.zone, budget)
+            except Refusal as refusal:
+                if refusal.condition is Condition.MAX_INSTANCES:
+                    return True
+                raise
+
+    return decide
 
 
 async def free_busy(
@@ -133,16 +149,16 @@ async def free_busy(
     chosen = list(calendars)
 
     def work(tx: Transaction) -> list[freebusy.BusyPeriod]:
-        budget = Budget()
-        absent = [each for calendar in chosen for each in _availabilities(tx, calendar, window, zone, budget)]
-        periods = (each for calendar in chosen for each in _busy(tx, calendar, window, zone, budget))
+        allowance = Allowance()
+        absent = [each for calendar in chosen for each in _availabilities(tx, calendar, window, zone, allowance)]
+        periods = (each for calendar in chosen for each in _busy(tx, calendar, window, zone, allowance))
         return freebusy.merge(periods, availability.unavailable(absent, window), window)
 
     return await ctx.db.read(work)
 
 
 def _busy(
-    tx: Transaction, calendar: Calendar, window: TimeRange, zone: timezones.Zone, budget: Budget
+    tx: Transaction, calendar: Calendar, window: TimeRange, zone: timezones.Zone, allowance: Allowance
 ) -> Iterator[freebusy.BusyPeriod]:
     """What the index knows, and of objects whose index ends too early, what their text says."""
     principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
@@ -152,12 +168,10 @@ def _busy(
     for start, end, floating, kind, object_id in rows:
         if object_id in skipped:
             continue
-        if floating and zone is not UTC:
-            yield freebusy.BusyPeriod(_instant(start, zone), _instant(end, zone), BusyType(kind))
-        else:
-            yield freebusy.BusyPeriod(start, end, BusyType(kind))
+        yield freebusy.BusyPeriod(*absolute(start, end, bool(floating), zone), BusyType(kind))
     for each in stored.fetch_ids(tx, principal_id, calendar_id, beyond) if beyond else ():
-        yield from freebusy.busy_periods(document_of(each.data), window, zone, budget)
+        with allowance.budget() as budget:
+            yield from freebusy.busy_periods(document_of(each.data), window, zone, budget)
 
 
 _TAKE_TIME = frozenset({ComponentKind.VEVENT, ComponentKind.VFREEBUSY})
@@ -165,7 +179,7 @@ _AVAILABILITY = frozenset({ComponentKind.VAVAILABILITY})
 
 
 def _availabilities(
-    tx: Transaction, calendar: Calendar, window: TimeRange, zone: timezones.Zone, budget: Budget
+    tx: Transaction, calendar: Calendar, window: TimeRange, zone: timezones.Zone, allowance: Allowance
 ) -> list[availability.Availability]:
     """The VAVAILABILITY objects of a calendar that reach into the window (RFC 7953 §4)."""
     principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
@@ -173,11 +187,11 @@ def _availabilities(
     found = stored_occurrences.candidates(tx, principal_id, calendar_id, window, wall, _AVAILABILITY)
     if not found:
         return []
-    return [
-        each
-        for stored_object in stored.fetch_ids(tx, principal_id, calendar_id, found)
-        for each in availability.availabilities(document_of(stored_object.data).calendar, window, zone, budget)
-    ]
+    absent: list[availability.Availability] = []
+    for each in stored.fetch_ids(tx, principal_id, calendar_id, found):
+        with allowance.budget() as budget:
+            absent += availability.availabilities(document_of(each.data).calendar, window, zone, budget)
+    return absent
 
 
 async def with_names(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from caldav_server.calendaring.context import Rules
+from caldav_server.calendaring.texts import document_of
 from caldav_server.settings import Settings
 from protocol.errors import Refusal
-from protocol.ical.document import Limits, parse_document
 from protocol.ical.index import index_document
 from protocol.model import Calendar, CalendarObject, ObjectId, Principal, TimeRange
 from storage import calendars as stored_calendars
@@ -24,8 +24,6 @@ from storage import server_state
 from storage.database import Database, Transaction
 
 _BATCH = 200
-_UNLIMITED = Limits(size=1 << 40, line=1 << 40, properties=1 << 40, components=1 << 40, attendees=1 << 40)
-"""A stored text was accepted once; limits lowered since then must not take its index away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +132,7 @@ def _reindex(
     moved: list[str] = []
     for each in page:
         try:
-            document = parse_document(each.data, limits=_UNLIMITED).document
-            index = index_document(document, horizon=horizon, cap=cap)
+            index = index_document(document_of(each.data), horizon=horizon, cap=cap)
         except Refusal:
             continue  # a text that today's rules refuse keeps the index it has
         place = (calendar.principal_id, calendar.calendar_id, each.meta.object_id)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from caldav_server.calendaring import access, homes, queries
+from caldav_server.calendaring.texts import Allowance, document_of
 from caldav_server.dav import paths
 from caldav_server.dav.answers import Plan, streamed, whole
 from caldav_server.dav.call import Call
@@ -21,7 +22,7 @@ from protocol.ical import freebusy, rendering, timezones
 from protocol.ical.document import Document
 from protocol.ical.merging import PRODID
 from protocol.ical.scanner import decode_text
-from protocol.model import Access, CalendarObject, ObjectId
+from protocol.model import Access, CalendarObject
 
 _STREAM_FROM = queries.BATCH
 """Answers of at most one batch are sent whole, with a Content-Length."""
@@ -62,54 +63,65 @@ def _query_for(call: Call, collection: Resource, body: reports.CalendarQuery) ->
 
 
 async def _answer(call: Call, plan: Plan, jobs: Sequence[_Job], resource: Resource) -> Response:
-    selected: list[tuple[_Job, list[ObjectId], bool]] = []
+    selected: list[tuple[_Job, queries.Selection]] = []
     for job in jobs:
-        assert job.collection.calendar is not None  # noqa: S101
-        ids, exact = await queries.select(call.ctx, job.collection.calendar, job.query)
-        if resource.meta is not None:
-            ids = [each for each in ids if each == resource.meta.object_id]
-        selected.append((job, ids, exact))
+        assert job.collection.calendar is not None  # noqa: S101 - a collection always has its row
+        found = await queries.select(call.ctx, job.collection.calendar, job.query)
+        selected.append((job, found if resource.meta is None else found.only(resource.meta.object_id)))
+    allowance = Allowance()
 
     async def chunks() -> AsyncIterator[str]:
-        for job, ids, exact in selected:
-            writer = await writer_for(call, plan, job.collection)
-            work = _member_work(plan, job.query, job.body, exact, writer)
-            assert job.collection.calendar is not None  # noqa: S101
-            async for texts in queries.in_batches(call.ctx, job.collection.calendar, ids, work):
-                if texts:
-                    yield "".join(texts)
+        for job, found in selected:
+            write = await writer_for(call, plan, job.collection)
+            render = _renderer(plan, job.body.calendar_data, job.query.zone, allowance)
+            decide = queries.decider(job.query, allowance)
+            for ids, check in ((found.certain, None), (found.doubtful, decide)):
+                work = _member_work(write, render, check)
+                assert job.collection.calendar is not None  # noqa: S101 - a collection always has its row
+                async for texts in queries.in_batches(call.ctx, job.collection.calendar, ids, work):
+                    if texts:
+                        yield "".join(texts)
 
-    if sum(len(ids) for _, ids, _ in selected) <= _STREAM_FROM:
+    if sum(len(found) for _, found in selected) <= _STREAM_FROM:
         return whole([each async for each in chunks()])
     return streamed(chunks())
 
 
+Renderer = Callable[[bytes, Document | None], str | None]
+"""Calendar-data as escaped text from a stored text and, where it was parsed already, its document."""
+
+
 def _member_work(
-    plan: Plan, query_: queries.Query, body: reports.CalendarQuery, exact: bool, writer: MemberWriter
+    write: MemberWriter, render: Renderer, decide: Callable[[Document], bool] | None
 ) -> Callable[[CalendarObject], str | None]:
     """What is done to each candidate in the storage thread: decide it if the index could not, render, write."""
-    decide = None if exact else queries.decider(query_)
-    wants_data, asked = plan.wants_data, body.calendar_data
 
     def work(found: CalendarObject) -> str | None:
         document: Document | None = None
         if decide is not None:
-            document = queries.document_of(found.data)
+            document = document_of(found.data)
             if not decide(document):
                 return None
-        if not wants_data:
-            return writer(found.meta, None)
-        return writer(found.meta, _render(found.data, document, asked, query_.zone))
+        return write(found.meta, render(found.data, document))
 
     return work
 
 
-def _render(
-    data: bytes, document: Document | None, asked: rendering.CalendarDataRequest | None, zone: timezones.Zone
-) -> str:
-    if asked is not None:
-        data = rendering.render(data, lambda: document or queries.document_of(data), asked, zone)
-    return escape(decode_text(data))
+def _renderer(
+    plan: Plan, asked: rendering.CalendarDataRequest | None, zone: timezones.Zone, allowance: Allowance
+) -> Renderer:
+    if not plan.wants_data:
+        return lambda _data, _document: None
+    if asked is None or asked.is_verbatim:
+        return lambda data, _document: escape(decode_text(data))
+
+    def render(data: bytes, document: Document | None) -> str:
+        with allowance.budget() as budget:
+            return escape(
+                decode_text(rendering.render(data, lambda: document or document_of(data), asked, zone, budget))
+            )
+
+    return render
 
 
 async def _collections(call: Call, resource: Resource) -> list[Resource]:
@@ -205,11 +217,10 @@ async def _get_all(
     assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
     writer = await writer_for(call, plan, collection)
     zone = queries.zone_of(call.ctx, calendar, owner.time_zone)
-    wants_data, asked = plan.wants_data, body.calendar_data
+    render = _renderer(plan, body.calendar_data, zone, Allowance())
 
     def work(found: CalendarObject) -> tuple[tuple[str, str], str]:
-        data = _render(found.data, None, asked, zone) if wants_data else None
-        return (calendar.name, found.meta.name), writer(found.meta, data)
+        return (calendar.name, found.meta.name), writer(found.meta, render(found.data, None))
 
     return dict(await queries.with_names(call.ctx, calendar, names, work))
 

@@ -1,0 +1,53 @@
+"""Stored texts and what it costs to think about them.
+
+Rules of this module: whatever is stored was accepted once, so no limit refuses it again; but one request may only spend
+so much on all the texts it touches, however many of them are hostile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+from protocol.errors import Condition, Refusal
+from protocol.ical.document import Document, Limits, parse_document
+from protocol.ical.recurrence import DEFAULT_PERIODS, Budget
+
+_UNLIMITED = Limits(
+    size=1 << 40,
+    line=1 << 40,
+    params=1 << 40,
+    properties=1 << 40,
+    components=1 << 40,
+    depth=100,
+    attendees=1 << 40,
+)
+REQUEST_PERIODS = 50 * DEFAULT_PERIODS
+"""Recurrence periods one request may examine over all objects: about a second of CPU."""
+
+
+def document_of(data: bytes) -> Document:
+    """The parsed form of a stored text."""
+    return parse_document(data, limits=_UNLIMITED).document
+
+
+class Allowance:
+    """What one request may still spend; each object gets a budget out of it."""
+
+    def __init__(self, periods: int = REQUEST_PERIODS) -> None:
+        self._left = periods
+
+    @contextmanager
+    def budget(self) -> Iterator[Budget]:
+        """The budget for one object; refuses ``number-of-matches-within-limits`` when the request used up its own."""
+        if self._left <= 0:
+            raise Refusal(
+                Condition.NUMBER_OF_MATCHES_WITHIN_LIMITS, "The question takes too much work; ask for a shorter time."
+            )
+        granted = Budget(min(DEFAULT_PERIODS, self._left))
+        before = granted.left
+        try:
+            yield granted
+        finally:
+            self._left -= before - max(0, granted.left)
