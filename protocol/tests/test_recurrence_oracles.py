@@ -102,3 +102,42 @@ def test_every_deliberate_difference_is_real() -> None:
         assert ours == definition_oracle.starts(case, case.start, case.start + case.horizon)
         shown |= dateutil_oracle.differences(case)
     assert shown == set(dateutil_oracle.DIFFERENCES)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=MONTHLY;BYWEEKNO=1,20,53",
+        "FREQ=MONTHLY;BYWEEKNO=-1,-20,2;BYMONTHDAY=1,2,3,30,31",
+        "FREQ=MONTHLY;BYYEARDAY=1,60,-1,-100",
+        "FREQ=MONTHLY;BYDAY=1MO,-1FR;BYMONTHDAY=1,2,3,4,28,29,30,31",
+        "FREQ=WEEKLY;BYWEEKNO=1,10,52,53;BYDAY=MO,TU,WE,TH,FR,SA,SU",
+        "FREQ=WEEKLY;BYWEEKNO=-1;BYDAY=MO,SU;WKST=SU",
+        "FREQ=WEEKLY;BYMONTHDAY=1,2,3",
+        "FREQ=WEEKLY;BYYEARDAY=10,20,30;BYSETPOS=1",
+        "FREQ=DAILY;BYWEEKNO=1,53;WKST=SA",
+        "FREQ=DAILY;BYWEEKNO=52,-52",
+        "FREQ=DAILY;BYYEARDAY=-366,-1,1,366",
+        "FREQ=YEARLY;BYWEEKNO=1,53;BYYEARDAY=1,2,3,364,365,366,-1,-2",
+        "FREQ=YEARLY;BYWEEKNO=1,52;BYYEARDAY=-1,-365,1;BYMONTH=1,12",
+        "FREQ=YEARLY;BYWEEKNO=1,53;BYMONTH=12",
+        "FREQ=YEARLY;BYWEEKNO=1,2;BYMONTH=1;BYMONTHDAY=1,2,31;BYDAY=MO,TU,WE,TH,FR",
+        "FREQ=YEARLY;BYDAY=1MO,-53SU,53MO",
+        "FREQ=YEARLY;BYMONTHDAY=13;BYDAY=1FR,2FR",
+        "FREQ=YEARLY;INTERVAL=2;BYWEEKNO=1,53;BYDAY=MO,SU;BYSETPOS=1,-1",
+        "FREQ=SECONDLY;INTERVAL=100000;BYHOUR=3,4,5,6,7,8,9;BYDAY=MO,TU",
+        "FREQ=MINUTELY;INTERVAL=1441;BYMINUTE=0,1,2,3,4,5;BYMONTH=1,2",
+        "FREQ=SECONDLY;INTERVAL=86401;BYSECOND=1,2,3,4,5,6",
+    ],
+)
+def test_parts_where_the_rfc_has_no_place_for_them(rule: str) -> None:
+    """A part that its FREQ does not allow limits (RFC 5545 §3.3.10, the table's N/A), like every part beside it."""
+    parts = tuple((name, value) for name, _, value in (part.partition("=") for part in rule.split(";")))
+    case = Case(parts, datetime.fromisoformat("20191230T030000"), timedelta(days=6000))
+    series = series_of(case)
+    step = case.freq in ("SECONDLY", "MINUTELY")
+    low = case.start
+    while low < case.start + (timedelta(days=20) if step else case.horizon):
+        high = low + (timedelta(hours=6) if step else timedelta(days=500))
+        assert in_window(series, low, high) == definition_oracle.starts(case, low, high), (low, high)
+        low += timedelta(days=5) if step else timedelta(days=470)

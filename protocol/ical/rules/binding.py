@@ -15,14 +15,19 @@ DAY = 86_400
 def completed(rule: Rule, system: CalendarSystem, day: int) -> DayParts:
     """The date parts with what the rule leaves out taken from DTSTART (RFC 5545 §3.3.10)."""
     months, month_days, weekdays = rule.by_month, rule.by_month_day, rule.by_day
-    if rule.freq >= Freq.WEEKLY and not weekdays:
-        if rule.freq is Freq.WEEKLY or (rule.by_week_no and not month_days and not rule.by_year_day):
-            weekdays = ((0, (day + 3) % 7),)
-        elif not month_days and not rule.by_year_day:
-            _, label, number = month_at(system, system.year_of(day), day)
-            month_days = (number,)
-            if rule.freq is Freq.YEARLY and not months:
-                months = (label,)
+    numbered = bool(month_days or rule.by_year_day)
+    if weekdays or rule.freq < Freq.WEEKLY:
+        pass
+    elif numbered:
+        if rule.freq is Freq.WEEKLY:
+            weekdays = tuple((0, weekday) for weekday in range(7))  # the numbers say which days of the week
+    elif rule.freq is Freq.WEEKLY or rule.by_week_no:
+        weekdays = ((0, (day + 3) % 7),)
+    else:
+        _, label, number = month_at(system, system.year_of(day), day)
+        month_days = (number,)
+        if rule.freq is Freq.YEARLY and not months:
+            months = (label,)
     if rule.freq < Freq.MONTHLY:
         weekdays = tuple(sorted({(0, weekday) for _, weekday in weekdays}))
     return DayParts(

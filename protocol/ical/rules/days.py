@@ -214,8 +214,11 @@ def _week_limit(parts: DayParts, year: Year) -> set[int]:
         previous = _week_one((year.weekday - year.previous_length) % 7, parts.week_start) - year.previous_length
         if {(first - previous) // 7, -1} & parts.week_numbers:
             days.update(range(first))
-    if 1 in parts.week_numbers:
-        days.update(range(first + 7 * count, year.length))
+    after = first + 7 * count
+    weekday = (year.weekday + year.length + year.next_length) % 7
+    next_count = (year.length + year.next_length + _week_one(weekday, parts.week_start) - after) // 7
+    if {1, -next_count} & parts.week_numbers:
+        days.update(range(after, year.length))
     return days
 
 
