@@ -361,6 +361,25 @@ def test_an_hourly_series_meets_itself_in_the_gap() -> None:
     assert [each[9:13] for each in untouched(hourly)] == ["2330", "0030", "0130", "0230"]
 
 
+def test_a_definition_is_found_by_its_escaped_name() -> None:
+    lines = [
+        "BEGIN:VCALENDAR",
+        "BEGIN:VTIMEZONE",
+        "TZID:Ours\\, and theirs",
+        "BEGIN:STANDARD",
+        "DTSTART:19700101T000000",
+    ]
+    lines += ["TZOFFSETFROM:+0107", "TZOFFSETTO:+0107", "END:STANDARD", "END:VTIMEZONE", "BEGIN:VEVENT", "UID:one"]
+    lines += [
+        "DTSTAMP:20240101T000000Z",
+        'DTSTART;TZID="Ours, and theirs":20240301T090700',
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
+    [found] = occurrences(parse_document("\r\n".join([*lines, ""]).encode()).document, ALWAYS)
+    assert (found.floating, found.start) == (False, at("20240301T080000"))
+
+
 def test_an_unknown_zone_floats() -> None:
     [found] = occurrences(document("DTSTART;TZID=Nowhere:20240301T090000"), ALWAYS)
     assert (found.floating, found.start) == (True, at("20240301T090000"))
