@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -256,6 +257,26 @@ def test_a_broken_definition_is_no_zone(what: str) -> None:
     assert resolve("Ours", definition) is None
     assert resolve("(UTC+02:00)", definition) == timezone(timedelta(hours=2))
     assert resolve("Europe/Berlin", definition) == ZoneInfo("Europe/Berlin")
+
+
+def test_a_definition_too_rich_for_the_far_future_keeps_what_it_has() -> None:
+    lines = []
+    for hour in range(8):
+        name = "STANDARD" if hour % 2 else "DAYLIGHT"
+        lines += [
+            f"BEGIN:{name}",
+            f"DTSTART:20000101T{hour:02}0000",
+            f"TZOFFSETFROM:+0{hour}07",
+            f"TZOFFSETTO:+0{hour}08",
+        ]
+        lines += ["RRULE:FREQ=MONTHLY", f"END:{name}"]
+    zone = resolve("Ours", _definition(*lines))
+    assert isinstance(zone, CustomZone)
+    assert datetime(2400, 1, 15, tzinfo=zone).utcoffset() == datetime(2099, 12, 15, tzinfo=zone).utcoffset()
+    crowded = _definition(*lines * 10)
+    begin = time.process_time()
+    assert resolve("Ours", crowded) is None  # more changes of the clock than a zone can mean
+    assert time.process_time() - begin < 0.2
 
 
 def test_a_missing_offset_from_is_the_offset_to() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from protocol.errors import Refusal
@@ -48,36 +49,45 @@ class Observance:
     series: tuple[Series, ...]
 
 
+class _Table(NamedTuple):
+    """The onsets up to an instant and what is in force from each; replaced whole, because threads share zones."""
+
+    until: int
+    instants: list[int]
+    states: list[Observance]
+
+
 class CustomZone(tzinfo):
     """The zone of a VTIMEZONE; compared by identity, made through ``zone_of_definition``."""
 
     def __init__(self, tzid: str, observances: tuple[Observance, ...]) -> None:
         self.key = tzid
         self._observances = observances
-        self._until = 0
-        self._instants: list[int] = []
-        self._states: list[Observance] = []
         self._first = min(observances, key=lambda each: min(each.onsets))
-        self._extend(_NEAR)
+        self._table = self._worked_out(_NEAR)
 
-    def _extend(self, until: int) -> None:
+    def _worked_out(self, until: int) -> _Table:
         found: dict[int, Observance] = {}
+        budget = Budget()
         for observance in self._observances:
-            for wall in _onsets(observance, until):
+            for wall in _onsets(observance, until, budget):
                 found[wall - observance.before] = observance
         ordered = sorted(found.items())
-        self._instants = [instant for instant, _ in ordered]
-        self._states = [state for _, state in ordered]
-        self._until = until
+        return _Table(until, [instant for instant, _ in ordered], [state for _, state in ordered])
 
     def state_at(self, instant: int) -> Observance | None:
         """The observance in force at an instant; ``None`` before the first onset."""
         if instant >= _FAR:
             instant -= ((instant - _FAR) // _CYCLE + 1) * _CYCLE
-        if instant >= self._until:
-            self._extend(_FAR)
-        place = bisect_right(self._instants, instant)
-        return self._states[place - 1] if place else None
+        table = self._table
+        if instant >= table.until:
+            try:
+                table = self._worked_out(_FAR)
+            except Refusal:
+                table = table._replace(until=_FAR)
+            self._table = table
+        place = bisect_right(table.instants, instant)
+        return table.states[place - 1] if place else None
 
     def offset_at(self, instant: int) -> int:
         """Seconds east of UTC; before the first onset the offset that it changes from."""
@@ -115,10 +125,10 @@ class CustomZone(tzinfo):
         return wall.replace(fold=int(self._instant(wall) != instant))
 
 
-def _onsets(observance: Observance, until: int) -> Iterator[int]:
+def _onsets(observance: Observance, until: int, budget: Budget) -> Iterator[int]:
     yield from (wall for wall in observance.onsets if wall < until)
     for series in observance.series:
-        yield from series.starts(-END, until, Budget())
+        yield from series.starts(-END, until, budget)
 
 
 @lru_cache(maxsize=512)
