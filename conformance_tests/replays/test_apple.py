@@ -2,9 +2,9 @@
 
 import pytest
 
-from conformance_tests.client import Calendar, Client
+from conformance_tests.client import Calendar, Client, time_range, vcalendar_filter
 from conformance_tests.dav import NAMESPACES, segments, tag
-from conformance_tests.ical import event
+from conformance_tests.ical import event, timezone_text
 
 AGENT = {"User-Agent": "macOS/14.5 (23F79) accountsd/113"}
 BRIEF = {"Brief": "t", "Prefer": "return=minimal", "User-Agent": "macOS/14.5 (23F79) dataaccessd/1.0"}
@@ -79,9 +79,11 @@ def test_mkcalendar_without_a_slash(client: Client) -> None:
 def test_event_kept_byte_for_byte(calendar: Calendar) -> None:
     """Apple: X-APPLE properties, an alarm of ACTION:NONE and the structured location come back as sent."""
     data = event(
-        more='X-APPLE-STRUCTURED-LOCATION;VALUE=URI;X-APPLE-RADIUS=70.5;X-TITLE="Caf\u00e9\n  Central":geo:48.208,16.373\n'
+        more="X-APPLE-STRUCTURED-LOCATION;VALUE=URI;X-APPLE-RADIUS=70.5;"
+        'X-TITLE="Caf\u00e9\n  Central":geo:48.208,16.373\n'
         "X-APPLE-TRAVEL-ADVISORY-BEHAVIOR:AUTOMATIC\nTRANSP:OPAQUE\nSEQUENCE:0\n"
-        "BEGIN:VALARM\nX-WR-ALARMUID:A0B1\nUID:A0B1\nTRIGGER;VALUE=DATE-TIME:19760401T005545Z\nX-APPLE-DEFAULT-ALARM:TRUE\n"
+        "BEGIN:VALARM\nX-WR-ALARMUID:A0B1\nUID:A0B1\nTRIGGER;VALUE=DATE-TIME:19760401T005545Z\n"
+        "X-APPLE-DEFAULT-ALARM:TRUE\n"
         "ACTION:NONE\nEND:VALARM"
     )
     headers = {"If-None-Match": "*", "User-Agent": "macOS/14.5 CalendarAgent/1.0"}
@@ -118,7 +120,8 @@ def test_home_sync(client: Client) -> None:
 def test_principal_search_as_the_invitee_field_sends_it(ours, client: Client) -> None:
     """Apple: searching people as somebody types: several properties, test=anyof, starts-with."""
     search = "".join(
-        f'<D:property-search><D:prop><{name}/></D:prop><D:match match-type="starts-with">User 0</D:match></D:property-search>'
+        f'<D:property-search><D:prop><{name}/></D:prop><D:match match-type="starts-with">User 0</D:match>'
+        "</D:property-search>"
         for name in ("C:calendar-user-address-set", "D:displayname", "CS:first-name", "CS:last-name")
     )
     body = (
@@ -142,3 +145,42 @@ def test_default_alarm_on_the_home(client: Client) -> None:
     inner = f"<C:default-alarm-vevent-date><![CDATA[{alarm}]]></C:default-alarm-vevent-date>"
     assert client.set_properties(client.home, inner).multistatus.only.status_for("C:default-alarm-vevent-date") == 200
     assert client.propfind(client.home, "C:default-alarm-vevent-date").only.text("C:default-alarm-vevent-date") == alarm
+
+
+def test_properties_set_after_creation_are_kept(calendar: Calendar) -> None:
+    """Apple: transparency, order, colour and time zone are set by PROPPATCH and read back as they were set."""
+    zone = timezone_text()
+    answer = calendar.client.set_properties(
+        calendar.href,
+        "<C:schedule-calendar-transp><C:transparent/></C:schedule-calendar-transp><A:calendar-order>7</A:calendar-order>"
+        '<A:calendar-color symbolic-color="custom">#FF2968CC</A:calendar-color>'
+        f"<C:calendar-timezone>{zone}</C:calendar-timezone>",
+    ).multistatus
+    assert set(answer.only.properties) == {200}
+    item = calendar.propfind(
+        "C:schedule-calendar-transp", "A:calendar-order", "A:calendar-color", "C:calendar-timezone"
+    )
+    assert item.only.prop("C:schedule-calendar-transp").find(tag("C:transparent")) is not None
+    assert item.only.text("A:calendar-order") == "7" and item.only.text("A:calendar-color") == "#FF2968CC"
+    assert "TZID:Europe/Berlin" in item.only.text("C:calendar-timezone")
+
+
+def test_values_survive_expansion_and_selection(calendar: Calendar) -> None:
+    """Apple: what the server writes anew (expand, selected properties) keeps values that others split."""
+    lines = [
+        'X-APPLE-STRUCTURED-LOCATION;VALUE=URI;X-TITLE="A, B":geo:48.208,16.373',
+        "CATEGORIES:Work,A\\,B",
+        'ATTENDEE;CN="Doe; Jane: x";X-NUM=^n:mailto:jane@example.com',
+    ]
+    calendar.add("a.ics", event(more="RRULE:FREQ=DAILY;COUNT=3\n" + "\n".join(lines)))
+    window = time_range("20260105T000000Z", "20260107T000000Z")
+    expand = '<C:calendar-data><C:expand start="20260105T000000Z" end="20260107T000000Z"/></C:calendar-data>'
+    names = ("X-APPLE-STRUCTURED-LOCATION", "CATEGORIES", "ATTENDEE", "UID", "DTSTART")
+    inner = "".join(f'<C:prop name="{name}"/>' for name in names)
+    selected = (
+        f'<C:calendar-data><C:comp name="VCALENDAR"><C:comp name="VEVENT">{inner}</C:comp></C:comp></C:calendar-data>'
+    )
+    for props in (expand, selected):
+        text = calendar.query(vcalendar_filter(window), props).only.data.replace("\r\n ", "").replace("\n ", "")
+        for line in lines:
+            assert line in text, (line, text)
