@@ -157,7 +157,8 @@ class TestOutlookCalDavSynchronizer:
         """OCS: every PUT comes with Expect: 100-continue; the body follows the interim answer or comes at once."""
         data = event()
         head = (
-            f"PUT {calendar.path('o.ics')} HTTP/1.1\r\nHost: x\r\nAuthorization: {basic(client.user or '', client.password)}\r\n"
+            f"PUT {calendar.path('o.ics')} HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: {basic(client.user or '', client.password)}\r\n"
             f"Content-Type: text/calendar; charset=utf-8\r\nIf-None-Match: *\r\nContent-Length: {len(data)}\r\n"
             "Expect: 100-continue\r\nConnection: close\r\n\r\n"
         )
@@ -262,7 +263,8 @@ def test_namespace_prefixes_of_every_client(client: Client, calendar: Calendar) 
     for body in (
         '<A:propfind xmlns:A="DAV:"><A:prop><A:getetag/></A:prop></A:propfind>',
         '<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>',
-        '<?xml version="1.0" encoding="UTF-8"?>\n<D:propfind xmlns:D="DAV:" xmlns:CR="urn:x"><D:prop><D:getetag/></D:prop></D:propfind>',
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<D:propfind xmlns:D="DAV:" xmlns:CR="urn:x"><D:prop><D:getetag/></D:prop></D:propfind>',
         f'<x:propfind xmlns:x="DAV:" {NAMESPACES}><x:prop>\n<x:getetag/>\n</x:prop></x:propfind>',
     ):
         assert client.propfind_raw(calendar.path("a.ics"), body).multistatus.only.has("D:getetag")
