@@ -210,6 +210,14 @@ def test_an_exception_of_an_all_day_series(exdate: str) -> None:
     assert untouched(lines) == ["20240301/20240302", "20240303/20240304"]
 
 
+def test_an_exception_is_of_one_occurrence_of_the_day() -> None:
+    lines = f"{BERLIN}20241231T013000|RRULE:FREQ=DAILY;BYHOUR=1,2,3;COUNT=3|EXDATE;TZID=Europe/Berlin:20241231T023000"
+    assert [each[:13] for each in untouched(lines)] == ["20241231T0030", "20241231T0230"]
+    moved = "RECURRENCE-ID;TZID=Europe/Berlin:20241231T033000|DTSTART;TZID=Europe/Berlin:20250103T040000"
+    found = untouched(f"{BERLIN}20241231T013000|RRULE:FREQ=DAILY;BYHOUR=1,2,3;COUNT=3", moved)
+    assert [each[:13] for each in found] == ["20241231T0030", "20241231T0130", "20250103T0300"]
+
+
 def test_an_exception_counts_and_may_take_dtstart_away() -> None:
     lines = "DTSTART:20240301T090000Z|RRULE:FREQ=DAILY;COUNT=3|EXDATE:20240301T090000Z"
     assert starts(occurrences(document(lines), ALWAYS)) == ["20240302T0900", "20240303T0900"]

@@ -92,6 +92,7 @@ def test_every_deliberate_difference_is_real() -> None:
         ("FREQ=YEARLY;BYWEEKNO=20", "20260513T090000"),
         ("FREQ=YEARLY;BYWEEKNO=1;BYDAY=MO,TU,WE,TH,FR,SA,SU;INTERVAL=2", "20250101T090000"),
         ("FREQ=YEARLY;BYWEEKNO=52;BYDAY=SA", "20091226T090000"),
+        ("FREQ=YEARLY;BYWEEKNO=-53;BYDAY=TU", "20000502T090000"),
         ("FREQ=WEEKLY;BYDAY=MO,WE,FR;BYSETPOS=2", "20260107T090000"),
     ):
         parts = tuple((name, value) for name, _, value in (part.partition("=") for part in text.split(";")))

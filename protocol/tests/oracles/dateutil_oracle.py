@@ -31,7 +31,8 @@ DIFFERENCES = {
         never yields a part of a week. The same result with INTERVAL=1 and without BYSETPOS.""",
     "byweekno-last": """
         dateutil works out how many weeks the previous year has from the length of this one, and so may miss the days of
-        its last week after New Year: 1 January 2011 is in week 52 of 2010 (ISO 8601).""",
+        its last week after New Year: 1 January 2011 is in week 52 of 2010 (ISO 8601). Of week one it misses the days
+        before New Year when that is named by its number from the end: 30 December 2003 is in week -53 of 2004.""",
     "weekly-setpos": """
         dateutil begins the first week of a WEEKLY rule with BYSETPOS at DTSTART; here every set is a whole week.
         RFC 5545 §3.3.10: "A set of recurrence instances starts at the beginning of the interval defined by the FREQ
@@ -47,7 +48,7 @@ def differences(case: Case) -> set[str]:
             found.add("byweekno-weekday")
         if case.part("INTERVAL") or case.part("BYSETPOS"):
             found.add("byweekno-period")
-        if {"52", "53"} & set((case.part("BYWEEKNO") or "").split(",")):
+        if {"52", "53", "-52", "-53"} & set((case.part("BYWEEKNO") or "").split(",")):
             found.add("byweekno-last")
     if case.freq == "WEEKLY" and case.part("BYSETPOS"):
         found.add("weekly-setpos")

@@ -27,6 +27,9 @@ DIFFERENCES = {
     "same-instant": """
         An HOURLY rule that runs through a DST gap gives it two occurrences at one instant; here that is one occurrence
         (RFC 5545 §3.8.5.3 "Duplicate instances are ignored").""",
+    "several-a-day": """
+        An EXDATE or RECURRENCE-ID of one of several occurrences of a day sometimes takes others of that day away there;
+        here a DATE-TIME names one occurrence (RFC 5545 §3.8.5.1).""",
     "override-before-start": """
         It shows an override of a time before DTSTART; here there is nothing to override before the series begins,
         unless an RDATE says so.""",
@@ -76,18 +79,16 @@ def random_object(rng: random.Random) -> Object:
         rule += f";UNTIL={_when(rng.choice(walls), all_day, '' if not zone or all_day else 'UTC', zone)}"
     length = "P1D" if all_day else rng.choice(("PT30M", "PT1H", "P1D", "PT0S"))
     body = [_line("DTSTART", walls[0], all_day, zone), f"DURATION:{length}", f"RRULE:{rule}"]
-    body += [
-        _line("EXDATE", wall, all_day, zone)
-        for wall in rng.sample(walls[1:30], min(2, len(walls) - 1))
-        if rng.random() < 0.4
-    ]
+    several = "BYHOUR" in rule  # the row "several-a-day"
+    exceptions = [] if several else rng.sample(walls[1:30], min(2, len(walls) - 1))
+    body += [_line("EXDATE", wall, all_day, zone) for wall in exceptions if rng.random() < 0.4]
     body += [
         _line("RDATE", walls[0] + 86400 * rng.randint(1, 90) + (0 if all_day else 3601), all_day, zone)
         for _ in range(2)
         if rng.random() < 0.3
     ]
     parts = [_event(body)]
-    bounded = "COUNT" in rule or "UNTIL" in rule
+    bounded = several or "COUNT" in rule or "UNTIL" in rule
     for wall in rng.sample(walls[1:20], min(3, len(walls) - 1)):
         if rng.random() < 0.3 and not bounded and not any(_when(wall, all_day, zone, zone) in line for line in body):
             moved = wall + rng.choice((-3, 0, 1, 40)) * 86400 + (0 if all_day else rng.choice((0, 1800)))
