@@ -138,6 +138,18 @@ def test_tables_are_where_the_architecture_says() -> None:
         assert hasattr(importlib.import_module(module), name), (name, path)
 
 
+@pytest.mark.parametrize("dependency", ["lxml", "psycopg", "sqlite3", "redis", "icalendar"])
+def test_dependencies_have_one_door(dependency: str) -> None:
+    """Rule 10 of the architecture: whoever imports it is where the rule says."""
+    architecture = text_of(ROOT / "docs/architecture.md")
+    doors = tuple(spans(architecture[architecture.index("10. **One door") : architecture.index("## Reading order")]))
+    importing = re.compile(rf"^\s*(?:import|from) {dependency}\b", re.MULTILINE)
+    sources = [path for part in ("protocol", "storage", "caldav_server") for path in (ROOT / part).rglob("*.py")]
+    found = [str(path.relative_to(ROOT)) for path in sources if not {"tests", "testing.py"} & set(path.parts)]
+    users = [name for name in found if importing.search(text_of(ROOT / name))]
+    assert users and all(name.startswith(doors) for name in users), users
+
+
 def commands(text: str) -> Iterator[list[str]]:
     """The words of every ``caldav-server`` command that a page shows."""
     lines = [line for block in blocks(text) for line in block.splitlines()]
