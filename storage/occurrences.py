@@ -87,6 +87,9 @@ _BEYOND = Statement(
         _bit(_o.component).op("&")(bindparam("mask", type_=BigInteger)) != 0,
     )
 )
+_STORED = Statement(
+    select(_r.bucket, _r.start_at, _r.end_at, _r.component, _r.busy).where(*_mine, _r.object_id == bindparam("oid"))
+)
 _SPAN = Statement(select(_r.start_at, _r.end_at).where(*_mine, _r.object_id == bindparam("oid")).order_by(_r.start_at))
 
 
@@ -139,9 +142,16 @@ def replace(
     component: ComponentKind,
     entries: Iterable[IndexEntry],
 ) -> None:
-    """Make these the index entries of an object; of equal intervals the busiest stays."""
+    """Make these the index entries of an object; of equal intervals the busiest stays.
+
+    Most changes of an object leave its times as they are: then nothing is written.
+    """
+    rows = _rows(principal_id, calendar_id, object_id, component, entries)
+    wanted = {(row["bucket"], row["start_at"], row["end_at"], row["component"], row["busy"]) for row in rows}
+    if wanted == set(tx.all(_STORED, pid=principal_id, cid=calendar_id, oid=object_id)):
+        return
     tx.later(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
-    add(tx, principal_id, calendar_id, object_id, component, entries)
+    _write(tx, rows)
 
 
 def add(
@@ -153,7 +163,10 @@ def add(
     entries: Iterable[IndexEntry],
 ) -> None:
     """Index an object that has no entries yet."""
-    rows = _rows(principal_id, calendar_id, object_id, component, entries)
+    _write(tx, _rows(principal_id, calendar_id, object_id, component, entries))
+
+
+def _write(tx: Transaction, rows: list[dict[str, Any]]) -> None:
     if len(rows) == 1:
         tx.later(_INSERT, **rows[0])
     elif rows:

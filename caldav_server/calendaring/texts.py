@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 from protocol.errors import Condition, Refusal
 from protocol.ical.document import Document, Limits, parse_document
 from protocol.ical.recurrence import DEFAULT_PERIODS, Budget

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from caldav_server.calendaring.context import Context
+from caldav_server.dav.renderings import Renderings
 from caldav_server.dav.resources import Kind
 from protocol.model import Principal
 
@@ -19,6 +20,8 @@ class View:
     """The database's epoch: part of every sync token (RFC 6578 §4)."""
     reports: Callable[[Kind], tuple[str, ...]]
     """The reports a kind of resource answers: DAV:supported-report-set is computed from their table."""
+    renderings: Renderings
+    """What was rendered for earlier answers."""
 
     @property
     def viewer(self) -> Principal:

@@ -246,9 +246,7 @@ class RedisSettings:
 class RecurrenceSettings:
     """How far and how much recurring events are expanded."""
 
-    horizon_days: int = _number(
-        1_830, "How far past today occurrences are indexed when an object is written.", 1, 36_500
-    )
+    horizon_days: int = _number(400, "How far past today occurrences are indexed when an object is written.", 1, 36_500)
     occurrences: int = _number(
         1_500, "How many occurrences of one object are indexed; the rest are found on demand.", 1
     )

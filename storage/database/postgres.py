@@ -26,7 +26,9 @@ from storage.errors import NotDurable, StorageError
 log = logging.getLogger("storage")
 
 _SETTINGS = (
-    "-c jit=off -c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
+    # Every statement reads a few index pages: what helps large scans only costs here.
+    "-c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1.1"
+    " -c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
     " -c idle_in_transaction_session_timeout=60000 -c lock_timeout={lock} -c statement_timeout={statement}"
 )
 

@@ -98,6 +98,11 @@ class SqliteTransaction(Transaction):
         return cursors
 
 
+_READER_CACHE_KIB = 2_000
+"""Per connection; the operating system caches the file once for all of them."""
+_WRITER_CACHE_KIB = 8_000
+
+
 class SqliteSession(Session):
     """One connection; ``fault`` is the tests' hook and costs nothing when it is not set."""
 
@@ -111,7 +116,7 @@ class SqliteSession(Session):
             run("PRAGMA synchronous=FULL")
             run("PRAGMA foreign_keys=ON")
             run("PRAGMA temp_store=MEMORY")
-            run("PRAGMA cache_size=-8000")
+            run(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB if writes else _READER_CACHE_KIB}")
             run("PRAGMA journal_size_limit=67108864")
             if not writes:
                 run("PRAGMA query_only=ON")

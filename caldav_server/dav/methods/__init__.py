@@ -10,6 +10,7 @@ from caldav_server.dav import paths, reports
 from caldav_server.dav.call import Call
 from caldav_server.dav.methods import collections, descriptions, moving, reading, writing
 from caldav_server.dav.remembered import Remembered, State
+from caldav_server.dav.renderings import Renderings
 from caldav_server.dav.sessions import Sessions
 from caldav_server.dav.view import View
 from caldav_server.http.messages import Request, Response
@@ -47,6 +48,7 @@ class DavFace:
     def __init__(self) -> None:
         self._sessions: Sessions | None = None
         self._remembered = Remembered()
+        self._renderings = Renderings()
 
     async def __call__(self, app: Application, request: Request) -> Response:
         """Answer one request; refusals are raised and become answers at the edge."""
@@ -79,7 +81,7 @@ class DavFace:
         if sessions is None:
             sessions = self._sessions = Sessions(app.db, app.settings, app.auth.note_accounts_version, app.bus)
         ctx = await sessions.context(request)
-        view = View(ctx, await sessions.epoch(), reports.supported_by)
+        view = View(ctx, await sessions.epoch(), reports.supported_by, self._renderings)
         limits = app.settings.limits
         return Call(
             request,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import lru_cache
 
 from caldav_server.calendaring import access, queries
 from caldav_server.dav import reports
@@ -26,6 +27,12 @@ from storage import changes as stored_changes
 from storage import objects as stored_objects
 
 _CONTENT_TYPES = {kind: f"text/calendar; charset=utf-8; component={kind.name.lower()}" for kind in ComponentKind}
+
+
+_COMMON = 4096
+"""Clients ask the same few questions again and again: short bodies are read once (results are immutable)."""
+_propfind_of = lru_cache(maxsize=512)(parse_propfind)
+_report_of = lru_cache(maxsize=512)(parse_report)
 
 
 async def options(call: Call) -> Response:
@@ -87,7 +94,7 @@ async def propfind(call: Call) -> Response:
     body = await call.body()
     if depth is Depth.INFINITY:
         raise Refusal(Condition.PROPFIND_FINITE_DEPTH, "Ask with Depth 0 or 1.")
-    plan = Plan(parse_propfind(body), call.view, call.minimal)
+    plan = Plan(_propfind_of(body) if len(body) <= _COMMON else parse_propfind(body), call.view, call.minimal)
     if depth is Depth.ZERO:
         needs = plan.needs()
         await fill(call.ctx, [resource], needs)
@@ -126,6 +133,6 @@ async def report(call: Call) -> Response:
     body = await call.body()
     resource = await open_resource(call.ctx, call.location)
     access.require(resource.access, Access.FREE_BUSY, resource.href)
-    parsed = parse_report(body)
+    parsed = _report_of(body) if len(body) <= _COMMON else parse_report(body)
     row = reports.require_supported(parsed, resource.kind)
     return await row.answer(call, resource, parsed)

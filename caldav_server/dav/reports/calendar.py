@@ -87,8 +87,8 @@ async def _answer(call: Call, plan: Plan, jobs: Sequence[_Job], resource: Resour
     return streamed(chunks())
 
 
-Renderer = Callable[[bytes, Document | None], str | None]
-"""Calendar-data as escaped text from a stored text and, where it was parsed already, its document."""
+Renderer = Callable[[CalendarObject, Document | None], str | None]
+"""Calendar-data of a stored object as escaped text; its document too, where it was parsed already."""
 
 
 def _member_work(
@@ -102,7 +102,7 @@ def _member_work(
             document = document_of(found.data)
             if not decide(document):
                 return None
-        return write(found.meta, render(found.data, document))
+        return write(found.meta, render(found, document))
 
     return work
 
@@ -111,15 +111,18 @@ def _renderer(
     plan: Plan, asked: rendering.CalendarDataRequest | None, zone: timezones.Zone, allowance: Allowance
 ) -> Renderer:
     if not plan.wants_data:
-        return lambda _data, _document: None
+        return lambda _found, _document: None
     if asked is None or asked.is_verbatim:
-        return lambda data, _document: escape(decode_text(data))
+        return lambda found, _document: escape(decode_text(found.data))
+    question = (asked, zone)
 
-    def render(data: bytes, document: Document | None) -> str:
-        with allowance.budget() as budget:
-            return escape(
-                decode_text(rendering.render(data, lambda: document or document_of(data), asked, zone, budget))
-            )
+    def render(found: CalendarObject, document: Document | None) -> str:
+        def make() -> str:
+            with allowance.budget() as budget:
+                text = rendering.render(found.data, lambda: document or document_of(found.data), asked, zone, budget)
+            return escape(decode_text(text))
+
+        return plan.view.renderings.get(found.meta.etag, question, make)
 
     return render
 
@@ -220,7 +223,7 @@ async def _get_all(
     render = _renderer(plan, body.calendar_data, zone, Allowance())
 
     def work(found: CalendarObject) -> tuple[tuple[str, str], str]:
-        return (calendar.name, found.meta.name), writer(found.meta, render(found.data, None))
+        return (calendar.name, found.meta.name), writer(found.meta, render(found, None))
 
     return dict(await queries.with_names(call.ctx, calendar, names, work))
 
