@@ -99,6 +99,8 @@ class ServerProcess:
 
     def start(self, seconds: float = 30) -> float:
         """Start serving; returns how long it took until the server answered, in seconds."""
+        while self.healthy():  # somebody else took the port since it was chosen: theirs would answer for ours
+            self.port = free_port()
         begun = time.monotonic()
         line = [sys.executable, "-m", "caldav_server", "serve", "--bind", f"127.0.0.1:{self.port}"]
         if self.workers > 1:
