@@ -325,7 +325,7 @@ def start_redis(folder: Path | None = None) -> RedisServer:
     return RedisServer(folder)
 
 
-_TABLE = re.compile(r'\b(?:FROM|JOIN|INTO|UPDATE)\s+"?(\w+)"?')
+_TABLE = re.compile(r'\b(?:FROM|JOIN|INTO|UPDATE)\s+"?(\w+)"?(?:\s+AS\s+"?(\w+)"?)?')
 
 
 def crosses_principals(statement: Statement, text: str) -> list[str]:
@@ -333,8 +333,9 @@ def crosses_principals(statement: Statement, text: str) -> list[str]:
     if statement.across is not None:
         return []
     used: dict[str, int] = {}
-    for name in _TABLE.findall(text):
-        if name in TENANT:
+    for table, alias in _TABLE.findall(text):
+        if table in TENANT:
+            name = alias or table
             used[name] = used.get(name, 0) + 1
     return [name for name, uses in used.items() if _predicates(name, text) < uses]
 

@@ -1,16 +1,15 @@
 """Writing calendar objects: THE write path (RFC 4791 §5.3.2, §5.3.4; RFC 4918 §9.6-9.9).
 
 Whatever changes an object ends in ``put``, ``remove`` or ``transfer``. Each parses and indexes outside any
-transaction, then in one short transaction *reads* what is there, *checks* (the client's preconditions, privileges,
-conditions), *numbers* (the calendar's ``seq``, whose row lock orders all changes of a calendar) and *saves*,
-conditional on the ETag it read. If somebody else was faster, once more from the read. ``(calendar, seq)`` is announced
-after the commit.
+transaction and *checks* what was read (the client's preconditions, privileges, conditions); then one short transaction
+*numbers* (the calendar's ``seq``, whose row lock orders all changes of a calendar) and *saves*, conditional on the ETag
+that was read. If somebody else was faster, once more from the read. ``(calendar, seq)`` is announced after the commit.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -38,6 +37,7 @@ from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage import versions as stored_versions
 from storage.database import Transaction
+from storage.errors import Duplicate
 from storage.ids import new_id
 from storage.properties import copy_dead
 
@@ -57,6 +57,8 @@ class Target:
     name: str
     href: str
     access: Access
+    seen: ObjectMeta | None = None
+    """What was there when the caller looked; a write is conditional on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,40 +119,60 @@ async def put(
     _require_calendar(target)
     new = draft(ctx, data, strict=strict)
     require_component(target.calendar, new.index)
-    stored_now, seq = await write_again(ctx, lambda tx: _put(tx, ctx, target, new, precondition, repeatable))
-    if seq:
-        ctx.announce(target.owner.principal_id, target.calendar.calendar_id, seq)
-    return stored_now
 
-
-def _put(
-    tx: Transaction, ctx: Context, target: Target, new: Draft, precondition: Precondition, repeatable: bool
-) -> tuple[Stored, Seq | None]:
-    calendar = target.calendar
-    existing = stored.find_meta(tx, calendar.principal_id, calendar.calendar_id, target.name)
-    if existing is not None and existing.etag == new.etag:
-        if not repeatable:
+    async def attempt(existing: ObjectMeta | None) -> tuple[Stored, Seq | None]:
+        same = existing is not None and existing.etag == new.etag
+        if not (same and repeatable):
             precondition(existing)
-        access.require(target.access, Access.WRITE_CONTENT, target.href)
-        return Stored(new.etag, False, new.altered, new.repairs), None
-    precondition(existing)
-    access.require(target.access, Access.BIND if existing is None else Access.WRITE_CONTENT, target.href)
+        access.require(target.access, Access.BIND if existing is None else Access.WRITE_CONTENT, target.href)
+        became = Stored(new.etag, existing is None, new.altered, new.repairs)
+        if same:
+            return became, None
+        return became, await ctx.db.write(lambda tx: _put(tx, ctx, target, new, existing))
+
+    try:
+        became, seq = await _until_nobody_was_faster(ctx, target, attempt)
+    except Duplicate as taken:
+        raise await _uid_conflict(ctx, target.calendar, new.index.uid, taken) from None
+    if seq is not None:
+        ctx.announce(target.owner.principal_id, target.calendar.calendar_id, seq)
+    return became
+
+
+def _put(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: ObjectMeta | None) -> Seq:
+    calendar = target.calendar
     delta = len(new.data) - (existing.size if existing else 0)
-    _require_room(tx, ctx, target, delta)
-    seq = stored_calendars.next_seq(
+    seq, home_size = stored_calendars.next_seq_and_size(
         tx, calendar.principal_id, calendar.calendar_id, 1, members=int(existing is None), size=delta
     )
+    _require_room(ctx, delta, home_size)
     save(tx, ctx, target, new, existing, seq)
-    return Stored(new.etag, existing is None, new.altered, new.repairs), seq
+    return seq
+
+
+async def _until_nobody_was_faster(
+    ctx: Context, target: Target, attempt: Callable[[ObjectMeta | None], Awaitable[T]]
+) -> T:
+    """Try with what was read; whenever somebody else wrote in between, once more with what is there now."""
+    existing, calendar = target.seen, target.calendar
+    for _ in range(_ATTEMPTS):
+        try:
+            return await attempt(existing)
+        except Overtaken:
+            existing = await ctx.db.point(
+                lambda tx: stored.find_meta(tx, calendar.principal_id, calendar.calendar_id, target.name)
+            )
+    raise _too_busy()
 
 
 def save(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: ObjectMeta | None, seq: Seq) -> None:
-    """Write one object under a number already taken, which locked the calendar: text, index, previous version."""
+    """Write one object under a number already taken, which locked the calendar: text, index, previous version.
+
+    Raises ``Overtaken`` when ``existing`` is not what is stored, ``Duplicate`` when the UID is taken.
+    """
     calendar = target.calendar
     if existing is not None and existing.uid != new.index.uid:
         raise UidConflict(existing.name, "An object keeps its UID for life; another UID is another object.")
-    if existing is None:
-        _require_free_uid(tx, calendar, new.index.uid, target.name)
     meta = ObjectMeta(
         object_id=existing.object_id if existing else ObjectId(new_id()),
         name=target.name,
@@ -163,35 +185,38 @@ def save(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: Ob
         created_at=existing.created_at if existing else ctx.now,
         modified_at=ctx.now,
     )
+    place = (calendar.principal_id, calendar.calendar_id)
     if existing is None:
-        if not stored.insert(tx, calendar.principal_id, calendar.calendar_id, meta, new.data, new.index):
+        if not stored.insert(tx, *place, meta, new.data, new.index):
             raise Overtaken
     else:
         _keep_version(tx, ctx, calendar, existing, "update")
-        if not stored.update(
-            tx, calendar.principal_id, calendar.calendar_id, meta, new.data, new.index, expected=existing.etag
-        ):
+        if not stored.update(tx, *place, meta, new.data, new.index, expected=existing.etag):
             raise Overtaken
     write_index = stored_occurrences.add if existing is None else stored_occurrences.replace
-    write_index(tx, calendar.principal_id, calendar.calendar_id, meta.object_id, new.index.component, new.index.entries)
+    write_index(tx, *place, meta.object_id, new.index.component, new.index.entries)
 
 
 async def remove(ctx: Context, target: Target, *, precondition: Precondition) -> None:
     """Remove an object; its text stays among the versions, its name as a tombstone (RFC 6578 §3.5.2)."""
     access.require(target.access, Access.UNBIND, target.href)
+    calendar = target.calendar
 
-    def work(tx: Transaction) -> tuple[None, Seq]:
-        calendar = target.calendar
-        existing = _get_meta(tx, calendar, target.name)
-        precondition(existing)
+    def work(tx: Transaction, existing: ObjectMeta) -> Seq:
         seq = stored_calendars.next_seq(
             tx, calendar.principal_id, calendar.calendar_id, 1, members=-1, size=-existing.size
         )
         bury(tx, ctx, calendar, existing, seq)
-        return None, seq
+        return seq
 
-    _, seq = await write_again(ctx, work)
-    ctx.announce(target.owner.principal_id, target.calendar.calendar_id, seq)
+    async def attempt(existing: ObjectMeta | None) -> Seq:
+        if existing is None:
+            raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
+        precondition(existing)
+        return await ctx.db.write(lambda tx: work(tx, existing))
+
+    seq = await _until_nobody_was_faster(ctx, target, attempt)
+    ctx.announce(target.owner.principal_id, calendar.calendar_id, seq)
 
 
 def bury(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta, seq: Seq) -> None:
@@ -227,7 +252,10 @@ async def transfer(
     def work(tx: Transaction) -> tuple[bool, list[tuple[Calendar, Seq]]]:
         return _transfer(tx, ctx, source, destination, original, new, move=move and one_home, overwrite=overwrite)
 
-    created, moved = await write_again(ctx, work)
+    try:
+        created, moved = await write_again(ctx, work)
+    except Duplicate as taken:
+        raise await _uid_conflict(ctx, destination.calendar, new.index.uid, taken) from None
     for calendar, seq in moved:
         ctx.announce(calendar.principal_id, calendar.calendar_id, seq)
     if move and not one_home:
@@ -252,7 +280,6 @@ def _transfer(
     if existing is not None and not overwrite:
         raise Refusal(Condition.PRECONDITION_FAILED, "There is already something at the destination.")
     access.require(destination.access, Access.BIND if existing is None else Access.WRITE_CONTENT, destination.href)
-    _require_room(tx, ctx, destination, 0 if move else len(new.data))
     more = {goal.calendar_id: (int(existing is None), len(new.data) - (existing.size if existing else 0))}
     if move:
         members, size = more.get(origin.calendar_id, (0, 0))
@@ -263,9 +290,11 @@ def _transfer(
     for calendar_id in sorted(touched):
         count = 1 + (move and len(touched) == 1) + (calendar_id == goal.calendar_id and existing is not None)
         members, size = more[calendar_id]
-        numbers[calendar_id] = stored_calendars.next_seq(
+        numbers[calendar_id], home_size = stored_calendars.next_seq_and_size(
             tx, goal.principal_id, calendar_id, count, members=members, size=size
         )
+        if not move:
+            _require_room(ctx, size, home_size)
     if move:
         last = numbers[origin.calendar_id]
         bury(tx, ctx, origin, original.meta, Seq(last - 2 if existing else last - 1) if len(touched) == 1 else last)
@@ -287,7 +316,7 @@ async def write_again(ctx: Context, work: Callable[[Transaction], T]) -> T:
             return await ctx.db.write(work)
         except Overtaken:
             continue
-    raise Refusal(Condition.UNAVAILABLE, "This object is being changed by too many others at once; try again.")
+    raise _too_busy()
 
 
 def _get_meta(tx: Transaction, calendar: Calendar, name: str) -> ObjectMeta:
@@ -323,18 +352,22 @@ def require_component(calendar: Calendar, index: ObjectIndex) -> None:
         )
 
 
-def _require_free_uid(tx: Transaction, calendar: Calendar, uid: Uid, name: str) -> None:
-    other = stored.find_by_uid(tx, calendar.principal_id, calendar.calendar_id, uid)
-    if other is not None and other.name != name:
-        raise UidConflict(other.name)
-
-
-def _require_room(tx: Transaction, ctx: Context, target: Target, delta: int) -> None:
-    if delta <= 0:
-        return
-    _, used = stored_calendars.usage(tx, target.owner.principal_id)
-    if used + delta > ctx.rules.home_quota_bytes:
+def _require_room(ctx: Context, delta: int, home_size: int) -> None:
+    """Refuse what would make the home larger than it may be; ``home_size`` is what it would hold (RFC 4331 §6)."""
+    if delta > 0 and home_size > ctx.rules.home_quota_bytes:
         raise Refusal(Condition.QUOTA_NOT_EXCEEDED, "There is no room left in this calendar home.")
+
+
+async def _uid_conflict(ctx: Context, calendar: Calendar, uid: Uid, taken: Duplicate) -> Exception:
+    """What to raise for a unique key that was taken: a UID, by the object that has it."""
+    if taken.key != "objects.uid":
+        return taken
+    other = await ctx.db.point(lambda tx: stored.find_by_uid(tx, calendar.principal_id, calendar.calendar_id, uid))
+    return _too_busy() if other is None else UidConflict(other.name)
+
+
+def _too_busy() -> Refusal:
+    return Refusal(Condition.UNAVAILABLE, "This object is being changed by too many others at once; try again.")
 
 
 def _require_same(meta: ObjectMeta | None, etag: ETag) -> None:

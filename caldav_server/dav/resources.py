@@ -84,29 +84,36 @@ class Resource:
         return b""
 
 
-async def open_resource(ctx: Context, location: Location, *, with_text: bool = False) -> Resource:
+async def open_resource(
+    ctx: Context, location: Location, *, with_text: bool = False, as_slot: bool = False
+) -> Resource:
     """The resource at a location; refuses ``NOT_FOUND``, or ``NEED_PRIVILEGES`` for a home closed to the actor.
 
-    One look-up finds everything on the way; ``with_text`` brings the text of an object along.
+    One look-up finds everything on the way; ``with_text`` brings the text of an object along. With ``as_slot`` a free
+    name in a calendar is no refusal: the calendar itself comes back.
     """
-    place, href = location.place, paths.href(location)
-    if place is Place.ROOT:
-        return Resource(Kind.ROOT, href, Access.READ)
-    if place is Place.PRINCIPALS:
-        return Resource(Kind.PRINCIPALS, href, Access.READ)
-    if place is Place.HOMES:
-        return Resource(Kind.HOMES, href, Access.READ)
+    kind = _SHARED.get(location.place)
+    if kind is not None:
+        return Resource(kind, paths.href(location), Access.READ)
     found = await ctx.db.point(_lookup(location, with_text))
     if found is None:
         raise Refusal(Condition.NOT_FOUND, "There is no such principal.")
     if ctx.note_accounts(found.accounts_version):
         raise AccountsChanged
-    owner = found.principal
-    if place is Place.PRINCIPAL:
-        return principal_resource(ctx, owner)
+    if location.place is Place.PRINCIPAL:
+        return principal_resource(ctx, found.principal)
+    return await _inside_home(ctx, location, found, as_slot=as_slot)
+
+
+_SHARED = {Place.ROOT: Kind.ROOT, Place.PRINCIPALS: Kind.PRINCIPALS, Place.HOMES: Kind.HOMES}
+"""The places that belong to nobody."""
+
+
+async def _inside_home(ctx: Context, location: Location, found: lookups.Found, *, as_slot: bool) -> Resource:
+    owner, href = found.principal, paths.href(location)
     granted = access.access_to_home(ctx.actor, owner.principal_id)
     access.require(granted, Access.READ, href)
-    if place is Place.HOME:
+    if location.place is Place.HOME:
         return Resource(Kind.HOME, href, granted, owner)
     calendar = found.calendar
     if calendar is None and location.collection in homes.ALWAYS_THERE:
@@ -115,9 +122,11 @@ async def open_resource(ctx: Context, location: Location, *, with_text: bool = F
         raise Refusal(Condition.NOT_FOUND, "There is no such calendar.")
     collection = _collection(owner, calendar, granted)
     collection.accounts_version = found.accounts_version
-    if place is Place.COLLECTION:
+    if location.place is Place.COLLECTION:
         return collection
     if found.meta is None:
+        if as_slot:
+            return collection
         raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
     resource = object_resource(collection, found.meta)
     resource.text = found.object.data if found.object is not None else None

@@ -121,19 +121,18 @@ async def delete(call: Call) -> Response:
 
 async def target_at(call: Call, location: Location) -> objects.Target:
     """The name in a calendar that a path speaks of; a missing calendar is ``409`` (RFC 4918 §9.7.1)."""
-    parent = Location(Place.COLLECTION, location.principal, location.collection)
     try:
-        collection = await open_resource(call.ctx, parent)
+        found = await open_resource(call.ctx, location, as_slot=True)
     except Refusal as refusal:
         if refusal.condition is Condition.NOT_FOUND and call.request.method != "DELETE":
             raise Refusal(Condition.MISSING_PARENT, "There is no such calendar to put this into.") from None
         raise
-    return target_in(collection, location.name)
+    return target_in(found, location.name)
 
 
-def target_in(collection: Resource, name: str) -> objects.Target:
-    """A name in an opened calendar."""
-    owner, calendar = collection.owner, collection.calendar
+def target_in(found: Resource, name: str) -> objects.Target:
+    """A name in an opened calendar, or the object that was found under it."""
+    owner, calendar = found.owner, found.calendar
     assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
     href = paths.object_href(owner.name, calendar.name, name)
-    return objects.Target(owner, calendar, name, href, collection.access)
+    return objects.Target(owner, calendar, name, href, found.access, found.meta)
