@@ -31,8 +31,8 @@ RUN, CORPUS = ".conformance/run.json", ".conformance/corpus.json"
 _NO_RESULTS = "\nThere is no run yet: `make conformance`, then `make docs`.\n"
 _INTRODUCTION = """
 The first half of this page is computed from the tables the server works by: what is not in a table is not done. The
-second half is the result of `make conformance`: one row per behaviour that was tried over HTTP. `D:` stands for
-`DAV:`, `C:` for CalDAV, `CS:` for the CalendarServer extensions, `A:` for Apple's.
+second half is the result of a run of the conformance tests: one row per behaviour that was tried over HTTP. `D:`
+stands for `DAV:`, `C:` for CalDAV, `CS:` for the CalendarServer extensions, `A:` for Apple's.
 
 Not built, and not advertised: locking (WebDAV class 2), changing access rights (the ACL method), scheduling (RFC 6638),
 sharing, managed attachments (RFC 8607), push.
@@ -139,9 +139,10 @@ def _defects() -> Iterable[tuple[str, ...]]:
 
 def _results(found: list[dict[str, Any]], corpus: dict[str, Any] | None, day: str) -> str:
     holds = sum(not row["failed"] for row in found)
+    forms = "all forms" if any(row.get("folder") == "clients" for row in found) else "the short forms"
     parts = [
-        f"\nRun of {day}: {holds} of {len(found)} behaviours hold. Each was tried on SQLite and on PostgreSQL where"
-        " the database matters.\n",
+        f"\nRun of {day}, {forms}: {holds} of {len(found)} behaviours hold. Each was tried on SQLite and on PostgreSQL"
+        " where the database matters.\n",
     ]
     if corpus is not None:
         parts.append(_corpus(corpus))
