@@ -195,18 +195,17 @@ def test_disk_full(own_server, database: str, tmp_path: Path) -> None:
             server.stop()
         return
     if os.getuid() == 0:
-        folder = Path(tempfile.mkdtemp(prefix="caldav-full-"))
-        folder.chmod(0o755)
-        with small_disk(folder / "disk", 256) as disk:
-            full_postgres(own_server, disk)
-        shutil.rmtree(folder)
+        with tempfile.TemporaryDirectory(prefix="caldav-full-") as name:
+            Path(name).chmod(0o755)
+            with small_disk(Path(name) / "disk", 256) as disk:
+                full_postgres(own_server, disk)
         return
     limited(own_server, database)
 
 
 def full_postgres(own_server, disk: Path) -> None:
     """PostgreSQL with its data on the small disk."""
-    postgres = start_postgres(disk / "pg")
+    postgres = start_postgres(disk / "pg", durable=True)
     try:
         server = own_server(run=False)
         server.database = postgres.new_database()
@@ -293,6 +292,24 @@ def fill_and_recover(server: ServerProcess, more_space) -> None:
     server.start()
     calendar.client.close()
     assert set(calendar.etags()) == {*kept, "after.ics"}
+
+
+def test_unsafe_database_is_refused(own_server, database: str) -> None:
+    """F1: the server does not start on a PostgreSQL that may lose what it acknowledged; it says which settings."""
+    if database == "sqlite":
+        assert own_server().healthy()  # SQLite's durability is the server's own setting of each connection
+        return
+    postgres = start_postgres()
+    try:
+        server = own_server(run=False)
+        server.database = postgres.new_database()
+        done = server.command("migrate", check=False)
+        assert done.returncode != 0 and "fsync" in done.stderr + done.stdout
+        with pytest.raises(AssertionError):
+            server.start(20)
+        assert b"fsync" in server.log.read_bytes()
+    finally:
+        postgres.stop()
 
 
 def test_brute_force(own_server) -> None:
