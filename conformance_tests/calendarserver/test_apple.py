@@ -1,4 +1,4 @@
-"""Apple's properties: getctag (caldav-ctag), calendar-color, calendar-order, and what else clients keep with a calendar."""
+"""Apple's properties: getctag (caldav-ctag), calendar-color, calendar-order, and what else clients keep there."""
 
 import pytest
 

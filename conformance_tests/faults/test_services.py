@@ -394,7 +394,7 @@ def test_password_change_drops_the_cache(own_server) -> None:
 
 
 def test_health_and_metrics(own_server) -> None:
-    """Operations: /health answers without credentials, /metrics in Prometheus' format; every answer has a request id."""
+    """Operations: /health answers without credentials, /metrics in Prometheus' format."""
     server = own_server()
     client = server.client()
     client.request("GET", "/health", auth=False).expect(200)

@@ -48,8 +48,9 @@ def test_realm_on_a_kept_connection(client: Client, nobody: Client) -> None:
 
 
 MALFORMED = [
-    "", "Basic", "Basic ", "Basic =", "Basic !!!!", "Basic " + b64(b"nocolon"), "Basic " + b64(b""), "Basic " + b64(b":"),
-    "Basic " + b64(b"user01"), "Basic " + b64(b"\xff\xfe:\xff"), "basic", "Bearer abc", "Digest username=x", "Negotiate",
+    "", "Basic", "Basic ", "Basic =", "Basic !!!!", "Basic " + b64(b"nocolon"), "Basic " + b64(b""),
+    "Basic " + b64(b":"), "Basic " + b64(b"user01"), "Basic " + b64(b"\xff\xfe:\xff"), "basic", "Bearer abc",
+    "Digest username=x", "Negotiate",
     "Basic " + "A" * 10_000, "Basic " + b64(b"a" * 5000 + b":" + b"b" * 5000), "Basic " + b64(b"user01:\x00user01"),
     "Basic\tdXNlcjAxOnVzZXIwMQ", "Basic dXNlcjAx OnVzZXIwMQ==", "xyz",
 ]  # fmt: skip

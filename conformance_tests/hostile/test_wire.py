@@ -16,28 +16,29 @@ def raw(client: Client, data: str | bytes, timeout: float = 10) -> bytes:
 
 
 SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+PUT = "PUT /p HTTP/1.1\r\nHost: x\r\n{auth}\r\n"
+MANY = "".join(f"X{number}: a\r\n" for number in range(1000))
 PROBES = {
-    "CL and TE": f"PUT /p HTTP/1.1\r\nHost: x\r\n{{auth}}\r\nContent-Length: {len(SMUGGLED) + 5}\r\n"
-    f"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}",
-    "two CL": f"PUT /p HTTP/1.1\r\nHost: x\r\n{{auth}}\r\nContent-Length: 0\r\nContent-Length: {len(SMUGGLED)}\r\n\r\n{SMUGGLED}",
-    "CL list": f"PUT /p HTTP/1.1\r\nHost: x\r\n{{auth}}\r\nContent-Length: 0, {len(SMUGGLED)}\r\n\r\n{SMUGGLED}",
-    "TE xchunked": f"PUT /p HTTP/1.1\r\nHost: x\r\n{{auth}}\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{SMUGGLED}",
-    "TE twice": f"PUT /p HTTP/1.1\r\nHost: x\r\n{{auth}}\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n"
+    "CL and TE": f"{PUT}Content-Length: {len(SMUGGLED) + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}",
+    "two CL": f"{PUT}Content-Length: 0\r\nContent-Length: {len(SMUGGLED)}\r\n\r\n{SMUGGLED}",
+    "CL list": f"{PUT}Content-Length: 0, {len(SMUGGLED)}\r\n\r\n{SMUGGLED}",
+    "TE xchunked": f"{PUT}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{SMUGGLED}",
+    "TE twice": f"{PUT}Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n"
     f"Content-Length: 3\r\n\r\n0\r\n\r\n{SMUGGLED}",
-    "space before colon": f"PUT /p HTTP/1.1\r\nHost: x\r\n{{auth}}\r\nContent-Length : {len(SMUGGLED)}\r\n\r\n{SMUGGLED}",
+    "space before colon": f"{PUT}Content-Length : {len(SMUGGLED)}\r\n\r\n{SMUGGLED}",
     "bare LF": "GET /p HTTP/1.1\nHost: x\n\n",
     "two Host": "GET /p HTTP/1.1\r\nHost: a\r\nHost: b\r\n{auth}\r\n\r\n",
     "no Host": "GET /p HTTP/1.1\r\n{auth}\r\n\r\n",
-    "signed CL": "PUT /p HTTP/1.1\r\nHost: x\r\n{auth}\r\nContent-Length: +1\r\n\r\nx",
-    "negative CL": "PUT /p HTTP/1.1\r\nHost: x\r\n{auth}\r\nContent-Length: -1\r\n\r\n",
-    "hex CL": "PUT /p HTTP/1.1\r\nHost: x\r\n{auth}\r\nContent-Length: 0x1\r\n\r\nx",
-    "huge CL": "PUT /p HTTP/1.1\r\nHost: x\r\n{auth}\r\nContent-Length: 99999999999999999999999\r\n\r\nx",
+    "signed CL": PUT + "Content-Length: +1\r\n\r\nx",
+    "negative CL": PUT + "Content-Length: -1\r\n\r\n",
+    "hex CL": PUT + "Content-Length: 0x1\r\n\r\nx",
+    "huge CL": PUT + "Content-Length: 99999999999999999999999\r\n\r\nx",
     "null in a header": "GET /p HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
     "null in the path": "GET /p\x00q HTTP/1.1\r\nHost: x\r\n\r\n",
     "64 KB header": f"GET /p HTTP/1.1\r\nHost: x\r\nX: {'a' * 65536}\r\n\r\n",
-    "1,000 headers": f"GET /p HTTP/1.1\r\nHost: x\r\n{''.join(f'X{n}: a' + chr(13) + chr(10) for n in range(1000))}\r\n",
-    "chunk size overflow": "PUT /p HTTP/1.1\r\nHost: x\r\n{auth}\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nx",
-    "chunk not hex": "PUT /p HTTP/1.1\r\nHost: x\r\n{auth}\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n",
+    "1,000 headers": f"GET /p HTTP/1.1\r\nHost: x\r\n{MANY}\r\n",
+    "chunk size overflow": PUT + "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nx",
+    "chunk not hex": PUT + "Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n",
     "folded header": "GET /p HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\nContent-Length:\r\n 5\r\n\r\nhello",
     "no version": "GET /p\r\n\r\n",
     "HTTP/9.9": "GET /p HTTP/9.9\r\nHost: x\r\n\r\n",

@@ -1,5 +1,6 @@
 """Hostile XML bodies: F15."""
 
+import contextlib
 import socket
 import threading
 
@@ -14,16 +15,17 @@ LAUGHS = (
     + "".join(f'<!ENTITY lol{n} "{f"&lol{n - 1 if n > 1 else str()};" * 10}">' for n in range(1, 10))
     + ']><D:propfind xmlns:D="DAV:"><D:prop><D:x>&lol9;</D:x></D:prop></D:propfind>'
 )
+PROPFIND = '<D:propfind xmlns:D="DAV:"><D:prop>{}</D:prop></D:propfind>'
 BOMBS = {
     "billion laughs": LAUGHS,
-    "quadratic": f'<!DOCTYPE a [<!ENTITY x "{"x" * 50000}">]><D:propfind xmlns:D="DAV:"><D:prop>{"&x;" * 5000}</D:prop></D:propfind>',
+    "quadratic": f'<!DOCTYPE a [<!ENTITY x "{"x" * 50000}">]>' + PROPFIND.format("&x;" * 5000),
     "unused document type": '<!DOCTYPE a><D:propfind xmlns:D="DAV:"><D:prop><D:getetag/></D:prop></D:propfind>',
-    "external file": '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><D:propfind xmlns:D="DAV:"><D:prop><D:x>&x;</D:x></D:prop></D:propfind>',
-    "parameter entity": '<!DOCTYPE a [<!ENTITY % p SYSTEM "file:///etc/passwd">%p;]><D:propfind xmlns:D="DAV:"><D:prop/></D:propfind>',
+    "external file": '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + PROPFIND.format("<D:x>&x;</D:x>"),
+    "parameter entity": '<!DOCTYPE a [<!ENTITY % p SYSTEM "file:///etc/passwd">%p;]>' + PROPFIND.format(""),
     "undefined entity": '<D:propfind xmlns:D="DAV:"><D:prop><D:x>&nothing;</D:x></D:prop></D:propfind>',
     "deep": '<D:propfind xmlns:D="DAV:">' + "<D:a>" * 100_000 + "</D:a>" * 100_000 + "</D:propfind>",
     "rather deep": '<D:propfind xmlns:D="DAV:"><D:prop>' + "<D:a>" * 300 + "</D:a>" * 300 + "</D:prop></D:propfind>",
-    "not utf-8": b'<?xml version="1.0" encoding="utf-8"?><D:propfind xmlns:D="DAV:"><D:prop><D:\xff/></D:prop></D:propfind>',
+    "not utf-8": b'<?xml version="1.0"?><D:propfind xmlns:D="DAV:"><D:prop><D:\xff/></D:prop></D:propfind>',
     "null": b'<D:propfind xmlns:D="DAV:"><D:prop><D:a>\x00</D:a></D:prop></D:propfind>',
     "unknown encoding": '<?xml version="1.0" encoding="no-such"?><D:propfind xmlns:D="DAV:"/>',
 }  # fmt: skip
@@ -87,10 +89,8 @@ def test_huge_xml(client: Client, calendar: Calendar, chunked: bool) -> None:
     filler = b"<!--" + b"x" * 65536 + b"-->"
     pieces = [b'<D:propfind xmlns:D="DAV:">', *([filler] * 200), b"<D:prop/></D:propfind>"]
     body = iter(pieces) if chunked else b"".join(pieces)
-    try:
+    with contextlib.suppress(ConnectionResetError):  # the server may close before the whole body was sent
         client.request("PROPFIND", calendar.href, body, {"Depth": "0", "Content-Type": "application/xml"}).expect(413)
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # the server closed before the whole body was sent, as it may
     client.propfind(calendar.href, "D:resourcetype")
 
 

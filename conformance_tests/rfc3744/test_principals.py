@@ -40,7 +40,7 @@ def privileges(element) -> set[str]:
 
 
 def test_current_user_privilege_set(client: Client, calendar: Calendar) -> None:
-    """RFC 3744 §5.4: an owner's privileges are spelt out: read, write and its parts, unlock aside, and read-free-busy."""
+    """RFC 3744 §5.4: an owner's privileges are spelt out: read, write with its parts, read-free-busy."""
     found = privileges(calendar.prop("D:current-user-privilege-set"))
     for name in ("D:read", "D:write", "D:write-content", "D:write-properties", "D:bind", "D:unbind",
                  "D:read-acl", "D:read-current-user-privilege-set", "C:read-free-busy"):  # fmt: skip
@@ -175,7 +175,7 @@ def test_acl_method(client: Client, calendar: Calendar) -> None:
 
 
 def test_need_privileges_names_them(other: Client, client: Client, calendar: Calendar) -> None:
-    """RFC 3744 §7.1.1: a refusal for want of rights is 403 with need-privileges, the resource and the privilege; or 404."""
+    """RFC 3744 §7.1.1: want of rights is 403 with need-privileges, the resource and the privilege; or 404."""
     answer = other.put(calendar.path("x.ics"), event()).expect(403, 404)
     if answer.status == 403:
         from conformance_tests.dav import parse_xml

@@ -77,7 +77,10 @@ def test_components(calendar: Calendar) -> None:
     alarm = "BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:x\nTRIGGER:-PT15M\nEND:VALARM"
     start = "DTSTART;TZID=Europe/Berlin:20260105T100000"
     calendar.add("a.ics", event(start=start, end="DURATION:PT1H", zone=BERLIN, more=alarm))
-    request = '<C:calendar-data><C:comp name="VCALENDAR"><C:comp name="VEVENT"><C:allprop/></C:comp></C:comp></C:calendar-data>'
+    request = (
+        '<C:calendar-data><C:comp name="VCALENDAR"><C:comp name="VEVENT"><C:allprop/></C:comp></C:comp>'
+        "</C:calendar-data>"
+    )
     text = data_of(calendar, request)
     assert component_names(text) == ["VCALENDAR", "VEVENT"] and "BEGIN:VALARM" not in text
     request = (
@@ -174,7 +177,11 @@ def test_limit_recurrence_set_this_and_future(calendar: Calendar) -> None:
 
 @pytest.mark.parametrize(
     "inner",
-    ['<C:expand start="20260101T000000Z"/>', '<C:expand start="x" end="y"/>', '<C:expand start="20260102T000000Z" end="20260101T000000Z"/>'],
+    [
+        '<C:expand start="20260101T000000Z"/>',
+        '<C:expand start="x" end="y"/>',
+        '<C:expand start="20260102T000000Z" end="20260101T000000Z"/>',
+    ],
 )  # fmt: skip
 def test_bad_ranges(calendar: Calendar, inner: str) -> None:
     """RFC 4791 §9.6.5: both ends are required, in UTC and in order: else the request is refused, not guessed."""

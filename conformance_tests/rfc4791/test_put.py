@@ -71,16 +71,18 @@ OBJECT_RULES = {
     "only a time zone": lambda: vcalendar("", zone="BEGIN:VTIMEZONE\nTZID:X\nBEGIN:STANDARD\nDTSTART:19700101T000000\n"
     "TZOFFSETFROM:+0100\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n"),
     "two UIDs": lambda: vcalendar(
-        component("VEVENT", "one@x", "DTSTART:20260101T100000Z"), component("VEVENT", "two@x", "DTSTART:20260102T100000Z")
+        component("VEVENT", "one@x", "DTSTART:20260101T100000Z"),
+        component("VEVENT", "two@x", "DTSTART:20260102T100000Z"),
     ),
     "two types": lambda: vcalendar(
         component("VEVENT", "one@x", "DTSTART:20260101T100000Z"), component("VTODO", "one@x", "SUMMARY:x")
     ),
     "two masters": lambda: vcalendar(
-        component("VEVENT", "one@x", "DTSTART:20260101T100000Z"), component("VEVENT", "one@x", "DTSTART:20260102T100000Z")
+        component("VEVENT", "one@x", "DTSTART:20260101T100000Z"),
+        component("VEVENT", "one@x", "DTSTART:20260102T100000Z"),
     ),
     "no UID": lambda: event().replace(b"UID:", b"X-UID:"),
-    "empty UID": lambda: vcalendar("BEGIN:VEVENT\nUID:\nDTSTAMP:20260101T000000Z\nDTSTART:20260101T100000Z\nEND:VEVENT\n"),
+    "empty UID": lambda: vcalendar(component("VEVENT", "", "DTSTART:20260101T100000Z")),
     "two calendars": lambda: event() + event(),
 }  # fmt: skip
 

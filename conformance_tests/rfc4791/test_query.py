@@ -176,16 +176,23 @@ def test_query_without_props(filled: Calendar) -> None:
         assert filled.report(body).multistatus.names == EVENTS
 
 
+def query_body(filter_: str) -> str:
+    """A calendar-query for ETags."""
+    return (
+        f"<C:calendar-query {NAMESPACES}><D:prop><D:getetag/></D:prop><C:filter>{filter_}</C:filter></C:calendar-query>"
+    )
+
+
 def test_depth_0_on_a_calendar(filled: Calendar) -> None:
     """RFC 4791 §7.8: Depth: 0 on a calendar looks at the collection itself: nothing matches."""
-    body = f"<C:calendar-query {NAMESPACES}><D:prop><D:getetag/></D:prop><C:filter>{vcalendar_filter('')}</C:filter></C:calendar-query>"
+    body = query_body(vcalendar_filter(""))
     assert filled.report(body, "0").multistatus.names == set()
 
 
 def test_on_one_object(filled: Calendar, client: Client) -> None:
     """RFC 4791 §7.8: a query on an object tests this object."""
     for inner, count in (("", 1), (DEFINED.format("LOCATION"), 0)):
-        body = f"<C:calendar-query {NAMESPACES}><D:prop><D:getetag/></D:prop><C:filter>{vcalendar_filter(inner)}</C:filter></C:calendar-query>"
+        body = query_body(vcalendar_filter(inner))
         assert len(client.report(filled.path("plain.ics"), body, "0").multistatus) == count
 
 
@@ -219,7 +226,7 @@ def test_bad_filter(calendar: Calendar, case: str) -> None:
 
 
 def test_without_a_filter(filled: Calendar) -> None:
-    """RFC 4791 §9.5: a query without a filter is refused with CALDAV:valid-filter, or taken as a filter of everything."""
+    """RFC 4791 §9.5: a query without a filter is refused with CALDAV:valid-filter, or matches everything."""
     body = f"<C:calendar-query {NAMESPACES}><D:prop><D:getetag/></D:prop></C:calendar-query>"
     answer = filled.report(body)
     if answer.status == 207:

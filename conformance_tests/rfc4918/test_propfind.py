@@ -177,7 +177,8 @@ def test_unknown_elements_are_ignored(calendar: Calendar, client: Client) -> Non
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_encodings(calendar: Calendar, client: Client, encoding: str) -> None:
     """RFC 4918 §8.2: XML bodies may be UTF-8 or UTF-16."""
-    text = f'<?xml version="1.0" encoding="{encoding}"?><D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/></D:prop></D:propfind>'
+    prop = '<D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/></D:prop></D:propfind>'
+    text = f'<?xml version="1.0" encoding="{encoding}"?>{prop}'
     item = client.propfind_raw(calendar.href, text.encode(encoding), headers={"Content-Type": "application/xml"})
     assert item.multistatus.only.has("D:resourcetype")
 

@@ -43,7 +43,7 @@ VALUES = {
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("where", ["calendar", "object"])
 def test_dead_property_comes_back_as_sent(client: Client, calendar: Calendar, value: str, where: str) -> None:
-    """RFC 4918 §4.3: a dead property is returned with the same XML information: text, elements, attributes, xml:lang."""
+    """RFC 4918 §4.3: a dead property is returned with the same text, elements, attributes and xml:lang."""
     path = calendar.href
     if where == "object":
         calendar.add("a.ics", event())

@@ -31,7 +31,7 @@ def test_target_names_the_principal(client: Client) -> None:
 
 
 def test_redirect_keeps_the_host(client: Client) -> None:
-    """RFC 6764 §5: the redirect stays on the host the client asked, also behind a proxy: a path, or the Host it sent."""
+    """RFC 6764 §5: the redirect stays on the host that was asked: it is a path, or has the Host it was sent."""
     headers = {"Host": "calendar.example.com"}
     location = client.request("GET", "/.well-known/caldav", None, headers, auth=False).header("Location") or ""
     assert location.startswith("/") or urlsplit(location).hostname == "calendar.example.com"
