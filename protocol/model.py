@@ -24,6 +24,10 @@ Seq = NewType("Seq", int)
 FOREVER = 1 << 53
 """Stands for plus infinity where a column or a sort key must hold an integer; ``-FOREVER`` for minus infinity."""
 
+MAX_KEY_OCTETS = 2048
+"""The longest name of a resource or property and the longest UID, in UTF-8: all are keys of indexes, and the entries of
+PostgreSQL's hold 2,704 octets."""
+
 
 class ComponentKind(IntEnum):
     """The component types a calendar object resource can be made of (RFC 4791 §4.1, RFC 7953)."""

@@ -268,7 +268,8 @@ def rename(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, 
 
     Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``Vanished`` when it is gone.
     """
-    number = next_home_seq(tx, principal_id)
+    # A number for each of the two names: an answer that is cut between them must be continued with the second one.
+    ghost_number, number = next_home_seq(tx, principal_id), next_home_seq(tx, principal_id)
     before = get(tx, principal_id, calendar_id)
     if before is None:
         raise Vanished("the calendar is gone")
@@ -278,7 +279,7 @@ def rename(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, 
     row = tx.one(_RENAME, pid=principal_id, cid=calendar_id, new_name=new_name, number=number)
     if row is None:
         raise Vanished("the calendar is gone")
-    ghost = Calendar(principal_id, CalendarId(new_id()), before.name, kind=before.kind, home_seq=number)
+    ghost = Calendar(principal_id, CalendarId(new_id()), before.name, kind=before.kind, home_seq=ghost_number)
     _insert_row(tx, ghost, removed=1)
     return calendar_of(row)
 

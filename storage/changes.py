@@ -32,7 +32,12 @@ ChangeRow = tuple[str, Seq, ETag | None, int]
 
 _HOME_SINCE = Statement(
     select(_c.name, _c.home_seq, _c.removed)
-    .where(_c.principal_id == bindparam("pid"), _c.home_seq > bindparam("after"), _c.name.is_not(None))
+    .where(
+        _c.principal_id == bindparam("pid"),
+        _c.home_seq > bindparam("after"),
+        _c.name.is_not(None),
+        or_(_c.removed == 0, _c.home_seq > bindparam("floor")),
+    )
     .order_by(_c.home_seq, _c.removed)
     .limit(bindparam("limit"))
 )
@@ -67,8 +72,11 @@ def since(
 
 
 def home_since(
-    tx: Transaction, principal_id: PrincipalId, seq: int, limit: int = 1 << 31
+    tx: Transaction, principal_id: PrincipalId, seq: int, limit: int = 1 << 31, floor: int = 0
 ) -> list[tuple[str, Seq, bool]]:
-    """``(name, home_seq, removed)`` of each collection of a home that itself changed after ``seq``, in order."""
-    found = tx.all(_HOME_SINCE, pid=principal_id, after=seq, limit=limit)
+    """``(name, home_seq, removed)`` of each collection of a home that itself changed after ``seq``, in order.
+
+    ``floor`` is the same as for ``rows``.
+    """
+    found = tx.all(_HOME_SINCE, pid=principal_id, after=seq, floor=floor, limit=limit)
     return [(name, Seq(number), bool(removed)) for name, number, removed in found]

@@ -57,11 +57,11 @@ def remove_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes, 
     return tx.run(_REMOVE, pid=principal_id, resource=resource_id, old_name=name) > 0
 
 
-def copy_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes, to_resource: bytes) -> None:
-    """Give another resource of the same principal the dead properties of this one (COPY, RFC 4918 §9.8.2)."""
-    drop_dead(tx, principal_id, to_resource)
-    for dead in dead_properties(tx, principal_id, resource_id):
-        set_dead(tx, principal_id, to_resource, dead)
+def set_all_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes, dead: Iterable[DeadProperty]) -> None:
+    """Give a resource these dead properties and no others (COPY and MOVE, RFC 4918 §9.8.2)."""
+    drop_dead(tx, principal_id, resource_id)
+    for each in dead:
+        set_dead(tx, principal_id, resource_id, each)
 
 
 def drop_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from caldav_server.calendaring import access, homes
 from caldav_server.calendaring.context import Context
-from caldav_server.calendaring.objects import draft
+from caldav_server.calendaring.objects import draft, require_room, write_again
 from protocol.errors import Condition, Refusal
 from protocol.model import Access, Calendar, CalendarId, CalendarKind, DeadProperty, ObjectId, Principal, Seq
 from storage import calendars as stored
@@ -45,7 +45,7 @@ async def create(ctx: Context, owner: Principal, name: str, granted: Access, hre
         _apply_dead(tx, ctx, owner, made.calendar_id, changes)
         return made
 
-    return await ctx.db.write(work)
+    return await write_again(ctx, work)
 
 
 async def update(ctx: Context, calendar: Calendar, granted: Access, href: str, changes: Changes) -> None:
@@ -88,11 +88,8 @@ def _require_place(tx: Transaction, ctx: Context, owner: Principal) -> None:
 async def remove(ctx: Context, calendar: Calendar, granted: Access, href: str) -> None:
     """Remove a calendar; what it held stays in the database until upkeep purges it."""
     access.require(granted, Access.UNBIND, href)
-    await ctx.db.write(lambda tx: _remove(tx, calendar))
-
-
-def _remove(tx: Transaction, calendar: Calendar) -> None:
-    stored.remove(tx, calendar.principal_id, calendar.calendar_id)
+    if not await ctx.db.write(lambda tx: stored.remove(tx, calendar.principal_id, calendar.calendar_id)):
+        raise Refusal(Condition.NOT_FOUND, "There is no such calendar.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +110,11 @@ async def move(ctx: Context, calendar: Calendar, granted: Access, href: str, goa
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar cannot be moved to another home.")
 
     def work(tx: Transaction) -> bool:
-        created = _make_way(tx, goal, overwrite=overwrite)
+        created = _make_way(tx, ctx, goal, overwrite=overwrite)
         stored.rename(tx, calendar.principal_id, calendar.calendar_id, goal.name)
         return created
 
-    return await ctx.db.write(work)
+    return await write_again(ctx, work)
 
 
 async def copy(
@@ -128,7 +125,7 @@ async def copy(
     access.require(goal.access, Access.BIND, goal.href)
 
     def work(tx: Transaction) -> bool:
-        created = _make_way(tx, goal, overwrite=overwrite)
+        created = _make_way(tx, ctx, goal, overwrite=overwrite)
         _require_place(tx, ctx, goal.owner)
         made = replace(
             calendar,
@@ -145,7 +142,7 @@ async def copy(
             _copy_members(tx, ctx, calendar, made)
         return created
 
-    return await ctx.db.write(work)
+    return await write_again(ctx, work)
 
 
 def _copy_members(tx: Transaction, ctx: Context, source: Calendar, goal: Calendar) -> None:
@@ -153,14 +150,11 @@ def _copy_members(tx: Transaction, ctx: Context, source: Calendar, goal: Calenda
     after = 0
     while page := stored_objects.page(tx, source.principal_id, source.calendar_id, after=after):
         after = page[-1].meta.seq
-        last = stored.next_seq(
-            tx,
-            goal.principal_id,
-            goal.calendar_id,
-            len(page),
-            members=len(page),
-            size=sum(each.meta.size for each in page),
+        size = sum(each.meta.size for each in page)
+        last, home_size = stored.next_seq_and_size(
+            tx, goal.principal_id, goal.calendar_id, len(page), members=len(page), size=size
         )
+        require_room(ctx, size, home_size)
         rows = []
         for number, each in enumerate(page, last - len(page) + 1):
             new = draft(ctx, each.data, strict=False)
@@ -177,7 +171,10 @@ def _copy_members(tx: Transaction, ctx: Context, source: Calendar, goal: Calenda
         )
 
 
-def _make_way(tx: Transaction, goal: Place, *, overwrite: bool) -> bool:
+def _make_way(tx: Transaction, ctx: Context, goal: Place, *, overwrite: bool) -> bool:
+    """Remove what the destination replaces; whether there was nothing. What is always there is there now as well."""
+    if goal.name in homes.ALWAYS_THERE:
+        homes.ensure(tx, goal.owner, ctx.now)
     there = stored.find(tx, goal.owner.principal_id, goal.name)
     if there is None:
         return True
@@ -186,5 +183,5 @@ def _make_way(tx: Transaction, goal: Place, *, overwrite: bool) -> bool:
     if goal.name in homes.ALWAYS_THERE:
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "This collection cannot be replaced.")
     access.require(goal.access, Access.UNBIND, goal.href)
-    _remove(tx, there)
+    stored.remove(tx, there.principal_id, there.calendar_id)
     return False

@@ -5,12 +5,20 @@ The default calendar, when deleted, comes back empty at the next need; so do the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.objects import write_again
+from protocol.errors import Condition, Refusal
 from protocol.model import Calendar, CalendarId, CalendarKind, Principal
 from storage import calendars as stored
 from storage.database import Transaction
+from storage.errors import Duplicate
 from storage.ids import new_id
 
+T = TypeVar("T")
+_ATTEMPTS = 20
 DEFAULT_CALENDAR = "calendar"
 ALWAYS_THERE: dict[str, CalendarKind] = {
     DEFAULT_CALENDAR: CalendarKind.CALENDAR,
@@ -25,16 +33,26 @@ async def collections(ctx: Context, owner: Principal) -> list[Calendar]:
     found = await ctx.db.point(lambda tx: stored.of_home(tx, owner.principal_id))
     if {each.name for each in found} >= ALWAYS_THERE.keys():
         return found
-    return await ctx.db.write(lambda tx: ensure(tx, owner, ctx.now))
+    return await write_again(ctx, lambda tx: ensure(tx, owner, ctx.now))
 
 
 async def find_collection(ctx: Context, owner: Principal, name: str) -> Calendar | None:
     """The collection of that name, made on the spot when it is one that must always be there."""
     found = await ctx.db.point(lambda tx: stored.find(tx, owner.principal_id, name))
     if found is None and name in ALWAYS_THERE:
-        made = await ctx.db.write(lambda tx: ensure(tx, owner, ctx.now))
+        made = await write_again(ctx, lambda tx: ensure(tx, owner, ctx.now))
         return next(each for each in made if each.name == name)
     return found
+
+
+async def write_names(ctx: Context, work: Callable[[Transaction], T]) -> T:
+    """Run a unit of work that gives names to collections; once more whenever somebody else took one of them first."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return await ctx.db.write(work)
+        except Duplicate:
+            continue
+    raise Refusal(Condition.UNAVAILABLE, "This home is being changed by too many others at once; try again.")
 
 
 def ensure(tx: Transaction, owner: Principal, now: int) -> list[Calendar]:

@@ -1,6 +1,6 @@
 """Writing calendar objects: THE write path (RFC 4791 §5.3.2, §5.3.4; RFC 4918 §9.6-9.9).
 
-Whatever changes an object ends in ``put``, ``remove`` or ``transfer``. Each parses and indexes outside any
+Whatever changes an object ends in ``put``, ``remove`` or ``transfers.transfer``. Each parses and indexes outside any
 transaction and *checks* what was read (the client's preconditions, privileges, conditions); then one short transaction
 *numbers* (the calendar's ``seq``, whose row lock orders all changes of a calendar) and *saves*, conditional on the ETag
 that was read. If somebody else was faster, once more from the read. ``(calendar, seq)`` is announced after the commit.
@@ -19,11 +19,10 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.document import parse_document
 from protocol.ical.index import index_document
 from protocol.model import (
+    MAX_KEY_OCTETS,
     Access,
     Calendar,
-    CalendarId,
     CalendarKind,
-    CalendarObject,
     ETag,
     ObjectId,
     ObjectIndex,
@@ -39,9 +38,8 @@ from storage import versions as stored_versions
 from storage.database import Transaction
 from storage.errors import Duplicate
 from storage.ids import new_id
-from storage.properties import copy_dead
 
-_ATTEMPTS = 20
+ATTEMPTS = 20
 T = TypeVar("T")
 
 Precondition = Callable[[ObjectMeta | None], None]
@@ -104,6 +102,8 @@ def draft(ctx: Context, data: bytes, *, strict: bool) -> Draft:
     """Read a body as a calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks."""
     parsed = parse_document(data, limits=ctx.rules.limits, strict=strict)
     index = index_document(parsed.document, horizon=ctx.horizon, cap=ctx.rules.occurrences_cap)
+    if len(index.uid.encode("utf-8", "surrogatepass")) > MAX_KEY_OCTETS:
+        raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, f"A UID may hold at most {MAX_KEY_OCTETS} octets.")
     return Draft(parsed.data, etag_of(parsed.data), index, parsed.repairs, parsed.data is not data)
 
 
@@ -116,7 +116,7 @@ async def put(
     client that never saw the answer to its first try must be able to repeat it. RFC 9110 allows that for If-Match
     (§13.1.1), not for If-None-Match (§13.1.2).
     """
-    _require_calendar(target)
+    require_calendar(target)
     new = draft(ctx, data, strict=strict)
     require_component(target.calendar, new.index)
 
@@ -128,12 +128,12 @@ async def put(
         became = Stored(new.etag, existing is None, new.altered, new.repairs)
         if same:
             return became, None
-        return became, await ctx.db.write(lambda tx: _put(tx, ctx, target, new, existing))
+        try:
+            return became, await ctx.db.write(lambda tx: _put(tx, ctx, target, new, existing))
+        except Duplicate as taken:
+            raise await what_is_taken(ctx, target.calendar, new.index.uid, taken) from None
 
-    try:
-        became, seq = await _until_nobody_was_faster(ctx, target, attempt)
-    except Duplicate as taken:
-        raise await _uid_conflict(ctx, target.calendar, new.index.uid, taken) from None
+    became, seq = await _until_nobody_was_faster(ctx, target, attempt)
     if seq is not None:
         ctx.announce(target.owner.principal_id, target.calendar.calendar_id, seq)
     return became
@@ -145,7 +145,7 @@ def _put(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: Ob
     seq, home_size = stored_calendars.next_seq_and_size(
         tx, calendar.principal_id, calendar.calendar_id, 1, members=int(existing is None), size=delta
     )
-    _require_room(ctx, delta, home_size)
+    require_room(ctx, delta, home_size)
     save(tx, ctx, target, new, existing, seq)
     return seq
 
@@ -155,14 +155,14 @@ async def _until_nobody_was_faster(
 ) -> T:
     """Try with what was read; whenever somebody else wrote in between, once more with what is there now."""
     existing, calendar = target.seen, target.calendar
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         try:
             return await attempt(existing)
         except Overtaken:
             existing = await ctx.db.point(
                 lambda tx: stored.find_meta(tx, calendar.principal_id, calendar.calendar_id, target.name)
             )
-    raise _too_busy()
+    raise too_busy()
 
 
 def save(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: ObjectMeta | None, seq: Seq) -> None:
@@ -228,102 +228,17 @@ def bury(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta
     stored_occurrences.drop(tx, *place)
 
 
-async def transfer(
-    ctx: Context, source: Target, destination: Target, *, move: bool, overwrite: bool, precondition: Precondition
-) -> bool:
-    """COPY or MOVE one object (RFC 4918 §9.8, §9.9); returns whether the destination is new.
-
-    Inside one home both ends are one transaction. Across homes the copy is committed before the original goes, so that
-    whatever happens in between nothing is lost.
-    """
-    _require_calendar(destination)
-    if move:
-        access.require(source.access, Access.UNBIND, source.href)
-    original = await ctx.db.point(
-        lambda tx: stored.find(tx, source.calendar.principal_id, source.calendar.calendar_id, source.name)
-    )
-    if original is None:
-        raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
-    precondition(original.meta)
-    new = draft(ctx, original.data, strict=False)
-    require_component(destination.calendar, new.index)
-    one_home = source.owner.principal_id == destination.owner.principal_id
-
-    def work(tx: Transaction) -> tuple[bool, list[tuple[Calendar, Seq]]]:
-        return _transfer(tx, ctx, source, destination, original, new, move=move and one_home, overwrite=overwrite)
-
-    try:
-        created, moved = await write_again(ctx, work)
-    except Duplicate as taken:
-        raise await _uid_conflict(ctx, destination.calendar, new.index.uid, taken) from None
-    for calendar, seq in moved:
-        ctx.announce(calendar.principal_id, calendar.calendar_id, seq)
-    if move and not one_home:
-        etag = original.meta.etag
-        await remove(ctx, source, precondition=lambda meta: _require_same(meta, etag))
-    return created
-
-
-def _transfer(
-    tx: Transaction,
-    ctx: Context,
-    source: Target,
-    destination: Target,
-    original: CalendarObject,
-    new: Draft,
-    *,
-    move: bool,
-    overwrite: bool,
-) -> tuple[bool, list[tuple[Calendar, Seq]]]:
-    origin, goal = source.calendar, destination.calendar
-    existing = stored.find_meta(tx, goal.principal_id, goal.calendar_id, destination.name)
-    if existing is not None and not overwrite:
-        raise Refusal(Condition.PRECONDITION_FAILED, "There is already something at the destination.")
-    access.require(destination.access, Access.BIND if existing is None else Access.WRITE_CONTENT, destination.href)
-    more = {goal.calendar_id: (int(existing is None), len(new.data) - (existing.size if existing else 0))}
-    if move:
-        members, size = more.get(origin.calendar_id, (0, 0))
-        more[origin.calendar_id] = (members - 1, size - original.meta.size)
-    touched = {goal.calendar_id: goal, origin.calendar_id: origin} if move else {goal.calendar_id: goal}
-    numbers: dict[CalendarId, Seq] = {}
-    # Two rows are locked: always in the order of their ids, so that two opposite moves cannot wait for each other.
-    for calendar_id in sorted(touched):
-        count = 1 + (move and len(touched) == 1) + (calendar_id == goal.calendar_id and existing is not None)
-        members, size = more[calendar_id]
-        numbers[calendar_id], home_size = stored_calendars.next_seq_and_size(
-            tx, goal.principal_id, calendar_id, count, members=members, size=size
-        )
-        if not move:
-            _require_room(ctx, size, home_size)
-    if move:
-        last = numbers[origin.calendar_id]
-        bury(tx, ctx, origin, original.meta, Seq(last - 2 if existing else last - 1) if len(touched) == 1 else last)
-    if existing is not None and existing.uid != new.index.uid:
-        # Overwriting replaces the resource that was there, it does not edit it (RFC 4918 §9.8.4).
-        bury(tx, ctx, goal, existing, Seq(numbers[goal.calendar_id] - 1))
-        save(tx, ctx, destination, new, None, numbers[goal.calendar_id])
-    else:
-        save(tx, ctx, destination, new, existing, numbers[goal.calendar_id])
-    if origin.principal_id == goal.principal_id:
-        copy_dead(tx, origin.principal_id, original.meta.object_id, _get_meta(tx, goal, destination.name).object_id)
-    return existing is None, [(touched[each], seq) for each, seq in numbers.items()]
-
-
 async def write_again(ctx: Context, work: Callable[[Transaction], T]) -> T:
-    """Run a unit of work, once more from the start whenever another writer was faster."""
-    for _ in range(_ATTEMPTS):
+    """Run a unit of work, once more from the start whenever another writer was faster, or took a calendar's name."""
+    for _ in range(ATTEMPTS):
         try:
             return await ctx.db.write(work)
         except Overtaken:
             continue
-    raise _too_busy()
-
-
-def _get_meta(tx: Transaction, calendar: Calendar, name: str) -> ObjectMeta:
-    found = stored.find_meta(tx, calendar.principal_id, calendar.calendar_id, name)
-    if found is None:
-        raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
-    return found
+        except Duplicate as taken:
+            if taken.key != "calendars.name":
+                raise
+    raise too_busy()
 
 
 def _keep_version(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta, action: str) -> None:
@@ -339,7 +254,7 @@ def _keep_version(tx: Transaction, ctx: Context, calendar: Calendar, existing: O
     )
 
 
-def _require_calendar(target: Target) -> None:
+def require_calendar(target: Target) -> None:
     if target.calendar.kind is not CalendarKind.CALENDAR:
         raise Refusal(Condition.NEED_PRIVILEGES, "Calendar objects are stored in calendars only.")
 
@@ -352,24 +267,19 @@ def require_component(calendar: Calendar, index: ObjectIndex) -> None:
         )
 
 
-def _require_room(ctx: Context, delta: int, home_size: int) -> None:
+def require_room(ctx: Context, delta: int, home_size: int) -> None:
     """Refuse what would make the home larger than it may be; ``home_size`` is what it would hold (RFC 4331 §6)."""
     if delta > 0 and home_size > ctx.rules.home_quota_bytes:
         raise Refusal(Condition.QUOTA_NOT_EXCEEDED, "There is no room left in this calendar home.")
 
 
-async def _uid_conflict(ctx: Context, calendar: Calendar, uid: Uid, taken: Duplicate) -> Exception:
-    """What to raise for a unique key that was taken: a UID, by the object that has it."""
+async def what_is_taken(ctx: Context, calendar: Calendar, uid: Uid, taken: Duplicate) -> UidConflict | Overtaken:
+    """What a unique key that was taken means: another object has the UID, or whoever had it is not there (any more)."""
     if taken.key != "objects.uid":
-        return taken
+        return Overtaken()
     other = await ctx.db.point(lambda tx: stored.find_by_uid(tx, calendar.principal_id, calendar.calendar_id, uid))
-    return _too_busy() if other is None else UidConflict(other.name)
+    return Overtaken() if other is None else UidConflict(other.name)
 
 
-def _too_busy() -> Refusal:
+def too_busy() -> Refusal:
     return Refusal(Condition.UNAVAILABLE, "This object is being changed by too many others at once; try again.")
-
-
-def _require_same(meta: ObjectMeta | None, etag: ETag) -> None:
-    if meta is None or meta.etag != etag:
-        raise Refusal(Condition.PRECONDITION_FAILED, "The original changed while it was being moved; both were kept.")

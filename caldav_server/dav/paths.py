@@ -12,7 +12,7 @@ from enum import Enum
 
 from protocol.dav.hrefs import encode_segment, split_path
 from protocol.errors import Condition, Refusal
-from protocol.model import Href
+from protocol.model import MAX_KEY_OCTETS, Href
 
 PREFIX = "/dav/"
 PRINCIPALS = PREFIX + "principals/"
@@ -49,7 +49,8 @@ _BY_FIRST = {
 
 
 def parse(raw_path: str) -> Location:
-    """The location a raw request path names; refuses ``NOT_FOUND`` for a path outside the map."""
+    """The location a raw request path names; refuses ``NOT_FOUND`` for a path outside the map, ``BAD_REQUEST`` for a
+    name that is too long."""
     segments = split_path(raw_path)
     if not segments or segments == ["dav"]:
         return Location(Place.ROOT)
@@ -59,6 +60,8 @@ def parse(raw_path: str) -> Location:
     names = segments[2:]
     if len(names) >= len(places):
         raise Refusal(Condition.NOT_FOUND, "There is nothing at this address.")
+    if any(len(name.encode()) > MAX_KEY_OCTETS for name in names):
+        raise Refusal(Condition.BAD_REQUEST, f"A name may hold at most {MAX_KEY_OCTETS} octets.")
     return Location(places[len(names)], *names)
 
 

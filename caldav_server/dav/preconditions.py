@@ -10,19 +10,23 @@ from caldav_server.calendaring.objects import Precondition, Target
 from caldav_server.dav import paths
 from caldav_server.dav.call import Call
 from caldav_server.dav.properties.webdav import sync_token_of
-from caldav_server.dav.resources import open_resource
+from caldav_server.dav.resources import Resource, open_resource
 from protocol.dav.conditions import ResourceState, parse_if_headers
 from protocol.dav.hrefs import path_of_href
 from protocol.errors import Refusal
 from protocol.model import ObjectMeta
 
 
-async def precondition_for(call: Call, target: Target | None) -> Precondition:
-    """What must hold of the target when it is written."""
+async def precondition_for(call: Call, target: Target | None, here: Resource | None = None) -> Precondition:
+    """What must hold of the target when it is written; ``here`` is what is at the address where that is a collection.
+
+    A collection exists without having an ETag, and its sync-token is a state token (RFC 6578 §5).
+    """
     conditions = parse_if_headers(call.request.headers)
     if not conditions.conditional:
         return lambda _meta: None
-    own = target.href if target is not None else None
+    own = target.href if target is not None else here.href if here is not None else None
+    tokens = _tokens_of(call, here) if here is not None else frozenset()
     states: dict[str | None, ResourceState] = {}
     own_names: list[str] = []
     for href in conditions.resources:
@@ -36,10 +40,11 @@ async def precondition_for(call: Call, target: Target | None) -> Precondition:
 
     def check(meta: ObjectMeta | None) -> None:
         etag = meta.etag if meta is not None else None
-        now = states | {href: ResourceState(etag) for href in own_names}
+        now = states | dict.fromkeys([None, *own_names], ResourceState(etag, tokens))
         conditions.check(
             etag,
             meta.schedule_tag if meta is not None else None,
+            exists=meta is not None or here is not None,
             modified_at=meta.modified_at if meta is not None else None,
             states=now,
         )
@@ -57,6 +62,9 @@ async def _state_of(call: Call, href: str, own: str | None) -> ResourceState | N
         resource = await open_resource(call.ctx, location)
     except Refusal:
         return ResourceState()
+    return ResourceState(resource.meta.etag if resource.meta is not None else None, _tokens_of(call, resource))
+
+
+def _tokens_of(call: Call, resource: Resource) -> frozenset[str]:
     token = sync_token_of(resource, call.view.epoch)
-    etag = resource.meta.etag if resource.meta is not None else None
-    return ResourceState(etag, frozenset({token}) if token is not None else frozenset())
+    return frozenset({token}) if token is not None else frozenset()

@@ -62,7 +62,7 @@ class Remembered:
         assert principal is not None  # noqa: S101 - the edge authenticates before it dispatches
         if len(body) > _LARGEST:
             return (await make())[0]
-        asked = [headers.get(name) for name in _VARY]
+        asked = [tuple(headers.getall(name, ())) for name in _VARY]
         key = (principal.principal_id, request.method, request.raw_path, body, *asked)
         version = db.version()
         entry = self._entries.get(key)

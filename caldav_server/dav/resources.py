@@ -120,7 +120,7 @@ async def _inside_home(ctx: Context, location: Location, found: lookups.Found, *
         calendar = await homes.find_collection(ctx, owner, location.collection)
     if calendar is None:
         raise Refusal(Condition.NOT_FOUND, "There is no such calendar.")
-    collection = _collection(owner, calendar, granted)
+    collection = collection_resource(owner, calendar, granted)
     collection.accounts_version = found.accounts_version
     if location.place is Place.COLLECTION:
         return collection
@@ -170,7 +170,7 @@ async def children(ctx: Context, parent: Resource) -> list[Resource]:
         case Kind.HOME:
             assert parent.owner is not None  # noqa: S101 - a home always has an owner
             found = await homes.collections(ctx, parent.owner)
-            return [_collection(parent.owner, each, parent.access) for each in found]
+            return [collection_resource(parent.owner, each, parent.access) for each in found]
         case _:
             return []
 
@@ -181,7 +181,7 @@ def principal_resource(ctx: Context, principal: Principal) -> Resource:
     return Resource(Kind.PRINCIPAL, paths.principal_href(principal.name), granted, principal)
 
 
-def _collection(owner: Principal, calendar: Calendar, granted: Access) -> Resource:
+def collection_resource(owner: Principal, calendar: Calendar, granted: Access) -> Resource:
     kind = _KIND_OF_COLLECTION[calendar.kind]
     return Resource(kind, paths.collection_href(owner.name, calendar.name), granted, owner, calendar)
 

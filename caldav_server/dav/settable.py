@@ -18,7 +18,7 @@ from protocol.dav.requests import RemoveProperty, SetProperty
 from protocol.dav.xml import Element, serialize, text_of
 from protocol.errors import Condition, Refusal
 from protocol.ical import timezones
-from protocol.model import ALL_COMPONENTS, ComponentKind, DeadProperty
+from protocol.model import ALL_COMPONENTS, MAX_KEY_OCTETS, ComponentKind, DeadProperty
 from storage.calendars import CalendarFields
 
 
@@ -158,6 +158,8 @@ def _read_one(
     if each.name in NOT_VERBATIM and interpret is not None:
         return
     text = serialize(element)
+    if len(each.name.encode()) > MAX_KEY_OCTETS:
+        raise Refusal(Condition.QUOTA_NOT_EXCEEDED, f"The name of a property may hold at most {MAX_KEY_OCTETS} octets.")
     if len(text.encode()) > max_bytes:
         raise Refusal(Condition.QUOTA_NOT_EXCEEDED, f"A property may hold at most {max_bytes} bytes.")
     reading.drop.pop(each.name, None)

@@ -52,7 +52,8 @@ def test_results_change_only_with_a_run(tmp_path: Path) -> None:
     page = compliance_page.render("", ROOT)
     assert "There is no run yet" in page
     (tmp_path / ".conformance").mkdir()
-    rows = [{"section": "RFC 4918 §9.1", "behaviour": "It|works.", "passed": 2, "failed": failed} for failed in (0, 1)]
+    row = {"folder": "rfc4918", "section": "RFC 4918 §9.1", "behaviour": "It|works.", "passed": 2}
+    rows = [row | {"failed": 0}, row | {"failed": 1}, row | {"folder": "bench", "failed": 1}]
     (tmp_path / compliance_page.RUN).write_text(str(rows).replace("'", '"'), encoding="utf-8")
     (tmp_path / compliance_page.CORPUS).write_text(
         '{"files": 1, "objects": 3, "outcomes": {"C:valid-calendar-data": 1, "stored": 2}}', encoding="utf-8"

@@ -90,7 +90,7 @@ async def test_rename_leaves_the_old_name_as_a_tombstone(db: Database) -> None:
         await db.write(lambda tx: calendars.rename(tx, pid, cid, "work"))
     moved = await db.write(lambda tx: calendars.rename(tx, pid, cid, "home"))
     assert (moved.name, moved.calendar_id) == ("home", cid)
-    assert await db.read(lambda tx: changes.home_since(tx, pid, 2)) == [("home", 3, False), ("calendar", 3, True)]
+    assert await db.read(lambda tx: changes.home_since(tx, pid, 2)) == [("calendar", 3, True), ("home", 4, False)]
     back = await db.write(lambda tx: calendars.rename(tx, pid, cid, "calendar"))
     assert back.home_seq == 4
     assert await db.read(lambda tx: changes.home_since(tx, pid, 2)) == [("calendar", 4, False), ("home", 4, True)]
@@ -123,7 +123,7 @@ async def test_dead_properties(db: Database) -> None:
         properties.set_dead(tx, pid, cid, two)
         properties.set_dead(tx, pid, cid, DeadProperty("{x}a", "<a xmlns='x'>new</a>"))
         properties.set_dead(tx, pid, oid, DeadProperty("{y}gone", "<gone/>"))
-        properties.copy_dead(tx, pid, cid, oid)
+        properties.set_all_dead(tx, pid, oid, properties.dead_properties(tx, pid, cid))
 
     await db.write(work)
     wanted = [DeadProperty("{x}a", "<a xmlns='x'>new</a>"), one]

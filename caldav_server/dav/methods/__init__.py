@@ -56,9 +56,13 @@ class DavFace:
             return Response(301, {"Location": paths.PREFIX, "Cache-Control": "max-age=3600"})
         location = _location(request)
         if request.method not in descriptions.METHODS_AT[location.place]:
-            return Response(405, descriptions.headers_for(location), b"This method is not possible here.\n")
+            return _not_allowed(request, location, "This method is not possible here.")
         try:
             return await self._answer(app, request, location)
+        except Refusal as refusal:
+            if refusal.condition is Condition.METHOD_NOT_ALLOWED:
+                return _not_allowed(request, location, refusal.message)
+            raise
         except AccountsChanged:
             answer = await app.auth.authenticate(request)
             if not isinstance(answer, Principal):
@@ -106,6 +110,12 @@ def _location(request: Request) -> paths.Location:
         if refusal.condition is Condition.NOT_FOUND and request.method in _MAKING:
             raise Refusal(Condition.MISSING_PARENT, "There is no collection to make this in.") from None
         raise
+
+
+def _not_allowed(request: Request, location: paths.Location, message: str) -> Response:
+    """405 with the methods that are left (RFC 9110 §15.5.6)."""
+    headers = descriptions.headers_for(location, without=request.method)
+    return Response(405, headers | {"Content-Type": "text/plain; charset=utf-8"}, f"{message}\n".encode())
 
 
 def _finish(call: Call, response: Response) -> None:

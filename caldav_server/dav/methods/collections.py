@@ -6,6 +6,7 @@ from caldav_server.calendaring import calendars
 from caldav_server.dav import paths, settable
 from caldav_server.dav.answers import XML_HEADERS, whole
 from caldav_server.dav.call import Call
+from caldav_server.dav.methods.writing import home_at
 from caldav_server.dav.paths import Location, Place
 from caldav_server.dav.preconditions import precondition_for
 from caldav_server.dav.resources import Kind, Resource, open_resource
@@ -43,7 +44,7 @@ async def _make(call: Call, wanted: MakeCollection, root: str) -> Response:
     if place.place is not Place.COLLECTION:
         await _require_parent(call, place)
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar lives directly in a calendar home.")
-    home = await open_resource(call.ctx, Location(Place.HOME, place.principal))
+    home = await home_at(call, place.principal)
     assert home.owner is not None  # noqa: S101 - a home always has an owner
     (await precondition_for(call, None))(None)
     reading = settable.read(wanted.properties, Kind.CALENDAR, creating=True, max_bytes=call.dead_property_bytes)
@@ -85,7 +86,7 @@ async def proppatch(call: Call) -> Response:
     """RFC 4918 §9.2: all instructions or none; each is answered for itself."""
     wanted = parse_proppatch(await call.body())
     resource = await open_resource(call.ctx, call.location)
-    (await precondition_for(call, None))(resource.meta)
+    (await precondition_for(call, None, resource))(resource.meta)
     reading = settable.read(wanted.instructions, resource.kind, creating=False, max_bytes=call.dead_property_bytes)
     if not reading.refused:
         await _store(call, resource, reading)

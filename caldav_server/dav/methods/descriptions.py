@@ -39,15 +39,11 @@ METHODS_AT: dict[Place, tuple[str, ...]] = {
 
 
 @cache
-def _allow(place: Place) -> str:
-    return ", ".join(METHODS_AT[place])
+def allow_header(place: Place, without: str = "") -> str:
+    """The Allow header for a place (RFC 9110 §10.2.1), less a method that was just refused there."""
+    return ", ".join(method for method in METHODS_AT[place] if method != without)
 
 
-def allow_header(place: Place) -> str:
-    """The Allow header for a place (RFC 9110 §10.2.1)."""
-    return _allow(place)
-
-
-def headers_for(location: Location) -> dict[str, str]:
-    """The headers an OPTIONS answer carries."""
-    return {"Allow": _allow(location.place), "DAV": DAV}
+def headers_for(location: Location, without: str = "") -> dict[str, str]:
+    """The headers an answer to OPTIONS carries, and one that refuses the method ``without``."""
+    return {"Allow": allow_header(location.place, without), "DAV": DAV}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from caldav_server.calendaring import calendars, objects
+from caldav_server.calendaring import calendars, objects, transfers
 from caldav_server.dav import paths
 from caldav_server.dav.call import Call
-from caldav_server.dav.methods.writing import target_at, target_in
+from caldav_server.dav.methods.writing import home_at, target_at, target_in
 from caldav_server.dav.paths import Location, Place
 from caldav_server.dav.preconditions import precondition_for
 from caldav_server.dav.resources import Kind, Resource, open_resource
@@ -51,7 +51,9 @@ async def _transfer_object(call: Call, source: Resource, goal: Location, *, move
     origin = target_in(source, call.location.name)
     check = await precondition_for(call, origin)
     try:
-        return await objects.transfer(call.ctx, origin, destination, move=move, overwrite=overwrite, precondition=check)
+        return await transfers.transfer(
+            call.ctx, origin, destination, move=move, overwrite=overwrite, precondition=check
+        )
     except objects.UidConflict as conflict:
         owner, calendar = destination.owner, destination.calendar
         href = paths.object_href(owner.name, calendar.name, conflict.name)
@@ -66,9 +68,9 @@ async def _transfer_calendar(call: Call, source: Resource, goal: Location, *, mo
     depth = parse_depth(call.request.headers.get("Depth"), Depth.INFINITY)
     if depth is Depth.ONE or (move and depth is not Depth.INFINITY):
         raise Refusal(Condition.BAD_REQUEST, "This Depth makes no sense for a calendar.")
-    check = await precondition_for(call, None)
+    check = await precondition_for(call, None, source)
     check(None)
-    home = await open_resource(call.ctx, Location(Place.HOME, goal.principal))
+    home = await home_at(call, goal.principal)
     assert home.owner is not None  # noqa: S101 - a home always has an owner
     place = calendars.Place(home.owner, goal.collection, home.access, paths.href(goal))
     if move:

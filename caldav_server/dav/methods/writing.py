@@ -11,7 +11,6 @@ from caldav_server.dav.paths import Location, Place
 from caldav_server.dav.preconditions import precondition_for
 from caldav_server.dav.resources import Kind, Resource, open_resource
 from caldav_server.http.messages import Response
-from protocol.dav.conditions import parse_if_headers
 from protocol.dav.headers import Depth, parse_content_type, parse_depth
 from protocol.errors import Condition, Detail, Refusal
 from protocol.ical.compat.charsets import transcode
@@ -114,7 +113,7 @@ async def delete(call: Call) -> Response:
         raise Refusal(Condition.BAD_REQUEST, "A calendar is deleted with Depth infinity only.")
     if resource.calendar is None:
         raise Refusal(Condition.METHOD_NOT_ALLOWED, "This collection cannot be deleted.")
-    parse_if_headers(call.request.headers).check(None, exists=True)
+    (await precondition_for(call, None, resource))(None)
     await calendars.remove(call.ctx, resource.calendar, resource.access, resource.href)
     return Response(204)
 
@@ -128,6 +127,16 @@ async def target_at(call: Call, location: Location) -> objects.Target:
             raise Refusal(Condition.MISSING_PARENT, "There is no such calendar to put this into.") from None
         raise
     return target_in(found, location.name)
+
+
+async def home_at(call: Call, principal: str) -> Resource:
+    """The home a calendar is to be made in; where there is none it is the missing parent, ``409`` (RFC 4918 §9.3.1)."""
+    try:
+        return await open_resource(call.ctx, Location(Place.HOME, principal))
+    except Refusal as refusal:
+        if refusal.condition is Condition.NOT_FOUND:
+            raise Refusal(Condition.MISSING_PARENT, "There is no such calendar home to put this into.") from None
+        raise
 
 
 def target_in(found: Resource, name: str) -> objects.Target:

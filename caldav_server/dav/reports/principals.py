@@ -31,8 +31,7 @@ _fold = collation(UNICODE_CASEMAP)
 
 async def property_search(call: Call, resource: Resource, body: reports.PrincipalPropertySearch) -> Response:
     """RFC 3744 §9.4: the principals that match every search (or any of them, where the client says so)."""
-    if call.depth is not Depth.ZERO:
-        raise Refusal(Condition.BAD_REQUEST, "principal-property-search is asked with Depth 0.")
+    _require_depth_zero(call)
     if resource.kind not in _HOLD_PRINCIPALS and not body.apply_to_principal_collection_set:
         return whole([])
     everyone = await call.ctx.db.read(stored.list_all)
@@ -43,6 +42,12 @@ async def property_search(call: Call, resource: Resource, body: reports.Principa
     return await _answer(
         call, Plan(body.wanted, call.view, call.minimal), [principal_resource(call.ctx, p) for p in found]
     )
+
+
+def _require_depth_zero(call: Call) -> None:
+    """RFC 3744 §9.2 to §9.5: each of these reports is only defined for Depth 0."""
+    if call.depth is not Depth.ZERO:
+        raise Refusal(Condition.BAD_REQUEST, "Reports about principals are asked with Depth 0.")
 
 
 def _matches(principal: Principal, search: reports.PropertySearch) -> bool:
@@ -66,14 +71,16 @@ def _text_matches(text: str, wanted: str, how: str) -> bool:
             return wanted in text
 
 
-async def search_property_set(_call: Call, _resource: Resource, _body: reports.PrincipalSearchPropertySet) -> Response:
+async def search_property_set(call: Call, _resource: Resource, _body: reports.PrincipalSearchPropertySet) -> Response:
     """RFC 3744 §9.5: which properties can be searched."""
+    _require_depth_zero(call)
     rows = [(name, description) for name, (description, _) in SEARCHABLE.items()]
     return Response(200, dict(XML_HEADERS), multistatus.principal_search_property_set(rows))
 
 
 async def match(call: Call, resource: Resource, body: reports.PrincipalMatch) -> Response:
     """RFC 3744 §9.3: the members of a collection that are the asker, or whose principal property names the asker."""
+    _require_depth_zero(call)
     plan = Plan(body.wanted, call.view, call.minimal)
     mine = call.ctx.actor.principal.principal_id
     below = await children(call.ctx, resource)
@@ -98,6 +105,7 @@ async def match(call: Call, resource: Resource, body: reports.PrincipalMatch) ->
 
 async def acl_principal_prop_set(call: Call, resource: Resource, body: reports.AclPrincipalPropSet) -> Response:
     """RFC 3744 §9.2: the properties of every principal in the ACL of the resource."""
+    _require_depth_zero(call)
     access.require(resource.access, Access.READ_ACL, resource.href)
     plan = Plan(body.wanted, call.view, call.minimal)
     found = [] if resource.owner is None else [principal_resource(call.ctx, resource.owner)]

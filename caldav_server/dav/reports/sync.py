@@ -10,7 +10,7 @@ from caldav_server.dav.answers import Plan, streamed, whole
 from caldav_server.dav.call import Call
 from caldav_server.dav.members import could_meet_dead, member_chunks
 from caldav_server.dav.remembered import state_of
-from caldav_server.dav.resources import Kind, Resource, children, fill
+from caldav_server.dav.resources import Kind, Resource, children, collection_resource, fill
 from caldav_server.dav.tokens import SyncToken, parse_token, render_token
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus, reports
@@ -90,9 +90,10 @@ async def _home(call: Call, resource: Resource, body: reports.SyncCollection, li
     """The collections of a home that were made, changed or removed; changes inside a calendar are the calendar's."""
     owner = resource.owner
     assert owner is not None  # noqa: S101 - a home always has an owner
-    everything = await children(call.ctx, resource)
+    await children(call.ctx, resource)  # makes what must always be there, before the token is read
 
-    def work(tx: Transaction) -> tuple[Seq, SyncToken, list[tuple[str, Seq, bool]]]:
+    def work(tx: Transaction) -> tuple[Seq, SyncToken, list[tuple[str, Seq, bool]], list[Calendar]]:
+        """Token, changes and what is there now, in one snapshot."""
         now = stored_principals.get(tx, owner.principal_id)
         if now is None:
             raise Refusal(Condition.NOT_FOUND, "There is no such principal.")
@@ -103,21 +104,22 @@ async def _home(call: Call, resource: Resource, body: reports.SyncCollection, li
             seq=now.home_seq,
             min_valid_seq=Seq(0),
         )
-        return now.home_seq, token, stored_changes.home_since(tx, owner.principal_id, token.seq, limit + 1)
+        changes = stored_changes.home_since(tx, owner.principal_id, token.seq, limit + 1, token.floor)
+        return now.home_seq, token, changes, stored_calendars.of_home(tx, owner.principal_id)
 
-    seq, token, changed = await call.ctx.db.read(work)
+    seq, token, changed, there = await call.ctx.db.read(work)
     more = len(changed) > limit
     changed = changed[:limit]
     reached = changed[-1][1] if more else seq
     floor = token.floor if more and token.floor > reached else Seq(0)
     plan = Plan(body.wanted, call.view, call.minimal)
-    by_name = {each.calendar.name: each for each in everything if each.calendar is not None}
-    present = [by_name[name] for name, _, removed in changed if not removed and name in by_name]
+    by_name = {each.name: collection_resource(owner, each, resource.access) for each in there}
+    present = [by_name[name] for name, _, removed in changed if not removed]
     await fill(call.ctx, present, plan.needs())
     gone = [
         multistatus.response_status(paths.collection_href(owner.name, name), 404)
         for name, _, removed in changed
-        if removed or name not in by_name
+        if removed
     ]
     tail = _tail(resource, more, render_token(call.view.epoch, owner.principal_id, reached, floor))
     return whole([*gone, *(plan.response(each) for each in present)], tail)
