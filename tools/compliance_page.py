@@ -37,7 +37,10 @@ stands for `DAV:`, `C:` for CalDAV, `CS:` for the CalendarServer extensions, `A:
 Not built, and not advertised: locking (WebDAV class 2), changing access rights (the ACL method), scheduling (RFC 6638),
 sharing, managed attachments (RFC 8607), push.
 """
+_CLIENTS = {"EDS": "Evolution", "OCS": "Outlook CalDav Synchronizer"}
 _EVERYTHING = "every resource"
+_NOT_BEHAVIOUR = frozenset({"bench", "long"})
+"""Folders of tests that measure or search, and promise nothing over HTTP."""
 
 
 def render(now: str, root: Path) -> str:
@@ -52,10 +55,29 @@ def with_results(page: str, root: Path) -> str:
     if not run.exists():
         return page
     corpus = root / CORPUS
-    found = behaviours(run)
+    found = sorted(map(_placed, (row for row in behaviours(run) if row["folder"] not in _NOT_BEHAVIOUR)), key=_order)
     counts = json.loads(corpus.read_text(encoding="utf-8")) if corpus.exists() else None
     day = datetime.fromtimestamp(run.stat().st_mtime, UTC).strftime("%Y-%m-%d")
     return page.partition(RESULTS)[0] + RESULTS + _results(found, counts, day)
+
+
+def _placed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row under a heading that a reader knows: an RFC, a client, or the kind of test."""
+    section, behaviour, folder = row["section"], row["behaviour"], row["folder"]
+    if section.startswith(("RFC", "draft")):
+        return row
+    if folder == "replays":
+        if section == folder:
+            section, _, behaviour = behaviour.partition(": ")
+        return row | {"section": _CLIENTS.get(section, section), "behaviour": behaviour}
+    return row | {"section": folder.replace("rfc", "RFC ") if folder.startswith("rfc") else folder.capitalize()}
+
+
+def _order(row: dict[str, Any]) -> tuple[bool, bool, str]:
+    """RFCs as they come, by number; then the clients, then the rest, by name."""
+    is_rfc = row["section"].startswith("RFC")
+    number = (re.findall(r"\d+", row["section"]) or [""])[0]
+    return not is_rfc, not is_rfc and row["folder"] != "replays", number if is_rfc else row["section"].lower()
 
 
 def name_of(clark: str) -> str:
@@ -167,15 +189,17 @@ def _by_document(found: list[dict[str, Any]]) -> Iterable[tuple[str, str, str]]:
 def _corpus(corpus: dict[str, Any]) -> str:
     outcomes = corpus["outcomes"]
     rows = sorted(outcomes.items(), key=lambda each: (":" in each[0], -each[1], each[0]))
+    files, objects = f"{corpus['files']:,}", f"{corpus['objects']:,}"
     return (
-        f"\n### Real-world files\n\n{corpus['files']} iCalendar files from other projects, {corpus['objects']} objects,"
-        " each put as a client would.\n\n"
-    ) + table(("What became of an object", "How many"), ((_outcome(name), f"{count}") for name, count in rows))
+        f"\n### Real-world files\n\n{files} iCalendar files from other projects, {objects} objects, each put as a"
+        " client would.\n\n"
+    ) + table(("What became of an object", "How many"), ((_outcome(name), f"{count:,}") for name, count in rows))
 
 
 def _outcome(name: str) -> str:
     fixed = {
         "stored": "stored, and returned byte for byte",
+        "stored, defects tolerated": "stored, and returned byte for byte; a defect was tolerated and named",
         "repaired": "stored after a repair of its text, which the answer names",
     }
     return fixed.get(name) or f"refused with `{name}`"
