@@ -160,3 +160,35 @@ async def test_infinite_depth_and_unknown_places(face: Face) -> None:
     assert (await face.ask("PUT", HOME)).status == 405
     moved = await face.ask("PROPFIND", "/.well-known/caldav")
     assert (moved.status, moved.headers["Location"]) == (301, "/dav/")
+
+
+async def test_expanding_takes_nothing_away_that_is_no_href_of_ours(face: Face) -> None:
+    """RFC 3253 §3.8: responses replace hrefs, and nothing else."""
+
+    def asked(name: str, namespace: str = "DAV:") -> str:
+        return f'<D:property name="{name}" namespace="{namespace}"><D:property name="displayname"/></D:property>'
+
+    caldav = "urn:ietf:params:xml:ns:caldav"
+    inner = asked("displayname") + asked("calendar-user-address-set", caldav)
+    answer = await face.ask(
+        "REPORT", "/dav/principals/anna/", f'<D:expand-property xmlns:D="DAV:">{inner}</D:expand-property>'
+    )
+    assert "<D:displayname>Anna</D:displayname><C:calendar-user-address-set>" in answer.text
+    assert "<D:href>mailto:anna@example.com</D:href><D:response>" in answer.text
+    body = f'<D:expand-property xmlns:D="DAV:">{asked("acl")}</D:expand-property>'
+    assert "<D:privilege>" in (await face.ask("REPORT", CALENDAR, body)).text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<D:principal-match xmlns:D='DAV:'><D:self/></D:principal-match>",
+        "<D:principal-search-property-set xmlns:D='DAV:'/>",
+        "<D:acl-principal-prop-set xmlns:D='DAV:'><D:prop><D:displayname/></D:prop></D:acl-principal-prop-set>",
+    ],
+)
+async def test_reports_about_principals_are_defined_for_depth_0_alone(face: Face, body: str) -> None:
+    """RFC 3744 §9.2, §9.3, §9.5."""
+    statuses = [(await face.ask("REPORT", "/dav/principals/anna/", body, Depth=depth)).status for depth in ("0", "1")]
+    assert statuses[0] != 400
+    assert statuses[1] == 400

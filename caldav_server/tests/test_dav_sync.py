@@ -147,3 +147,23 @@ async def test_a_poll_by_report_sees_each_change_once(face: Face) -> None:
         found = await face.sync(CALENDAR, token)
         assert found.hrefs() == (await face.sync(CALENDAR, token)).hrefs() == {f"{CALENDAR}{number}.ics": 200}
         token = found.token()
+
+
+async def test_a_first_synchronisation_of_a_home_knows_no_removed_calendars(face: Face) -> None:
+    """RFC 6578 §3.4."""
+    await face.ask("MKCALENDAR", HOME + "gone/")
+    await face.ask("DELETE", HOME + "gone/")
+    assert HOME + "gone/" not in (await face.sync(HOME)).hrefs()
+
+
+async def test_a_renamed_calendar_is_told_by_both_names_however_the_answer_is_cut(face: Face) -> None:
+    await face.ask("MKCALENDAR", HOME + "old/")
+    token = (await face.sync(HOME)).token()
+    await face.ask("MOVE", HOME + "old/", Destination=HOME + "new/")
+    told: dict[str, int] = {}
+    for _ in range(2):
+        page = await face.sync(HOME, token, limit=1)
+        told |= page.hrefs()
+        token = page.token()
+    del told[HOME]
+    assert told == {HOME + "old/": 404, HOME + "new/": 200}
