@@ -16,14 +16,12 @@ import struct
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Any
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from typing import TYPE_CHECKING, Any
 
 from protocol.model import CalendarId, PrincipalId, Seq
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 log = logging.getLogger("storage")
 
@@ -38,7 +36,6 @@ _COUNTER = "caldav-server:count:"
 _MESSAGE = struct.Struct(">8s16s16sq")
 _MOST_QUEUED = 10_000
 _MOST_COUNTERS = 50_000
-_TROUBLE = (RedisError, OSError, asyncio.TimeoutError)
 
 Listener = Callable[[PrincipalId, CalendarId, Seq], None]
 
@@ -57,6 +54,7 @@ class Bus:
         self._tasks: list[asyncio.Task[None]] = []
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._client: Redis | None = None
+        self._trouble: tuple[type[Exception], ...] = (OSError, asyncio.TimeoutError)
         self._paused_until = 0.0
         self._pause = 0.25
         self.connected = False
@@ -66,6 +64,9 @@ class Bus:
         """Begin to send and to receive; answers at once, whether Redis is there or not."""
         if not self._url:
             return
+        from redis.exceptions import RedisError
+
+        self._trouble = (RedisError, *self._trouble)
         self._client = self._connect(PATIENCE)
         self._tasks = [asyncio.create_task(self._send_all()), asyncio.create_task(self._receive_all())]
 
@@ -99,6 +100,10 @@ class Bus:
             listener(principal_id, calendar_id, seq)
 
     def _connect(self, timeout: float | None) -> Redis:
+        from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
         return Redis.from_url(
             self._url,
             socket_timeout=timeout,
@@ -117,7 +122,7 @@ class Bus:
                 while self._outgoing:
                     try:
                         await client.publish(_CHANNEL, self._outgoing[0])
-                    except _TROUBLE as error:
+                    except self._trouble as error:
                         log.info("announcements wait: %s", error)
                         await asyncio.sleep(pause)
                         pause = min(pause * 2, LONGEST_PAUSE)
@@ -141,7 +146,7 @@ class Bus:
                                 gap()
                         elif message["type"] == "message":
                             self._received(message["data"])
-            except _TROUBLE as error:
+            except self._trouble as error:
                 log.info("no announcements from others: %s", error)
             finally:
                 self.connected = False
@@ -204,7 +209,7 @@ class Bus:
         try:
             async with asyncio.timeout(PATIENCE):
                 answer = await client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except _TROUBLE as error:
+        except self._trouble as error:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             self._paused_until = self._clock() + self._pause
             log.info("shared counters rest for %.1f s: %s", self._pause, error)
@@ -215,5 +220,5 @@ class Bus:
 
 async def _let_go(client: Redis) -> None:
     """Close a client whose server may be gone or silent."""
-    with contextlib.suppress(*_TROUBLE):
+    with contextlib.suppress(Exception):  # whatever it says, it is let go of
         await client.aclose()

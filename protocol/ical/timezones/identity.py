@@ -15,8 +15,6 @@ from functools import lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
-
 _UTC_NAMES = frozenset(
     {"utc", "gmt", "z", "etc/utc", "etc/gmt", "zulu", "uct", "universal", "greenwich", "etc/zulu", "etc/uct"}
     | {"etc/universal", "etc/greenwich", "gmt0", "etc/gmt0", "gmt+0", "gmt-0", "etc/gmt+0", "etc/gmt-0", "0"}
@@ -97,12 +95,19 @@ _COPY_NUMBER = re.compile(r"\s+\d{1,2}\Z", re.ASCII)
 _MAX_NAME = 255
 
 
+def _windows_names() -> dict[str, str]:
+    """CLDR's table; loaded at the first name that needs it, because its package is large."""
+    from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+
+    return WINDOWS_TO_OLSON
+
+
 @lru_cache(maxsize=1)
 def _tables() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """Lower-case IANA keys, Windows names, and the cities that only one key ends with."""
     keys = files("tzdata").joinpath("zones").read_text("ascii").split()
     iana = {key.lower(): key for key in keys}
-    windows = {name.lower(): key for name, key in WINDOWS_TO_OLSON.items()}
+    windows = {name.lower(): key for name, key in _windows_names().items()}
     cities: dict[str, str] = {}
     for key in keys:
         area, slash, city = key.rpartition("/")
@@ -113,7 +118,7 @@ def _tables() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
 
 def canonical_keys() -> tuple[str, ...]:
     """One IANA key for each set of rules in use today, the common ones of CLDR's Windows table."""
-    return tuple(dict.fromkeys(WINDOWS_TO_OLSON.values()))
+    return tuple(dict.fromkeys(_windows_names().values()))
 
 
 @lru_cache(maxsize=4096)
