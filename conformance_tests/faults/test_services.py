@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -270,7 +271,7 @@ def fill_and_recover(server: ServerProcess, more_space) -> None:
     kept: dict[str, bytes] = {}
     refused = 0
     for number in range(400):
-        body = event(more=f"DESCRIPTION:{'x' * 40_000}")
+        body = event(more=f"DESCRIPTION:{secrets.token_hex(30_000)}")
         answer = calendar.put(f"{number}.ics", body)
         if answer.status == 201:
             kept[f"{number}.ics"] = body
