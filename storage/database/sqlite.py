@@ -98,7 +98,7 @@ class SqliteTransaction(Transaction):
         return cursors
 
 
-_READER_CACHE_KIB = 2_000
+_READER_CACHE_KIB = 500
 """Per connection; the operating system caches the file once for all of them."""
 _WRITER_CACHE_KIB = 8_000
 
@@ -249,29 +249,36 @@ class Scattered(Exception):
 
 
 class Writer(Workers):
-    """The one thread of this process that writes: what waits in the queue is committed together."""
+    """The one thread of this process that writes: what waits in the queue is committed together.
+
+    A unit of work that failed behind others saw what they wrote: it is told after their commit, so that whoever reads
+    again because of it finds what it failed on, and is told what became of the commit should there be none.
+    """
 
     def run(self, session: SqliteSession, job: Job) -> None:
         """Run this job and those that wait behind it, then settle them all."""
         group = Group(session)
         jobs: list[Job] = []
+        failed: list[tuple[Job, BaseException]] = []
         until = time.monotonic() + GROUP_SECONDS
         following: Job | None = job
         try:
             while following is not None:
-                self._add(group, following, jobs)
+                self._add(group, following, jobs, failed)
                 following = self.another() if len(jobs) < GROUP_SIZE and time.monotonic() < until else None
             if jobs:
                 group.commit()
         except BaseException as error:
             own = error.__cause__ if isinstance(error, Scattered) else error
-            for each in jobs:
+            for each in (*jobs, *(job for job, _ in failed)):
                 each.settle(None, own)
             return
         for each, (result, _) in zip(jobs, group.results, strict=True):
             each.settle(result, None)
+        for each, reason in failed:
+            each.settle(None, reason)
 
-    def _add(self, group: Group, job: Job, jobs: list[Job]) -> None:
+    def _add(self, group: Group, job: Job, jobs: list[Job], failed: list[tuple[Job, BaseException]]) -> None:
         try:
             self.refuse_stale(job)
             group.add(job.work)
@@ -279,7 +286,10 @@ class Writer(Workers):
             job.settle(None, error.__cause__)
             raise
         except BaseException as error:  # its own failure; the others go on
-            job.settle(None, error)
+            if jobs:
+                failed.append((job, error))
+            else:
+                job.settle(None, error)
         else:
             jobs.append(job)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
+from pathlib import Path
 
 import pytest
 
 from protocol.model import ETag, ObjectMeta
-from storage import calendars, changes, objects
+from storage import calendars, changes, objects, principals
 from storage.database import Database, Transaction
 from storage.errors import Duplicate
-from storage.tests.samples import add, change, event, home, remove
+from storage.tests.samples import add, change, event, home, principal, remove
 
 WRITERS = 16
 
@@ -121,3 +123,32 @@ async def test_a_uid_and_a_name_are_given_once(pair: list[Database]) -> None:
     same_name = await asyncio.gather(*(attempt(n, "same.ics", f"uid{n}") for n in range(WRITERS)))
     assert sum(same_name) == 1
     assert len(await pair[0].read(lambda tx: objects.members(tx, pid, cid))) == 2
+
+
+class _Lost(Exception):
+    pass
+
+
+async def test_who_fails_on_what_another_wrote_is_told_when_it_can_be_read(tmp_path: Path) -> None:
+    """On SQLite writers share a commit: told before it, a loser who reads again would lose on the same thing again."""
+    db = Database.open(f"sqlite:///{tmp_path}/a.db")
+    db.migrate()
+    blocked = threading.Event()
+
+    def take(tx: Transaction) -> None:
+        if principals.find_by_name(tx, "a") is not None:
+            raise _Lost
+        principals.save(tx, principal("a"))
+
+    async def lose(writing: asyncio.Task[None]) -> bool:
+        with pytest.raises(_Lost):
+            await writing
+        return await db.point(lambda tx: principals.find_by_name(tx, "a")) is not None
+
+    first, *others = [asyncio.create_task(db.write(take)) for _ in range(6)]
+    holding = asyncio.create_task(db.write(lambda _tx: blocked.wait(10)))
+    losing = [asyncio.create_task(lose(each)) for each in others]
+    asyncio.get_running_loop().call_later(0.05, blocked.set)
+    assert all(await asyncio.gather(*losing))
+    await asyncio.gather(first, holding)
+    db.close()
