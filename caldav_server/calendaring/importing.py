@@ -17,7 +17,7 @@ from caldav_server.calendaring import objects
 from caldav_server.calendaring.context import Context
 from caldav_server.calendaring.objects import Draft, Target
 from protocol.errors import Refusal
-from protocol.ical.pieces import cut, with_uid
+from protocol.ical.pieces import components, cut, with_uid
 from protocol.model import Access, Calendar, ObjectId, ObjectMeta, Principal, Seq, Uid
 from storage import calendars as stored_calendars
 from storage import objects as stored
@@ -91,16 +91,13 @@ async def _store(ctx: Context, owner: Principal, calendar: Calendar, drafts: Seq
 def _store_batch(
     tx: Transaction, ctx: Context, owner: Principal, calendar: Calendar, drafts: Sequence[Draft]
 ) -> tuple[list[Outcome], Seq | None]:
-    """One transaction: numbers first, since their row lock keeps what is read after it from changing."""
+    """One transaction, conditional on what it read: if somebody was faster, all of it once more."""
     place = (calendar.principal_id, calendar.calendar_id)
     known = by_uid(tx, *place, [each.index.uid for each in drafts])
     fresh = [each for each in drafts if each.index.uid not in known]
-    changed = [each for each in drafts if each.index.uid in known and known[each.index.uid].etag != each.etag]
-    outcomes = [
-        Outcome(each.index.uid, Became.UNCHANGED)
-        for each in drafts
-        if each.index.uid in known and known[each.index.uid].etag == each.etag
-    ]
+    changed = _changed(tx, calendar, known, [each for each in drafts if each.index.uid in known])
+    written = {each.index.uid for each in (*fresh, *changed)}
+    outcomes = [Outcome(each.index.uid, Became.UNCHANGED) for each in drafts if each.index.uid not in written]
     count = len(fresh) + len(changed)
     if not count:
         return outcomes, None
@@ -115,6 +112,25 @@ def _store_batch(
     outcomes += [Outcome(each.index.uid, Became.CREATED, ", ".join(each.repairs)) for each in fresh]
     outcomes += [Outcome(each.index.uid, Became.UPDATED, ", ".join(each.repairs)) for each in changed]
     return outcomes, last
+
+
+def _changed(tx: Transaction, calendar: Calendar, known: dict[Uid, ObjectMeta], drafts: Sequence[Draft]) -> list[Draft]:
+    """Those that say something else than what is stored.
+
+    An export keeps each component's lines but not what stood around them (PRODID, the order of time zones), so where
+    the bytes differ the components are compared: importing an export must not cost a client's own text.
+    """
+    differing = [each for each in drafts if known[each.index.uid].etag != each.etag]
+    texts = {
+        found.meta.uid: found.data
+        for found in stored.fetch_ids(
+            tx,
+            calendar.principal_id,
+            calendar.calendar_id,
+            [known[each.index.uid].object_id for each in differing],
+        )
+    }
+    return [each for each in differing if components(texts[each.index.uid]) != components(each.data)]
 
 
 def _insert(tx: Transaction, ctx: Context, calendar: Calendar, fresh: Sequence[Draft], first: int) -> None:

@@ -57,6 +57,17 @@ async def test_an_export_imported_again_changes_nothing(face: Face) -> None:
     assert b"BEGIN:VTIMEZONE" in (await face.ask("GET", CALENDAR + "zoned.ics")).body
 
 
+async def test_an_export_imported_where_it_came_from_keeps_the_texts_of_clients(face: Face) -> None:
+    zone = "BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nEND:VTIMEZONE\r\n"
+    text = event("one", "DESCRIPTION:" + "x" * 200).replace("PRODID", "X-OWN:kept\r\nPRODID")
+    text = text.replace("BEGIN:VEVENT", zone + "BEGIN:VEVENT").replace("DTSTART:", "DTSTART;TZID=Europe/Berlin:")
+    await face.put(CALENDAR + "a.ics", text.replace("100000Z", "100000"))
+    before = (await face.sync(CALENDAR)).token()
+    assert became(await run(face, (await face.ask("GET", CALENDAR)).body)) == {"unchanged": 1}
+    assert (await face.sync(CALENDAR)).token() == before
+    assert "X-OWN:kept" in (await face.ask("GET", CALENDAR + "a.ics")).text
+
+
 async def test_changed_objects_are_updated(face: Face) -> None:
     await run(face, whole(inner(event("a")), inner(event("b"))))
     outcomes = await run(face, whole(inner(event("a", summary="new")), inner(event("b")), inner(event("d"))))

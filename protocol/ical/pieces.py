@@ -59,6 +59,11 @@ def cut(data: bytes) -> Iterator[tuple[Uid | None, bytes]]:
         yield group.uid, b"".join((_HEAD, wanted, lines, _TAIL))
 
 
+def components(data: bytes) -> list[bytes]:
+    """The components of a text as their own lines, VTIMEZONEs and whatever is around them left out."""
+    return [_whole_lines(data, start, end) for group in _survey(data)[1] for start, end in group.spans]
+
+
 def count(data: bytes) -> int:
     """How many resources ``cut`` will make, for a progress bar."""
     return len(_survey(data)[1])
