@@ -343,7 +343,9 @@ def crosses_principals(statement: Statement, text: str) -> list[str]:
 def _predicates(table: str, text: str) -> int:
     named = len(re.findall(rf"\b{table}\.principal_id (?:= (?:[:$]\w+|ANY)|IN \()", text))
     inserted = len(re.findall(rf"INSERT INTO {table} \(principal_id, ", text))
-    return named + inserted
+    # inside RETURNING, columns are written without the names of their tables
+    returned = len(re.findall(rf"\bFROM \w+ AS {table} WHERE principal_id = [:$]\w+", text))
+    return named + inserted + returned
 
 
 class StatementRecorder:
