@@ -14,6 +14,7 @@ _COMMANDS = {
     "serve": ("caldav_server.cli.server", "serve"),
     "migrate": ("caldav_server.cli.server", "migrate"),
     "reindex": ("caldav_server.cli.server", "reindex"),
+    "restored": ("caldav_server.cli.server", "restored"),
     "check-config": ("caldav_server.cli.server", "check_config"),
     "account": ("caldav_server.cli.account", "account"),
     "calendar": ("caldav_server.cli.calendar", "calendar"),

@@ -61,6 +61,22 @@ def reindex(settings: Settings) -> None:
     click.echo(f"{done} objects indexed.")
 
 
+@click.command()
+@with_settings
+def restored(settings: Settings) -> None:
+    """Say that the database came back from a backup: clients then read everything anew.
+
+    They may have seen changes that the backup does not hold, so none of their sync tokens may count any longer.
+    Run it while no server does.
+    """
+    with open_database(settings) as db:
+        from storage.ids import new_epoch
+        from storage.server_state import set_epoch
+
+        run(db.write(lambda tx: set_epoch(tx, new_epoch())))
+    click.echo("Every sync token given out before is void now.")
+
+
 @click.command("check-config")
 @click.option("--config", metavar="FILE", help="The TOML file with the settings.")
 @click.option("--database", metavar="URL", help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.")

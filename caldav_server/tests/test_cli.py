@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -178,3 +180,14 @@ def test_what_an_import_refuses_is_told_and_the_rest_goes_in(folder: Path) -> No
     status, output, _ = command(folder, "calendar", "import", "user01", "calendar", "-", stdin=text)
     assert "created   good" in output
     assert status == (1 if "refused" in output else 0)
+
+
+def test_a_restored_database_has_another_epoch(folder: Path) -> None:
+    def epoch() -> str:
+        file = next(folder.rglob("*.db"))
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            return str(connection.execute("SELECT value FROM server_state WHERE key = 'epoch'").fetchone()[0])
+
+    before = epoch()
+    assert "void" in run(folder, "restored")
+    assert epoch() not in ("", before)
