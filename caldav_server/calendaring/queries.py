@@ -49,6 +49,8 @@ class Query:
 
 def zone_of(ctx: Context, calendar: Calendar, owner_zone: str) -> timezones.Zone:
     """The zone in force for floating and all-day data: the calendar's, else its owner's (RFC 4791 §5.2.2)."""
+    if calendar.time_zone is not None and calendar.time_zone_id is None:
+        return timezones.zone_of_timezone_text(calendar.time_zone)[0]  # a definition of the client's own
     for name in (calendar.time_zone_id, owner_zone):
         zone = timezones.resolve(name, None) if name else None
         if zone is not None:

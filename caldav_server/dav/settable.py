@@ -80,11 +80,11 @@ def _time_zone(element: Element | None) -> CalendarFields:
 
 def _time_zone_id(element: Element | None) -> CalendarFields:
     if element is None:
-        return {"time_zone_id": None}
+        return {"time_zone": None, "time_zone_id": None}
     name = text_of(element).strip()
     if timezones.resolve(name, None) is None:
         raise Refusal(Condition.VALID_TIMEZONE, "The server does not know this time zone.")
-    return {"time_zone_id": name}
+    return {"time_zone": None, "time_zone_id": name}
 
 
 def _transparency(element: Element | None) -> CalendarFields:
@@ -115,6 +115,11 @@ INTERPRETERS: dict[str, Interpreter] = {
     names.SCHEDULE_CALENDAR_TRANSP: _transparency,
     names.SUPPORTED_CALENDAR_COMPONENT_SET: _components,
 }
+ALTERNATES = {
+    names.CALENDAR_TIMEZONE: names.CALENDAR_TIMEZONE_ID,
+    names.CALENDAR_TIMEZONE_ID: names.CALENDAR_TIMEZONE,
+}
+"""Two ways of saying one thing: to set one adjusts the other (RFC 7809 §3.1.5), whose kept element goes away."""
 ONLY_AT_CREATION = frozenset({names.SUPPORTED_CALENDAR_COMPONENT_SET})
 """RFC 4791 §5.2.3: protected once the calendar exists, since objects may depend on it."""
 NOT_VERBATIM = frozenset({names.SUPPORTED_CALENDAR_COMPONENT_SET, names.SCHEDULE_CALENDAR_TRANSP})
@@ -137,6 +142,8 @@ def read(
             reading.outcomes.append(Outcome(each.name, refusal.condition.status, refusal.condition, refusal.message))
         else:
             reading.outcomes.append(Outcome(each.name))
+    said = {each.name for each in reading.outcomes}
+    reading.drop |= {other: None for name, other in ALTERNATES.items() if name in said and other not in said}
     return reading
 
 

@@ -192,3 +192,62 @@ async def test_reports_about_principals_are_defined_for_depth_0_alone(face: Face
     statuses = [(await face.ask("REPORT", "/dav/principals/anna/", body, Depth=depth)).status for depth in ("0", "1")]
     assert statuses[0] != 400
     assert statuses[1] == 400
+
+
+_OWN_ZONE = "\r\n".join(
+    (
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//test//EN",
+        "BEGIN:VTIMEZONE",
+        "TZID:My/Own",
+        "BEGIN:STANDARD",
+        "DTSTART:19700101T000000",
+        "TZOFFSETFROM:+0517",
+        "TZOFFSETTO:+0517",
+        "END:STANDARD",
+        "END:VTIMEZONE",
+        "END:VCALENDAR",
+        "",
+    )
+)
+
+
+async def test_the_two_time_zone_properties_say_the_same(face: Face) -> None:
+    """RFC 7809 §3.1.5: whichever is set, the other follows."""
+    both = propfind("<D:prop><C:calendar-timezone/><C:calendar-timezone-id/></D:prop>")
+    await face.ask(
+        "PROPPATCH", CALENDAR, update(setting("<C:calendar-timezone-id>Europe/Berlin</C:calendar-timezone-id>"))
+    )
+    text = (await face.ask("PROPFIND", CALENDAR, both, Depth="0")).text
+    assert "TZID:Europe/Berlin" in text
+    assert "BEGIN:DAYLIGHT" in text
+    await face.ask("PROPPATCH", CALENDAR, update(setting(f"<C:calendar-timezone>{_OWN_ZONE}</C:calendar-timezone>")))
+    text = (await face.ask("PROPFIND", CALENDAR, both, Depth="0")).text
+    assert "TZID:My/Own" in text
+    assert "Europe/Berlin" not in text
+    await face.ask("PROPPATCH", CALENDAR, update("<D:remove><D:prop><C:calendar-timezone-id/></D:prop></D:remove>"))
+    text = (await face.ask("PROPFIND", CALENDAR, both, Depth="0")).text
+    assert "200 OK" not in text
+
+
+async def test_floating_times_are_compared_in_a_zone_of_the_clients_own(face: Face) -> None:
+    """RFC 4791 §5.2.2: 10:00 at +05:17 is 04:43 UTC."""
+    await face.ask("PROPPATCH", CALENDAR, update(setting(f"<C:calendar-timezone>{_OWN_ZONE}</C:calendar-timezone>")))
+    await face.put(CALENDAR + "a.ics", event("a", "DURATION:PT1H", start="20270105T100000"))
+
+    async def found(start: str, end: str) -> bool:
+        window = f'<C:comp-filter name="VEVENT"><C:time-range start="{start}" end="{end}"/></C:comp-filter>'
+        return "a.ics" in (await face.query(CALENDAR, window, data="")).text
+
+    assert await found("20270105T044200Z", "20270105T044400Z")
+    assert not await found("20270105T044200Z", "20270105T044300Z")
+    assert not await found("20270105T100000Z", "20270105T110000Z")
+
+
+async def test_infinity_on_an_object_is_itself(face: Face) -> None:
+    """RFC 4918 §9.1.1 lets servers refuse it for collections."""
+    await face.put(CALENDAR + "a.ics", event("a"))
+    for headers in ({}, {"Depth": "infinity"}, {"Depth": "1", "Prefer": "depth-noroot"}):
+        answer = await face.ask("PROPFIND", CALENDAR + "a.ics", **headers)
+        assert list(answer.hrefs()) == [CALENDAR + "a.ics"]

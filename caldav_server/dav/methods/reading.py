@@ -88,14 +88,14 @@ async def _page(call: Call, calendar: Calendar, after: int) -> list[CalendarObje
 
 
 async def propfind(call: Call) -> Response:
-    """RFC 4918 §9.1; Depth infinity is refused as the RFC provides."""
+    """RFC 4918 §9.1; Depth infinity is refused on collections, as the RFC provides."""
     depth = parse_depth(call.request.headers.get("Depth"), Depth.INFINITY)
     resource = await open_resource(call.ctx, call.location)
     body = await call.body()
-    if depth is Depth.INFINITY:
+    if depth is Depth.INFINITY and resource.kind is not Kind.OBJECT:
         raise Refusal(Condition.PROPFIND_FINITE_DEPTH, "Ask with Depth 0 or 1.")
     plan = Plan(_propfind_of(body) if len(body) <= _COMMON else parse_propfind(body), call.view, call.minimal)
-    if depth is Depth.ZERO:
+    if depth is Depth.ZERO or resource.kind is Kind.OBJECT:
         needs = plan.needs()
         await fill(call.ctx, [resource], needs)
         if resource.kind is Kind.CALENDAR and resource.calendar is not None and needs <= {"dead"}:
@@ -107,7 +107,7 @@ async def propfind(call: Call) -> Response:
     listed = below if call.prefer.depth_noroot else [resource, *below]
     await fill(call.ctx, listed, plan.needs())
     head = [plan.response(each) for each in listed]
-    if resource.calendar is None or resource.kind is Kind.OBJECT:
+    if resource.calendar is None:
         return whole(head)
     return await _listing(call, plan, resource, resource.calendar, head)
 

@@ -12,6 +12,7 @@ from caldav_server.dav.properties.table import CALENDARS, HOME_COLLECTIONS, Gett
 from caldav_server.dav.resources import Kind, Resource
 from protocol.dav import values
 from protocol.dav.xml import escape
+from protocol.ical import timezones
 from protocol.model import ALL_COMPONENTS, ComponentKind
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ def _transparency(resource: Resource, _view: View) -> str:
     return values.render_transparency(resource.calendar.transparent)
 
 
+def _time_zone(resource: Resource, _view: View) -> str | None:
+    """What was set, or what the name that was set stands for."""
+    calendar = resource.calendar
+    if calendar is None:
+        return None
+    text = calendar.time_zone
+    if text is None and calendar.time_zone_id is not None:
+        text = timezones.timezone_text(calendar.time_zone_id)
+    return None if text is None else escape(text)
+
+
 def _time_zone_id(resource: Resource, _view: View) -> str | None:
     calendar = resource.calendar
     return escape(calendar.time_zone_id) if calendar is not None and calendar.time_zone_id else None
@@ -51,7 +63,7 @@ def _time_zone_id(resource: Resource, _view: View) -> str | None:
 
 ROWS = (
     Row(_C + "calendar-description", CALENDARS, _field("description"), settable=CALENDARS),
-    Row(_C + "calendar-timezone", CALENDARS, _field("time_zone"), settable=CALENDARS),
+    Row(_C + "calendar-timezone", CALENDARS, _time_zone, settable=CALENDARS),
     Row(_C + "calendar-timezone-id", CALENDARS, _time_zone_id, settable=CALENDARS),
     Row(_C + "supported-calendar-component-set", CALENDARS, _components, settable=CALENDARS),
     Row(_C + "supported-calendar-component-sets", frozenset({Kind.HOME}), _component_sets),

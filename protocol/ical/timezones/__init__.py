@@ -11,7 +11,7 @@ from datetime import UTC
 from protocol.ical.timezones.definitions import CustomZone
 from protocol.ical.timezones.identity import zone_by_name
 from protocol.ical.timezones.rendering import render_vtimezone
-from protocol.ical.timezones.resolution import resolve, zone_name, zone_of_timezone_text
+from protocol.ical.timezones.resolution import resolve, timezone_text, zone_name, zone_of_timezone_text
 from protocol.ical.timezones.zone import Clock, Zone, clock_of, from_epoch, to_epoch
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "from_epoch",
     "render_vtimezone",
     "resolve",
+    "timezone_text",
     "to_epoch",
     "zone_by_name",
     "zone_name",

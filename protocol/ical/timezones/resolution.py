@@ -10,10 +10,12 @@ from datetime import UTC
 from zoneinfo import ZoneInfo
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.components import Component
+from protocol.ical.components import Component, Property, render_component
 from protocol.ical.document import parse_calendar
+from protocol.ical.merging import PRODID
 from protocol.ical.timezones.definitions import zone_of_definition
 from protocol.ical.timezones.identity import AMBIGUOUS, zone_by_name
+from protocol.ical.timezones.rendering import render_vtimezone
 from protocol.ical.timezones.zone import Zone
 
 
@@ -42,6 +44,15 @@ def zone_name(zone: Zone) -> str | None:
     if zone is UTC:
         return "UTC"
     return zone.key if isinstance(zone, ZoneInfo) else None
+
+
+def timezone_text(name: str) -> str | None:
+    """The VCALENDAR text of a zone known by name, from 1970 on and without end (RFC 7809 §3.1.5)."""
+    zone = resolve(name, None)
+    if zone is None:
+        return None
+    header = [Property.make("VERSION", "2.0"), Property.make("PRODID", PRODID)]
+    return render_component(Component("VCALENDAR", header, [render_vtimezone(zone, None, None, name)]))
 
 
 def zone_of_timezone_text(text: str) -> tuple[Zone, str | None]:
