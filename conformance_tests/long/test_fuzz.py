@@ -2,8 +2,8 @@
 
 One round is what a hostile client can do with one PUT and one REPORT: a body made of pieces that parsers stumble over,
 then a query made the same way, decided and rendered on that body. Only a ``Refusal`` may come out, within a second
-of CPU, and memory must not grow. ``FUZZ_SECONDS`` says how long (an hour when it says nothing); a failure prints its round,
-which is the seed. ``make test`` runs the same rounds for a few seconds.
+of CPU, and memory must not grow. ``FUZZ_SECONDS`` says how long (an hour when it says nothing); a failure prints its
+round, which is the seed. ``make test`` runs the same rounds for a few seconds.
 """
 
 from __future__ import annotations
