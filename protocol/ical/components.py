@@ -11,6 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+PRODID = "-//caldav-server//caldav-server//EN"
+"""What this server signs the iCalendar data with that it makes itself."""
+
 Params = tuple[tuple[str, tuple[str, ...]], ...]
 
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)

@@ -1,28 +1,30 @@
 """Many calendar objects as one iCalendar stream: the whole-calendar GET and the export (RFC 5545 §3.4).
 
-Works on the stored lines: components go out as they came in, each VTIMEZONE once. Rules of this module: bytes in, bytes
-out, one object at a time, so that a calendar of any size passes through.
+Works on the stored lines: components go out as they came in, each VTIMEZONE once. Where two objects mean different
+zones by one name of their own, the second goes into a further VCALENDAR of the stream, with its zone: lines are never
+changed. Rules of this module: bytes in, bytes out, one object at a time, so that a calendar of any size passes through.
 """
 
 from __future__ import annotations
 
 import re
 
-from protocol.ical.components import escape
-
-PRODID = "-//caldav-server//caldav-server//EN"
-"""What this server signs the iCalendar data with that it makes itself."""
+from protocol.ical.components import PRODID, escape
+from protocol.ical.timezones.identity import AMBIGUOUS, zone_by_name
 
 _BEGIN = re.compile(rb"^BEGIN:([A-Z0-9-]+)[ \t]*\r?\n", re.MULTILINE | re.IGNORECASE)
 _TZID = re.compile(rb"^TZID[^:\r\n]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.MULTILINE | re.IGNORECASE)
 
 
 class Merger:
-    """Writes one VCALENDAR out of many: ``begin``, any number of ``add``, ``end``."""
+    """Writes one stream out of many objects: ``begin``, any number of ``add``, ``end``."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._zones: set[bytes] = set()
+        self._zones: dict[bytes, bytes] = {}
+        """The definitions in the stream by name; of a name that everybody knows, whichever came first."""
+        self._later: list[bytes] = []
+        """The objects whose zones are not those of the stream."""
 
     def begin(self) -> bytes:
         """The head of the stream."""
@@ -38,21 +40,39 @@ class Merger:
 
     def add(self, data: bytes) -> bytes:
         """The components of one stored object, without those VTIMEZONEs that are in the stream already."""
-        return b"".join(part for part in _top_components(data) if self._is_new(part))
-
-    def _is_new(self, part: bytes) -> bool:
-        if not part[:15].upper().startswith(b"BEGIN:VTIMEZONE"):
-            return True
-        found = _TZID.search(part)
-        name = re.sub(rb"\r?\n[ \t]", b"", found.group(1)).strip() if found is not None else part
-        if name in self._zones:
-            return False
-        self._zones.add(name)
-        return True
+        parts = _top_components(data)
+        zones = {_name_of(part): part for part in parts if _is_zone(part)}
+        if any(self._zones.get(name, part) != part and _is_own(name) for name, part in zones.items()):
+            self._later.append(data)
+            return b""
+        new = {name: part for name, part in zones.items() if name not in self._zones}
+        self._zones |= new
+        return b"".join([*new.values(), *(part for part in parts if not _is_zone(part))])
 
     def end(self) -> bytes:
-        """The tail of the stream."""
-        return b"END:VCALENDAR\r\n"
+        """The tail of the stream, with what had to wait for a VCALENDAR of its own."""
+        tail = b"END:VCALENDAR\r\n"
+        later = self._later
+        while later:
+            further = Merger(self._name)
+            tail += b"".join([further.begin(), *map(further.add, later), b"END:VCALENDAR\r\n"])
+            later = further._later
+        return tail
+
+
+def _is_zone(part: bytes) -> bool:
+    return part[:15].upper() == b"BEGIN:VTIMEZONE"
+
+
+def _name_of(zone: bytes) -> bytes:
+    found = _TZID.search(zone)
+    return re.sub(rb"\r?\n[ \t]", b"", found.group(1)).strip() if found is not None else zone
+
+
+def _is_own(name: bytes) -> bool:
+    """Whether only its definition says what a zone is: the law of known zones counts, whatever is sent along."""
+    text = name.decode("utf-8", "replace")
+    return text.lower() in AMBIGUOUS or zone_by_name(text) is None
 
 
 def _top_components(data: bytes) -> list[bytes]:

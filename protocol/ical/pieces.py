@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from protocol.ical.merging import PRODID
+from protocol.ical.components import PRODID
 from protocol.model import Uid
 
 _MARK = re.compile(
@@ -33,6 +33,8 @@ class _Group:
 
     uid: Uid | None
     spans: list[tuple[int, int]] = field(default_factory=list)
+    calendar: int = 0
+    """Which VCALENDAR of the file they are in: each has zones of its own."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,10 @@ class _Open:
     tzid: bytes = b""
 
 
+_Zones = dict[int, dict[bytes, tuple[int, int]]]
+"""The spans of VTIMEZONEs by the number of their VCALENDAR and their TZID."""
+
+
 def cut(data: bytes) -> Iterator[tuple[Uid | None, bytes]]:
     """One resource text per UID, in the file's order, each with the VTIMEZONEs it names.
 
@@ -55,7 +61,8 @@ def cut(data: bytes) -> Iterator[tuple[Uid | None, bytes]]:
         lines = b"".join(_whole_lines(data, start, end) for start, end in group.spans)
         unfolded = _FOLD.sub(b"", lines)
         used = dict.fromkeys(name.strip() for name in _USED_ZONE.findall(unfolded))
-        wanted = b"".join(_whole_lines(data, *zones[name]) for name in used if name in zones)
+        own = zones.get(group.calendar, {})
+        wanted = b"".join(_whole_lines(data, *own[name]) for name in used if name in own)
         yield group.uid, b"".join((_HEAD, wanted, lines, _TAIL))
 
 
@@ -69,21 +76,22 @@ def count(data: bytes) -> int:
     return len(_survey(data)[1])
 
 
-def _survey(data: bytes) -> tuple[dict[bytes, tuple[int, int]], list[_Group]]:
-    zones: dict[bytes, tuple[int, int]] = {}
+def _survey(data: bytes) -> tuple[_Zones, list[_Group]]:
+    zones: _Zones = {}
     groups: dict[object, _Group] = {}
-    depth = 0
+    depth = calendar = 0
     current: _Open | None = None
     for mark in _MARK.finditer(data):
         key = mark.group(1).upper()
         if key == b"BEGIN":
             depth += 1
+            calendar += depth == 1
             if depth == 2:
                 current = _Open(mark.group(2).strip().upper(), mark.start())
         elif key == b"END":
             depth -= 1
             if depth == 1 and current is not None:
-                _close(current, mark.end(), zones, groups)
+                _close(current, mark.end(), calendar, zones, groups)
                 current = None
         elif depth == 2 and current is not None:
             value = _FOLD.sub(b"", mark.group(2)).strip()
@@ -94,12 +102,12 @@ def _survey(data: bytes) -> tuple[dict[bytes, tuple[int, int]], list[_Group]]:
     return zones, list(groups.values())
 
 
-def _close(current: _Open, end: int, zones: dict[bytes, tuple[int, int]], groups: dict[object, _Group]) -> None:
+def _close(current: _Open, end: int, calendar: int, zones: _Zones, groups: dict[object, _Group]) -> None:
     if current.name == b"VTIMEZONE":
-        zones.setdefault(current.tzid, (current.start, end))
+        zones.setdefault(calendar, {}).setdefault(current.tzid, (current.start, end))
         return
     key: object = (current.name, current.uid) if current.uid else current.start
-    group = groups.setdefault(key, _Group(Uid(current.uid) if current.uid else None))
+    group = groups.setdefault(key, _Group(Uid(current.uid) if current.uid else None, calendar=calendar))
     group.spans.append((current.start, end))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from protocol.ical import pieces
+from protocol.ical.merging import Merger
+from protocol.model import Uid
 
 FILE = (
     b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD\r\n :PUBLISH\r\n"
@@ -32,3 +34,28 @@ def test_a_uid_is_given_by_the_text() -> None:
     assert pieces.with_uid(data) == (uid, made)
     assert made.replace(f"UID:{uid}\r\n".encode(), b"") == data
     assert [found for found, _ in pieces.cut(made)] == [uid]
+
+
+def _zoned(uid: bytes, tzid: bytes, offset: bytes) -> bytes:
+    zone = b"BEGIN:VTIMEZONE\r\nTZID:%s\r\nBEGIN:STANDARD\r\nTZOFFSETTO:%s\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    event = b"BEGIN:VEVENT\r\nUID:%s\r\nDTSTART;TZID=%s:20260101T100000\r\nEND:VEVENT\r\n" % (uid, tzid)
+    return b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n%s%sEND:VCALENDAR\r\n" % (zone % (tzid, offset), event)
+
+
+def test_zones_of_one_name_stay_with_their_events() -> None:
+    """A merged calendar is cut into what it was merged of, whatever programs call their own zones."""
+    objects = [_zoned(b"%d" % number, b"Custom", b"+0%d00" % (number % 3)) for number in range(9)]
+    merger = Merger("All")
+    stream = b"".join([merger.begin(), *map(merger.add, objects), merger.end()])
+    assert stream.count(b"BEGIN:VCALENDAR") == stream.count(b"BEGIN:VTIMEZONE") == 3
+    again = {uid: data for uid, data in pieces.cut(stream)}
+    for number, data in enumerate(objects):
+        assert again[Uid(str(number))].partition(b"BEGIN:VT")[2] == data.partition(b"BEGIN:VT")[2]
+
+
+def test_of_a_zone_that_everybody_knows_one_definition_is_enough() -> None:
+    merger = Merger("All")
+    objects = [_zoned(b"1", b"Europe/Berlin", b"+0100"), _zoned(b"2", b"Europe/Berlin", b"+0200")]
+    stream = b"".join([merger.begin(), *map(merger.add, objects), merger.end()])
+    assert stream.count(b"BEGIN:VCALENDAR") == stream.count(b"BEGIN:VTIMEZONE") == 1
+    assert stream.count(b"BEGIN:VEVENT") == 2

@@ -19,8 +19,8 @@ from protocol.dav.headers import Depth
 from protocol.dav.xml import escape
 from protocol.errors import Condition, Refusal
 from protocol.ical import freebusy, rendering, timezones
+from protocol.ical.components import PRODID
 from protocol.ical.document import Document
-from protocol.ical.merging import PRODID
 from protocol.ical.scanner import decode_text
 from protocol.model import Access, CalendarObject
 

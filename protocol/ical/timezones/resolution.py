@@ -10,9 +10,8 @@ from datetime import UTC
 from zoneinfo import ZoneInfo
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.components import Component, Property, render_component
+from protocol.ical.components import PRODID, Component, Property, render_component
 from protocol.ical.document import parse_calendar
-from protocol.ical.merging import PRODID
 from protocol.ical.timezones.definitions import zone_of_definition
 from protocol.ical.timezones.identity import AMBIGUOUS, zone_by_name
 from protocol.ical.timezones.rendering import render_vtimezone
