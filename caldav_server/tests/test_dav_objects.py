@@ -227,3 +227,11 @@ async def test_the_default_calendar_comes_back_empty(face: Face) -> None:
     assert (await face.sync(CALENDAR)).hrefs() == {}
     owner = face.people["anna"].principal_id
     assert await face.db.read(lambda tx: objects.find_meta(tx, owner, owner, "a.ics")) is None  # type: ignore[arg-type]
+
+
+async def test_a_part_of_an_object_is_not_taken_for_the_whole(face: Face) -> None:
+    """RFC 9110 §14.5."""
+    await face.put(CALENDAR + "a.ics", event("a"))
+    answer = await face.put(CALENDAR + "a.ics", event("a", summary="half"), Content_Range="bytes 0-99/500")
+    assert answer.status == 400
+    assert "half" not in (await face.ask("GET", CALENDAR + "a.ics")).text

@@ -47,6 +47,8 @@ async def post(call: Call) -> Response:
 async def _store(call: Call, target: objects.Target, precondition: objects.Precondition) -> Response:
     if target.calendar.kind is not CalendarKind.CALENDAR:
         raise Refusal(Condition.METHOD_NOT_ALLOWED, "Calendar objects are stored in calendars only.")
+    if "Content-Range" in call.request.headers:
+        raise Refusal(Condition.BAD_REQUEST, "A part of an object cannot be stored (RFC 9110 §14.5).")
     media = parse_content_type(call.request.headers.get("Content-Type"))
     if media is not None and media.media_type != "text/calendar":
         raise Refusal(Condition.SUPPORTED_CALENDAR_DATA, "Calendars take text/calendar only.")
