@@ -252,11 +252,6 @@ def update(
     return calendar_of(row)
 
 
-def touch(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> Calendar:
-    """Number a change of the home that is in no field of the calendar (a dead property, a grant)."""
-    return update(tx, principal_id, calendar_id)
-
-
 def remove(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:
     """Turn a collection into a tombstone of its home; its objects stay until ``purge``. Whether it was there."""
     number = next_home_seq(tx, principal_id)

@@ -68,12 +68,6 @@ _PAGE = Statement(
 )
 _FETCH = Statement(select(*META, _o.data).where(*_mine, in_list(_o.name, "names"), _live))
 _FETCH_IDS = Statement(select(*META, _o.data).where(*_mine, in_list(_o.object_id, "oids"), _live))
-_OUTDATED = Statement(
-    select(*META, _o.data)
-    .where(*_mine, _live, _o.index_version < bindparam("below"), _o.seq > bindparam("after"))
-    .order_by(_o.seq)
-    .limit(bindparam("limit"))
-)
 
 _insert = sql_insert(objects)
 _SET_ALL = {
@@ -134,9 +128,6 @@ _REINDEX = Statement(
     sql_update(objects)
     .where(*_mine, _at, _live, _o.etag == bindparam("expected"))
     .values({name: bindparam(f"new_{name}") for name in _INDEX_COLUMNS})
-)
-_SET_SCHEDULE_TAG = Statement(
-    sql_update(objects).where(*_mine, _at, _live).values(schedule_tag=bindparam("new_tag"), seq=bindparam("new_seq"))
 )
 
 
@@ -213,14 +204,6 @@ def fetch_ids(
 ) -> list[CalendarObject]:
     """The objects with these ids, with text, in no particular order. Ask for a few hundred at a time."""
     return [object_of(row) for row in tx.all(_FETCH_IDS, pid=principal_id, cid=calendar_id, oids=list(object_ids))]
-
-
-def outdated(
-    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, *, below: int, after: int = 0, limit: int = 200
-) -> list[CalendarObject]:
-    """Objects whose index is older than version ``below``, with text, in order of ``seq`` (for ``reindex``)."""
-    rows = tx.all(_OUTDATED, pid=principal_id, cid=calendar_id, below=below, after=after, limit=limit)
-    return [object_of(row) for row in rows]
 
 
 def _index_values(index: ObjectIndex) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, upda
 from sqlalchemy.dialects.postgresql import insert
 
 from protocol.model import Principal, PrincipalId, PrincipalKind, Seq
-from storage.database import Row, Statement, Transaction, in_list
+from storage.database import Row, Statement, Transaction
 from storage.errors import Vanished
 from storage.server_state import bump_accounts_version
 from storage.tables import (
@@ -49,7 +49,6 @@ COLUMNS = (
 _BY_DIRECTORY = "the directory finds the principal"
 
 _GET = Statement(select(*COLUMNS).where(_p.principal_id == bindparam("pid")))
-_GET_MANY = Statement(select(*COLUMNS).where(in_list(_p.principal_id, "pids")))
 _BY_NAME = Statement(
     select(*COLUMNS)
     .select_from(directory_names.join(principals, _p.principal_id == directory_names.c.principal_id))
@@ -107,7 +106,6 @@ _MEMBERS_OF = Statement(
     .order_by(_p.name),
     across=_BY_DIRECTORY,
 )
-_MEMBERSHIPS = Statement(select(memberships.c.group_id, memberships.c.member_id))
 _MEMBERS_DROP = Statement(delete(memberships).where(memberships.c.group_id == bindparam("group")))
 _MEMBER_SAVE = Statement(insert(memberships))
 _DELEGATES_OF = Statement(
@@ -184,11 +182,6 @@ def get(tx: Transaction, principal_id: PrincipalId) -> Principal | None:
     return None if row is None else principal_of(row)
 
 
-def get_many(tx: Transaction, principal_ids: Iterable[PrincipalId]) -> list[Principal]:
-    """The principals with these ids, in no particular order; unknown ids are left out."""
-    return [principal_of(row) for row in tx.all(_GET_MANY, pids=list(principal_ids))]
-
-
 def find_by_name(tx: Transaction, name: str) -> Principal | None:
     """The principal with exactly this name (login and URL segment)."""
     row = tx.one(_BY_NAME, name=name)
@@ -263,11 +256,6 @@ def groups_of(tx: Transaction, member_id: PrincipalId) -> list[Principal]:
 def members_of(tx: Transaction, group_id: PrincipalId) -> list[Principal]:
     """The direct members of a group (RFC 3744 §4.3), by name."""
     return [principal_of(row) for row in tx.all(_MEMBERS_OF, group=group_id)]
-
-
-def memberships_all(tx: Transaction) -> list[tuple[PrincipalId, PrincipalId]]:
-    """Every ``(group, member)`` pair, for a cache keyed by the accounts version."""
-    return tx.all(_MEMBERSHIPS)
 
 
 def set_members(tx: Transaction, group_id: PrincipalId, member_ids: Iterable[PrincipalId]) -> None:

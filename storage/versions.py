@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.types import BigInteger
 
 from protocol.model import CalendarId, ETag, ObjectId, PrincipalId, Seq, Uid
@@ -61,7 +61,6 @@ _OF_OBJECT = Statement(
     .order_by(_v.seq.desc())
     .limit(bindparam("limit"))
 )
-_DROP_BEFORE = Statement(delete(versions).where(*_of, _v.replaced_at < bindparam("before")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +108,3 @@ def of_object(
     """The previous texts of an object, newest first."""
     rows = tx.all(_OF_OBJECT, pid=principal_id, cid=calendar_id, oid=object_id, limit=limit)
     return [Version(*row) for row in rows]
-
-
-def drop_before(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, before: int) -> int:
-    """Forget the versions of a calendar replaced before an instant (retention): how many."""
-    return tx.run(_DROP_BEFORE, pid=principal_id, cid=calendar_id, before=before)

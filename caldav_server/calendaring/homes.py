@@ -5,20 +5,13 @@ The default calendar, when deleted, comes back empty at the next need; so do the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 from caldav_server.calendaring.context import Context
 from caldav_server.calendaring.objects import write_again
-from protocol.errors import Condition, Refusal
 from protocol.model import Calendar, CalendarId, CalendarKind, Principal
 from storage import calendars as stored
 from storage.database import Transaction
-from storage.errors import Duplicate
 from storage.ids import new_id
 
-T = TypeVar("T")
-_ATTEMPTS = 20
 DEFAULT_CALENDAR = "calendar"
 ALWAYS_THERE: dict[str, CalendarKind] = {
     DEFAULT_CALENDAR: CalendarKind.CALENDAR,
@@ -43,16 +36,6 @@ async def find_collection(ctx: Context, owner: Principal, name: str) -> Calendar
         made = await write_again(ctx, lambda tx: ensure(tx, owner, ctx.now))
         return next(each for each in made if each.name == name)
     return found
-
-
-async def write_names(ctx: Context, work: Callable[[Transaction], T]) -> T:
-    """Run a unit of work that gives names to collections; once more whenever somebody else took one of them first."""
-    for _ in range(_ATTEMPTS):
-        try:
-            return await ctx.db.write(work)
-        except Duplicate:
-            continue
-    raise Refusal(Condition.UNAVAILABLE, "This home is being changed by too many others at once; try again.")
 
 
 def ensure(tx: Transaction, owner: Principal, now: int) -> list[Calendar]:

@@ -72,11 +72,6 @@ def parse_destination(value: str | None, *, scheme: str, authority: str) -> str:
     return path_of_href(value, scheme=scheme, authority=authority)
 
 
-def wants_timezones(value: str | None) -> bool:
-    """The CalDAV-Timezones header: false only when the client asks for data without VTIMEZONE (RFC 7809 §4.1)."""
-    return value is None or value.strip().upper() != "F"
-
-
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _PARAMETER = re.compile(rf"\s*;\s*(?:({_WORD})\s*=\s*({_WORD}|{_QUOTED}))?")

@@ -26,7 +26,6 @@ from protocol.dav.headers import (
     parse_destination,
     parse_overwrite,
     parse_prefer,
-    wants_timezones,
 )
 from protocol.errors import Condition, Refusal
 
@@ -59,10 +58,6 @@ def test_destination() -> None:
     assert refused(parse_destination, None, scheme="http", authority="h") is Condition.BAD_REQUEST
     assert refused(parse_destination, " ", scheme="http", authority="h") is Condition.BAD_REQUEST
     assert refused(parse_destination, "http://x/", scheme="http", authority="h") is Condition.FOREIGN_DESTINATION
-
-
-def test_timezones_wanted() -> None:
-    assert (wants_timezones(None), wants_timezones("T"), wants_timezones(" f")) == (True, True, False)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,6 @@ class PostgresTransaction(Transaction):
     __slots__ = ("_session",)
 
     def __init__(self, session: PostgresSession) -> None:
-        self.callbacks = []
         self._session = session
 
     def all(self, statement: Statement, **params: Any) -> list[Row]:
@@ -177,8 +176,6 @@ class PostgresSession(Session):
             self._undo(pipe)
             raise
         self._commit(pipe)
-        for callback in tx.callbacks:
-            callback()
         self._engine.wrote(self.written + 1)
         return result
 

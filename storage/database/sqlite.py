@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,6 @@ class SqliteTransaction(Transaction):
     __slots__ = ("_connection", "_execute")
 
     def __init__(self, connection: sqlite3.Connection, execute: Any) -> None:
-        self.callbacks = []
         self._connection = connection
         self._execute = execute
 
@@ -157,7 +156,7 @@ class SqliteSession(Session):
         group = Group(self)
         group.add(work)
         group.commit()
-        return group.results[0][0]
+        return group.results[0]
 
     def begin(self) -> None:
         """Take the write lock, waiting for other processes."""
@@ -209,8 +208,8 @@ class Group:
     def __init__(self, session: SqliteSession) -> None:
         self._session = session
         self._run = session.connection.execute
-        self.results: list[tuple[Any, list[Callable[[], None]]]] = []
-        """What each unit answered and what it wants to be called after the commit."""
+        self.results: list[Any] = []
+        """What each unit answered."""
 
     def add(self, work: Work) -> None:
         """Run a unit of work; when it raises, nothing of it is left. ``Scattered``: nor of those before it."""
@@ -234,14 +233,11 @@ class Group:
             raise own from error
         if not first:
             self._run("RELEASE unit")
-        self.results.append((result, tx.callbacks))
+        self.results.append(result)
 
     def commit(self) -> None:
-        """Make everything durable and make the calls that were asked for."""
+        """Make everything durable."""
         self._session.commit()
-        for _, callbacks in self.results:
-            for callback in callbacks:
-                callback()
 
 
 class Scattered(Exception):
@@ -273,7 +269,7 @@ class Writer(Workers):
             for each in (*jobs, *(job for job, _ in failed)):
                 each.settle(None, own)
             return
-        for each, (result, _) in zip(jobs, group.results, strict=True):
+        for each, result in zip(jobs, group.results, strict=True):
             each.settle(result, None)
         for each, reason in failed:
             each.settle(None, reason)

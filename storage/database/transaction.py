@@ -19,10 +19,7 @@ FaultHook = Callable[[Event], None]
 class Transaction(ABC):
     """A running transaction; it belongs to one thread and ends when the unit of work returns or raises."""
 
-    __slots__ = ("callbacks",)
-
-    def __init__(self) -> None:
-        self.callbacks: list[Callable[[], None]] = []
+    __slots__ = ()
 
     @abstractmethod
     def all(self, statement: Statement, **params: Any) -> list[Row]:
@@ -43,7 +40,3 @@ class Transaction(ABC):
     @abstractmethod
     def many(self, statement: Statement, rows: Sequence[Params]) -> int:
         """Run once per row of parameters, in bulk: how many rows were touched. An INSERT must not answer rows."""
-
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call this when the change is durable, in the storage thread: it must be quick and must not raise."""
-        self.callbacks.append(callback)

@@ -16,7 +16,6 @@ from protocol.ical.timezones import Clock
 from protocol.ical.values import Form, render_when, wall_of
 
 DAY = 86400
-_NOT_TZID = frozenset({"VALUE"})
 
 
 @dataclass(frozen=True, slots=True)
