@@ -215,10 +215,15 @@ class PostgresServer:
 
     def kill(self) -> None:
         """Kill the server with all its processes at once (``SIGKILL``); ``start`` recovers."""
-        for process in (self.pid, *self._children()):  # each backend is a process group of its own
+        os.kill(self.pid, signal.SIGSTOP)  # so that it starts no backend that is missed
+        backends = self._children()  # each is a process group of its own
+        for process in (*backends, self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self._running().wait(10)
+        deadline = time.monotonic() + START_TIMEOUT
+        while any(Path(f"/proc/{backend}").exists() for backend in backends) and time.monotonic() < deadline:
+            time.sleep(0.01)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _children(self) -> list[int]:
