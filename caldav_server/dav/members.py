@@ -18,7 +18,7 @@ from caldav_server.dav.properties import PROPERTIES
 from caldav_server.dav.resources import Resource, object_resource
 from protocol.dav import multistatus
 from protocol.dav.hrefs import encode_segment
-from protocol.dav.names import CALENDAR_DATA, element, empty, tags
+from protocol.dav.names import CALENDAR_DATA, GETCONTENTTYPE, GETETAG, RESOURCETYPE, element, empty, tags
 from protocol.dav.requests import PropKind
 from protocol.dav.xml import escape
 from protocol.ical.scanner import decode_text
@@ -30,7 +30,7 @@ from storage.properties import dead_properties_all
 MemberWriter = Callable[[ObjectMeta, str | None], str]
 """Writes the response element of a member: its row, and its calendar-data as escaped text if that was asked for."""
 
-_FROM_INDEX = frozenset({"{DAV:}getetag", "{DAV:}getcontenttype", "{DAV:}resourcetype"})
+_FROM_INDEX = frozenset({GETETAG, GETCONTENTTYPE, RESOURCETYPE})
 """Member properties that the covering index answers without touching the objects' rows."""
 _CHUNK = 512
 _MARK = "\x00"

@@ -108,8 +108,8 @@ Interpreter = Callable[["Element | None"], CalendarFields]
 INTERPRETERS: dict[str, Interpreter] = {
     names.DISPLAYNAME: _display_name,
     names.CALENDAR_DESCRIPTION: _description,
-    names.apple("calendar-color"): _color,
-    names.apple("calendar-order"): _order,
+    names.CALENDAR_COLOR: _color,
+    names.CALENDAR_ORDER: _order,
     names.CALENDAR_TIMEZONE: _time_zone,
     names.CALENDAR_TIMEZONE_ID: _time_zone_id,
     names.SCHEDULE_CALENDAR_TRANSP: _transparency,

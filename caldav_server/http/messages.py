@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDictProxy
 
-from protocol.errors import Condition, Refusal
 from protocol.model import Principal
 
 Headers: TypeAlias = CIMultiDictProxy[str]
@@ -66,19 +65,3 @@ class Response:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | AsyncIterator[bytes] = b""
-
-
-def headers_of(fields: dict[str, str]) -> Headers:
-    """Header fields from a plain dictionary, for requests that do not come from a socket."""
-    return CIMultiDictProxy(CIMultiDict(fields))
-
-
-def fixed_body(data: bytes) -> BodyReader:
-    """A reader over a body that is already in memory, with the limit enforced as on a socket."""
-
-    async def read(limit: int) -> bytes:
-        if len(data) > limit:
-            raise Refusal(Condition.TOO_LARGE, f"The body is larger than the {limit} bytes allowed here.")
-        return data
-
-    return read

@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from multidict import CIMultiDict, CIMultiDictProxy
+
 from caldav_server import accounts, logs
 from caldav_server.app import Application
 from caldav_server.auth.passwords import Hasher
-from caldav_server.http.messages import Request, Response
+from caldav_server.http.messages import BodyReader, Headers, Request, Response
 from caldav_server.http.server import EdgeServer
 from caldav_server.opening import open_database
 from caldav_server.settings import Override, Settings, load
+from protocol.errors import Condition, Refusal
 
 NAME, PASSWORD = "user", "pass"
 FAST = {"auth.argon2_memory_kib": 64, "auth.argon2_time": 1, "log.level": "error"}
@@ -23,6 +26,22 @@ FAST = {"auth.argon2_memory_kib": 64, "auth.argon2_time": 1, "log.level": "error
 
 def basic(name: str = NAME, password: str = PASSWORD, charset: str = "utf-8") -> str:
     return "Basic " + base64.b64encode(f"{name}:{password}".encode(charset)).decode()
+
+
+def headers_of(fields: dict[str, str]) -> Headers:
+    """Header fields of a request that does not come from a socket."""
+    return CIMultiDictProxy(CIMultiDict(fields))
+
+
+def fixed_body(data: bytes) -> BodyReader:
+    """A reader over a body that is already in memory, with the limit enforced as on a socket."""
+
+    async def read(limit: int) -> bytes:
+        if len(data) > limit:
+            raise Refusal(Condition.TOO_LARGE, f"The body is larger than the {limit} bytes allowed here.")
+        return data
+
+    return read
 
 
 def settings_with(values: dict[str, object]) -> Settings:

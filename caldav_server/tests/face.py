@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 from caldav_server.app import Application, render_refusal
 from caldav_server.calendaring.context import Actor, Context, Rules
 from caldav_server.dav.methods import DavFace
-from caldav_server.http.messages import Request, fixed_body, headers_of
+from caldav_server.http.messages import Request
 from caldav_server.settings import Settings
+from caldav_server.tests.edge import fixed_body, headers_of
 from protocol.errors import Refusal
 from protocol.model import Access, Principal, PrincipalId, PrincipalKind
 from storage import principals

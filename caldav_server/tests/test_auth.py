@@ -16,9 +16,9 @@ from caldav_server.app import Application
 from caldav_server.auth.authenticator import Credentials, parse_basic
 from caldav_server.auth.passwords import Hasher, hash_app_password, is_app_password, is_hash, new_app_password
 from caldav_server.auth.throttle import Attempt, Throttle, network_of
-from caldav_server.http.messages import Request, Response, fixed_body, headers_of
+from caldav_server.http.messages import Request, Response
 from caldav_server.settings import AuthSettings
-from caldav_server.tests.edge import PASSWORD, Edge, basic, running
+from caldav_server.tests.edge import PASSWORD, Edge, basic, fixed_body, headers_of, running
 from protocol.model import Principal, PrincipalKind
 from storage import principals, server_state
 

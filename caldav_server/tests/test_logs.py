@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from caldav_server import logs
-from caldav_server.http.messages import Request, fixed_body, headers_of
+from caldav_server.http.messages import Request
 from caldav_server.settings import LogSettings
-from caldav_server.tests.edge import basic, running
+from caldav_server.tests.edge import basic, fixed_body, headers_of, running
 
 
 @pytest.fixture

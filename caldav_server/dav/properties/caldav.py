@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 
 from caldav_server.dav.properties.table import CALENDARS, HOME_COLLECTIONS, Getter, Row
 from caldav_server.dav.resources import Kind, Resource
-from protocol.dav import values
+from protocol.dav import names, values
 from protocol.dav.xml import escape
 from protocol.ical import timezones
 from protocol.model import ALL_COMPONENTS, ComponentKind
 
 if TYPE_CHECKING:
     from caldav_server.dav.view import View
-
-_C = "{urn:ietf:params:xml:ns:caldav}"
-_APPLE = "{http://apple.com/ns/ical/}"
 
 
 def _field(name: str) -> Getter:
@@ -62,41 +59,41 @@ def _time_zone_id(resource: Resource, _view: View) -> str | None:
 
 
 ROWS = (
-    Row(_C + "calendar-description", CALENDARS, _field("description"), settable=CALENDARS),
-    Row(_C + "calendar-timezone", CALENDARS, _time_zone, settable=CALENDARS),
-    Row(_C + "calendar-timezone-id", CALENDARS, _time_zone_id, settable=CALENDARS),
-    Row(_C + "supported-calendar-component-set", CALENDARS, _components, settable=CALENDARS),
-    Row(_C + "supported-calendar-component-sets", frozenset({Kind.HOME}), _component_sets),
+    Row(names.CALENDAR_DESCRIPTION, CALENDARS, _field("description"), settable=CALENDARS),
+    Row(names.CALENDAR_TIMEZONE, CALENDARS, _time_zone, settable=CALENDARS),
+    Row(names.CALENDAR_TIMEZONE_ID, CALENDARS, _time_zone_id, settable=CALENDARS),
+    Row(names.SUPPORTED_CALENDAR_COMPONENT_SET, CALENDARS, _components, settable=CALENDARS),
+    Row(names.SUPPORTED_CALENDAR_COMPONENT_SETS, frozenset({Kind.HOME}), _component_sets),
     Row(
-        _C + "supported-calendar-data",
+        names.SUPPORTED_CALENDAR_DATA,
         HOME_COLLECTIONS,
         lambda _resource, _view: values.SUPPORTED_CALENDAR_DATA,
     ),
     Row(
-        _C + "supported-collation-set",
+        names.SUPPORTED_COLLATION_SET,
         HOME_COLLECTIONS,
         lambda _resource, _view: values.SUPPORTED_COLLATIONS,
         member=lambda _meta, _collection, _view: values.SUPPORTED_COLLATIONS,
         same_for_members=True,
     ),
     Row(
-        _C + "max-resource-size",
+        names.MAX_RESOURCE_SIZE,
         HOME_COLLECTIONS,
         lambda _resource, view: str(view.ctx.rules.limits.size),
     ),
-    Row(_C + "min-date-time", HOME_COLLECTIONS, lambda _resource, view: view.ctx.rules.limits.min_date_time),
-    Row(_C + "max-date-time", HOME_COLLECTIONS, lambda _resource, view: view.ctx.rules.limits.max_date_time),
+    Row(names.MIN_DATE_TIME, HOME_COLLECTIONS, lambda _resource, view: view.ctx.rules.limits.min_date_time),
+    Row(names.MAX_DATE_TIME, HOME_COLLECTIONS, lambda _resource, view: view.ctx.rules.limits.max_date_time),
     Row(
-        _C + "max-attendees-per-instance",
+        names.MAX_ATTENDEES_PER_INSTANCE,
         HOME_COLLECTIONS,
         lambda _resource, view: str(view.ctx.rules.limits.attendees),
     ),
-    Row(_C + "schedule-calendar-transp", CALENDARS, _transparency, settable=CALENDARS),
+    Row(names.SCHEDULE_CALENDAR_TRANSP, CALENDARS, _transparency, settable=CALENDARS),
     Row(
-        _C + "supported-rscale-set",
+        names.SUPPORTED_RSCALE_SET,
         HOME_COLLECTIONS,
         lambda _resource, _view: "<C:supported-rscale>GREGORIAN</C:supported-rscale>",
     ),
-    Row(_APPLE + "calendar-color", CALENDARS, _field("color"), settable=CALENDARS),
-    Row(_APPLE + "calendar-order", CALENDARS, _field("order"), settable=CALENDARS),
+    Row(names.CALENDAR_COLOR, CALENDARS, _field("color"), settable=CALENDARS),
+    Row(names.CALENDAR_ORDER, CALENDARS, _field("order"), settable=CALENDARS),
 )

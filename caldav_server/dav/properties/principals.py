@@ -12,7 +12,7 @@ from urllib.parse import quote
 from caldav_server.dav import paths
 from caldav_server.dav.properties.table import EVERYWHERE, PRINCIPAL, Getter, MemberGetter, Row
 from caldav_server.dav.resources import Kind, Resource
-from protocol.dav import privileges, values
+from protocol.dav import names, privileges, values
 from protocol.model import Access, ObjectMeta, PrincipalKind
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def _acl(resource: Resource, view: View) -> str | None:
         return None
     aces = []
     if resource.owner is not None:
-        aces.append(
-            values.Ace(paths.principal_href(resource.owner.name), privileges.expand(Access.OWN), protected=True)
-        )
+        # a home is its principal's own; of its principal resource nobody may do more than the one who may read this
+        owned = resource.access if resource.kind is Kind.PRINCIPAL else Access.OWN
+        aces.append(values.Ace(paths.principal_href(resource.owner.name), privileges.expand(owned), protected=True))
     if resource.owner is None or resource.owner.principal_id != view.viewer.principal_id:
         aces.append(
             values.Ace(paths.principal_href(view.viewer.name), privileges.expand(resource.access), protected=True)
@@ -65,7 +65,7 @@ def _acl(resource: Resource, view: View) -> str | None:
 
 
 def _acl_restrictions(_resource: Resource, _view: View) -> str:
-    return "<D:grant-only/><D:no-invert/>"
+    return values.ACL_RESTRICTIONS
 
 
 def _principal_url(resource: Resource, _view: View) -> str:
@@ -73,11 +73,11 @@ def _principal_url(resource: Resource, _view: View) -> str:
 
 
 def _group_members(resource: Resource, _view: View) -> str:
-    return "".join(values.render_href(paths.principal_href(each.name)) for each in resource.members)
+    return values.render_hrefs(paths.principal_href(each.name) for each in resource.members)
 
 
 def _group_membership(resource: Resource, _view: View) -> str:
-    return "".join(values.render_href(paths.principal_href(each.name)) for each in resource.groups)
+    return values.render_hrefs(paths.principal_href(each.name) for each in resource.groups)
 
 
 def _calendar_home(resource: Resource, _view: View) -> str | None:
@@ -87,8 +87,8 @@ def _calendar_home(resource: Resource, _view: View) -> str | None:
 def _addresses(resource: Resource, _view: View) -> str | None:
     if resource.owner is None:
         return None
-    mails = [values.render_href(f"mailto:{quote(mail, safe='@+')}") for mail in resource.owner.emails]
-    return "".join([*mails, values.render_href(resource.href)])
+    mails = (f"mailto:{quote(mail, safe='@+')}" for mail in resource.owner.emails)
+    return values.render_hrefs((*mails, resource.href))
 
 
 def _emails(resource: Resource, _view: View) -> str | None:
@@ -112,14 +112,14 @@ def _from_collection(name: str) -> MemberGetter:
 
 
 _INHERITED: dict[str, Getter] = {
-    "{DAV:}owner": _owner,
-    "{DAV:}current-user-principal": _current_user_principal,
-    "{DAV:}principal-collection-set": _principal_collection_set,
-    "{DAV:}supported-privilege-set": _supported_privileges,
-    "{DAV:}current-user-privilege-set": _current_privileges,
-    "{DAV:}acl": _acl,
-    "{DAV:}acl-restrictions": _acl_restrictions,
-    "{DAV:}inherited-acl-set": lambda _resource, _view: "",
+    names.OWNER: _owner,
+    names.CURRENT_USER_PRINCIPAL: _current_user_principal,
+    names.PRINCIPAL_COLLECTION_SET: _principal_collection_set,
+    names.SUPPORTED_PRIVILEGE_SET: _supported_privileges,
+    names.CURRENT_USER_PRIVILEGE_SET: _current_privileges,
+    names.ACL: _acl,
+    names.ACL_RESTRICTIONS: _acl_restrictions,
+    names.INHERITED_ACL_SET: lambda _resource, _view: "",
 }
 """Properties of every resource, calendar objects included."""
 
@@ -127,19 +127,19 @@ ROWS = (
     *(
         Row(
             name,
-            _OWNED if name == "{DAV:}owner" else EVERYWHERE,
+            _OWNED if name == names.OWNER else EVERYWHERE,
             getter,
             member=_from_collection(name),
             same_for_members=True,
         )
         for name, getter in _INHERITED.items()
     ),
-    Row("{DAV:}principal-URL", PRINCIPAL, _principal_url),
-    Row("{DAV:}alternate-URI-set", PRINCIPAL, lambda _resource, _view: ""),
-    Row("{DAV:}group-member-set", PRINCIPAL, _group_members, needs=_PEOPLE),
-    Row("{DAV:}group-membership", PRINCIPAL, _group_membership, needs=_PEOPLE),
-    Row("{urn:ietf:params:xml:ns:caldav}calendar-home-set", PRINCIPAL, _calendar_home),
-    Row("{urn:ietf:params:xml:ns:caldav}calendar-user-address-set", PRINCIPAL, _addresses),
-    Row("{urn:ietf:params:xml:ns:caldav}calendar-user-type", PRINCIPAL, _user_type),
-    Row("{http://calendarserver.org/ns/}email-address-set", PRINCIPAL, _emails),
+    Row(names.PRINCIPAL_URL, PRINCIPAL, _principal_url),
+    Row(names.ALTERNATE_URI_SET, PRINCIPAL, lambda _resource, _view: ""),
+    Row(names.GROUP_MEMBER_SET, PRINCIPAL, _group_members, needs=_PEOPLE),
+    Row(names.GROUP_MEMBERSHIP, PRINCIPAL, _group_membership, needs=_PEOPLE),
+    Row(names.CALENDAR_HOME_SET, PRINCIPAL, _calendar_home),
+    Row(names.CALENDAR_USER_ADDRESS_SET, PRINCIPAL, _addresses),
+    Row(names.CALENDAR_USER_TYPE, PRINCIPAL, _user_type),
+    Row(names.EMAIL_ADDRESS_SET, PRINCIPAL, _emails),
 )

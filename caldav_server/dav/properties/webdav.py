@@ -13,7 +13,7 @@ from caldav_server.dav.properties.table import (
 )
 from caldav_server.dav.resources import Kind, Resource
 from caldav_server.dav.tokens import render_token
-from protocol.dav import values
+from protocol.dav import names, values
 from protocol.dav.xml import escape
 from protocol.model import ComponentKind, ObjectMeta
 
@@ -89,43 +89,43 @@ _QUOTA_KINDS = HOME_COLLECTIONS | {Kind.HOME}
 
 ROWS = (
     Row(
-        "{DAV:}resourcetype",
+        names.RESOURCETYPE,
         EVERYWHERE,
         _resourcetype,
         member=lambda _meta, _collection, _view: "",
         same_for_members=True,
         allprop=True,
     ),
-    Row("{DAV:}displayname", EVERYWHERE, _displayname, allprop=True, settable=CALENDARS),
+    Row(names.DISPLAYNAME, EVERYWHERE, _displayname, allprop=True, settable=CALENDARS),
     Row(
-        "{DAV:}creationdate",
+        names.CREATIONDATE,
         HOME_COLLECTIONS,
         _creationdate,
         member=lambda meta, _collection, _view: values.render_iso_date(meta.created_at),
         allprop=True,
     ),
-    Row("{DAV:}getetag", member=lambda meta, _collection, _view: f'"{meta.etag}"', allprop=True),
+    Row(names.GETETAG, member=lambda meta, _collection, _view: f'"{meta.etag}"', allprop=True),
     Row(
-        "{DAV:}getcontenttype",
+        names.GETCONTENTTYPE,
         member=lambda meta, _collection, _view: _CONTENT_TYPES[meta.component],
         allprop=True,
     ),
-    Row("{DAV:}getcontentlength", member=lambda meta, _collection, _view: str(meta.size), allprop=True),
+    Row(names.GETCONTENTLENGTH, member=lambda meta, _collection, _view: str(meta.size), allprop=True),
     Row(
-        "{DAV:}getlastmodified",
+        names.GETLASTMODIFIED,
         member=lambda meta, _collection, _view: values.render_http_date(meta.modified_at),
         allprop=True,
     ),
     Row(
-        "{DAV:}supported-report-set",
+        names.SUPPORTED_REPORT_SET,
         COLLECTIONS,
         _supported_reports,
         member=_member_reports,
         same_for_members=True,
     ),
-    Row("{DAV:}sync-token", SYNCHRONISED, _sync_token),
-    Row("{http://calendarserver.org/ns/}getctag", SYNCHRONISED, _sync_token),
-    Row("{DAV:}quota-available-bytes", _QUOTA_KINDS, _quota_available, needs=_USAGE),
-    Row("{DAV:}quota-used-bytes", _QUOTA_KINDS, _quota_used, needs=_USAGE),
-    Row("{DAV:}add-member", CALENDARS, _add_member),
+    Row(names.SYNC_TOKEN, SYNCHRONISED, _sync_token),
+    Row(names.GETCTAG, SYNCHRONISED, _sync_token),
+    Row(names.QUOTA_AVAILABLE_BYTES, _QUOTA_KINDS, _quota_available, needs=_USAGE),
+    Row(names.QUOTA_USED_BYTES, _QUOTA_KINDS, _quota_used, needs=_USAGE),
+    Row(names.ADD_MEMBER, CALENDARS, _add_member),
 )

@@ -20,7 +20,7 @@ SEARCHABLE: dict[str, tuple[str, Callable[[Principal], tuple[str, ...]]]] = {
     names.DISPLAYNAME: ("Display name", lambda each: (each.display_name,)),
     names.CALENDAR_USER_ADDRESS_SET: ("Calendar address", lambda each: tuple(f"mailto:{m}" for m in each.emails)),
     names.CALENDAR_USER_TYPE: ("Kind of principal", lambda each: (each.kind.value,)),
-    names.calendarserver("email-address-set"): ("Mail address", lambda each: each.emails),
+    names.EMAIL_ADDRESS_SET: ("Mail address", lambda each: each.emails),
 }
 """The properties that can be searched (RFC 3744 §9.5), with what to call them and where their text is."""
 
