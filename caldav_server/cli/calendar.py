@@ -172,8 +172,10 @@ async def _pages(db: Database, place: Calendar) -> AsyncIterator[list[CalendarOb
         return lambda tx: objects.page(tx, place.principal_id, place.calendar_id, after=seq, limit=500)
 
     after = 0
+    seen: set[bytes] = set()  # what changes meanwhile comes by again under its new number
     while page := await db.read(page_after(after)):
-        yield page
+        yield [each for each in page if each.meta.object_id not in seen]
+        seen.update(each.meta.object_id for each in page)
         after = page[-1].meta.seq
 
 

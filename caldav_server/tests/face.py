@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from caldav_server.app import Application, render_refusal
 from caldav_server.calendaring.context import Actor, Context, Rules
 from caldav_server.dav.methods import DavFace
-from caldav_server.http.messages import Request
+from caldav_server.http.messages import Request, Response
 from caldav_server.settings import Settings
 from caldav_server.tests.edge import fixed_body, headers_of
 from protocol.errors import Refusal
@@ -89,6 +89,16 @@ class Face:
     async def ask(
         self, method: str, path: str, body: str | bytes = b"", *, who: str = "anna", **headers: str
     ) -> Answer:
+        """The answer with its whole body."""
+        response = await self.send(method, path, body, who=who, **headers)
+        content = response.body
+        whole = content if isinstance(content, bytes) else b"".join([chunk async for chunk in content])
+        return Answer(response.status, response.headers, whole)
+
+    async def send(
+        self, method: str, path: str, body: str | bytes = b"", *, who: str = "anna", **headers: str
+    ) -> Response:
+        """The answer as the face gives it: a long body is still to be made."""
         self.asked += 1
         data = body.encode() if isinstance(body, str) else body
         request = Request(
@@ -110,12 +120,9 @@ class Face:
             bus=Bus(),
         )
         try:
-            response = await self.face(cast(Application, app), request)
+            return await self.face(cast(Application, app), request)
         except Refusal as refusal:
-            response = render_refusal(refusal)
-        if not isinstance(response.body, bytes):
-            response.body = b"".join([chunk async for chunk in response.body])
-        return Answer(response.status, response.headers, response.body)
+            return render_refusal(refusal)
 
     async def put(self, path: str, data: str, **headers: str) -> Answer:
         return await self.ask("PUT", path, data, Content_Type="text/calendar; charset=utf-8", **headers)

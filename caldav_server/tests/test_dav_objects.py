@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -235,3 +236,18 @@ async def test_a_part_of_an_object_is_not_taken_for_the_whole(face: Face) -> Non
     answer = await face.put(CALENDAR + "a.ics", event("a", summary="half"), Content_Range="bytes 0-99/500")
     assert answer.status == 400
     assert "half" not in (await face.ask("GET", CALENDAR + "a.ics")).text
+
+
+async def test_an_object_that_changes_while_the_calendar_is_read_is_in_it_once(face: Face) -> None:
+    count = 201  # more than is read at a time
+    for number in range(count):
+        await face.put(f"{CALENDAR}{number}.ics", event(f"uid-{number}"))
+    response = await face.send("GET", CALENDAR)
+    assert not isinstance(response.body, bytes)
+    text = b""
+    async for chunk in response.body:
+        text += chunk
+        if text.count(b"UID:") == 200:
+            await face.put(CALENDAR + "0.ics", event("uid-0", summary="changed"))
+    uids = re.findall(rb"UID:(\S+)", text)
+    assert len(uids) == len(set(uids)) == count

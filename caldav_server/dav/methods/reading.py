@@ -73,8 +73,10 @@ async def _get_calendar(call: Call) -> Response:
     async def body() -> AsyncIterator[bytes]:
         yield merger.begin()
         after = 0
+        seen: set[bytes] = set()  # what changes meanwhile comes by again under its new number
         while page := await _page(call, calendar, after):
-            yield b"".join(merger.add(each.data) for each in page)
+            yield b"".join(merger.add(each.data) for each in page if each.meta.object_id not in seen)
+            seen.update(each.meta.object_id for each in page)
             after = page[-1].meta.seq
         yield merger.end()
 
