@@ -87,7 +87,11 @@ def hold_port(bind: str, backlog: int) -> tuple[str, socket.socket, bool]:
         number = probe.getsockname()[1]
     holder = socket.socket(family, kind, protocol)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    holder.bind((address[0], number, *address[2:]))
+    try:
+        holder.bind((address[0], number, *address[2:]))
+    except OSError:  # what is left of the connections of a server with one worker, which did not share the port
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((address[0], number, *address[2:]))
     return f"{host}:{number}", holder, False
 
 

@@ -91,6 +91,22 @@ def test_a_taken_port_is_a_message_not_a_traceback(tmp_path: Path) -> None:
             assert "Traceback" not in errors
 
 
+def test_the_number_of_workers_changes_at_a_restart_with_clients_connected(tmp_path: Path) -> None:
+    bind = "127.0.0.1:0"
+    clients = []
+    for workers in ("1", "2", "1"):
+        with serving(tmp_path, ["--workers", workers], {"CALDAV_SERVER_BIND": bind}) as server:
+            bind = server.url.removeprefix("http://")
+            host, _, port = bind.partition(":")
+            client = socket.create_connection((host, int(port)), timeout=10)
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+            clients.append(client)
+            assert server.stop() == 0
+    for client in clients:
+        client.close()
+
+
 def test_a_stop_lets_an_upload_finish(tmp_path: Path) -> None:
     with serving(tmp_path, ["--workers", "2"]) as server:
         host, _, port = server.url.removeprefix("http://").partition(":")
