@@ -38,6 +38,7 @@ DIFFERENT = {
     "calcard/resources__ical__012.ics": NAMED_ZONE,
     "calcard/resources__ical__017.ics": INVERTED,
     "calcard/resources__ical__020.ics": NAMED_ZONE,
+    "calcard/resources__ical__041.ics": "a TZID with a space before it finds its VTIMEZONE",
     "calcard/resources__ical__104.ics": NAMED_ZONE,
     "calcard/resources__ical__105.ics": NAMED_ZONE,
     "calcard/resources__ical__106.ics": NAMED_ZONE,

@@ -184,20 +184,21 @@ class WeeklyPattern(Pattern):
 
     def _chosen_weeks(self, weeks: range, low: int, high: int, budget: Budget) -> Iterator[int]:
         positions = self._rule.by_set_pos
-        skip_until = -END
-        for begin in weeks:
-            if begin + 6 < skip_until:
-                continue
-            budget.spend(3)
+        place, size = 0, len(weeks)
+        while place < size:
+            begin = weeks[place]
+            place += 1
+            budget.spend(2)
             days = tuple(begin + day for day in self._week)
             if self._limited:
-                days = tuple(day for day in days if self._is_allowed(day))
-                if not days:
-                    skip_until = self._next_allowed_year(begin)
+                resume = self._next_allowed_year(begin)
+                if resume > begin:
+                    place = max(place, -((weeks[0] + 6 - resume) // weeks.step))
                     continue
+                budget.spend(len(days))
+                days = tuple(day for day in days if self._is_allowed(day))
             if positions:
                 found: Iterable[int] = at_positions(days, self._inner, positions)
-                budget.spend(len(days))
             else:
                 found = self._spread(days, low, high, budget)
             for wall in found:
@@ -205,7 +206,9 @@ class WeeklyPattern(Pattern):
                     yield wall
 
     def _next_allowed_year(self, day: int) -> int:
-        """A day before which no day from ``day`` on is allowed: the next year's first when its year has none."""
+        """The first day of the next year when the week from ``day`` on lies in years without a day, else ``day``."""
         system = self._system
         year = system.year_of(day + 6)
-        return day if self._days(system.year(year)) else system.start_of(year + 1)
+        if self._days(system.year(year)) or (system.start_of(year) > day and self._days(system.year(year - 1))):
+            return day
+        return system.start_of(year + 1)
