@@ -36,7 +36,7 @@ from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage import versions as stored_versions
 from storage.database import Transaction
-from storage.errors import Duplicate
+from storage.errors import Duplicate, Vanished
 from storage.ids import new_id
 
 ATTEMPTS = 20
@@ -132,6 +132,8 @@ async def put(
             return became, await ctx.db.write(lambda tx: _put(tx, ctx, target, new, existing))
         except Duplicate as taken:
             raise await what_is_taken(ctx, target.calendar, new.index.uid, taken) from None
+        except Vanished:
+            raise Refusal(Condition.MISSING_PARENT, "The calendar was removed meanwhile.") from None
 
     became, seq = await _until_nobody_was_faster(ctx, target, attempt)
     if seq is not None:

@@ -136,3 +136,12 @@ async def test_dead_properties_go_along_to_another_home(tmp_path: Path) -> None:
     assert answer.status == 201
     body = f'<D:propfind {NAMESPACES}><D:prop><X:note xmlns:X="urn:x"/></D:prop></D:propfind>'
     assert ">kept<" in (await face.ask("PROPFIND", "/dav/calendars/room/calendar/a.ics", body, Depth="0")).text
+
+
+async def test_what_comes_too_late_for_a_removed_calendar_has_no_parent(face: Face) -> None:
+    """RFC 4918 §9.7.1, also for who found the calendar still there when the request began."""
+    await face.ask("MKCALENDAR", HOME + "work/")
+    puts = [face.put(f"{HOME}work/{n}.ics", event(str(n))) for n in range(4)]
+    statuses = await asyncio.gather(face.ask("DELETE", HOME + "work/"), *puts)
+    assert statuses[0].status == 204
+    assert {each.status for each in statuses[1:]} <= {201, 409}
