@@ -359,11 +359,14 @@ class StatementRecorder:
     def __init__(self) -> None:
         self.seen = 0
         self.violations: list[str] = []
+        self._judged: set[str] = set()
 
     def __call__(self, statement: Statement, text: str) -> None:
         """Look at one statement; ``storage.database.recorder`` calls this."""
         self.seen += 1
-        self.violations += [f"{table}: {text}" for table in crosses_principals(statement, text)]
+        if text not in self._judged:
+            self._judged.add(text)
+            self.violations += [f"{table}: {text}" for table in crosses_principals(statement, text)]
 
     def __enter__(self) -> StatementRecorder:
         recorder.append(self)
