@@ -59,6 +59,7 @@ class Condition(Enum):
     SUPPORTED_RSCALE = (CALDAV, "supported-rscale", 403)
     # conditions without an element: the status says it all
     BAD_REQUEST = ("", "bad-request", 400)
+    FORBIDDEN = ("", "forbidden", 403)
     NOT_FOUND = ("", "not-found", 404)
     METHOD_NOT_ALLOWED = ("", "method-not-allowed", 405)
     MISSING_PARENT = ("", "missing-parent", 409)

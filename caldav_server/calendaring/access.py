@@ -30,6 +30,11 @@ def access_to_home(actor: Actor, owner_id: PrincipalId) -> Access:
     return actor.reach.get(owner_id, Access.NONE)
 
 
+def delegated_access(*, can_write: bool) -> Access:
+    """What a delegate may do in the home that was opened to it."""
+    return Access.READ | Access.WRITE if can_write else Access.READ
+
+
 def access_to_principal(actor: Actor, principal_id: PrincipalId) -> Access:
     """What the actor may do with a principal resource: everybody reads, the principal itself edits its properties."""
     if actor.principal.principal_id == principal_id:

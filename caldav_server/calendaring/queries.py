@@ -144,10 +144,10 @@ def decider(query: Query, allowance: Allowance) -> Callable[[Document], bool]:
 async def free_busy(
     ctx: Context, calendars: Iterable[Calendar], window: TimeRange, zone: timezones.Zone
 ) -> list[freebusy.BusyPeriod]:
-    """The busy periods of calendars within a closed window, merged (RFC 4791 §7.10)."""
-    start, end = window.start, window.end
-    if start is None or end is None:
-        raise Refusal(Condition.VALID_FILTER, "A free-busy query needs both ends of its time range.")
+    """The busy periods of calendars within a window, merged (RFC 4791 §7.10).
+
+    An end may be open; where an unending series then makes the answer endless, it is refused with ``max-instances``.
+    """
     chosen = list(calendars)
 
     def work(tx: Transaction) -> list[freebusy.BusyPeriod]:

@@ -15,7 +15,7 @@ from caldav_server.calendaring import queries
 from caldav_server.dav.answers import Plan
 from caldav_server.dav.call import Call
 from caldav_server.dav.properties import PROPERTIES
-from caldav_server.dav.resources import Resource, object_resource
+from caldav_server.dav.resources import Resource, fill, object_resource
 from protocol.dav import multistatus
 from protocol.dav.hrefs import encode_segment
 from protocol.dav.names import CALENDAR_DATA, GETCONTENTTYPE, GETETAG, RESOURCETYPE, element, empty, tags
@@ -85,6 +85,7 @@ def could_meet_dead(plan: Plan) -> bool:
 
 async def writer_for(call: Call, plan: Plan, collection: Resource) -> MemberWriter:
     """A function that writes one member, with the members' dead properties at hand when the plan could meet one."""
+    await fill(call.ctx, [collection], plan.needs() & {"delegates"})
     dead: dict[bytes, dict[str, str]] = {}
     if could_meet_dead(plan) and collection.owner is not None:
         owner_id = collection.owner.principal_id

@@ -65,6 +65,8 @@ class Resource:
     """Properties stored verbatim (Clark name to element text); filled when a request needs them."""
     members: tuple[Principal, ...] = ()
     """The members of a group principal; filled when a request needs them."""
+    delegates: tuple[tuple[Principal, bool], ...] = ()
+    """Who else may reach the owner's home, and whether they may write; filled when a request needs them."""
     groups: tuple[Principal, ...] = ()
     """The groups a principal belongs to; filled when a request needs them."""
     used_bytes: int = 0
@@ -148,7 +150,7 @@ def object_resource(collection: Resource, meta: ObjectMeta) -> Resource:
     owner, calendar = collection.owner, collection.calendar
     assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
     href = paths.object_href(owner.name, calendar.name, meta.name)
-    return Resource(Kind.OBJECT, href, collection.access, owner, calendar, meta)
+    return Resource(Kind.OBJECT, href, collection.access, owner, calendar, meta, delegates=collection.delegates)
 
 
 async def children(ctx: Context, parent: Resource) -> list[Resource]:
@@ -201,6 +203,8 @@ async def fill(ctx: Context, found: list[Resource], needs: frozenset[str]) -> No
             if "people" in needs and each.kind is Kind.PRINCIPAL:
                 each.members = tuple(stored_principals.members_of(tx, owner.principal_id))
                 each.groups = tuple(stored_principals.groups_of(tx, owner.principal_id))
+            if "delegates" in needs and each.kind is not Kind.PRINCIPAL:
+                each.delegates = tuple(stored_principals.delegates_of(tx, owner.principal_id))
             if "usage" in needs:
                 each.used_bytes = stored_calendars.usage(tx, owner.principal_id)[1]
 

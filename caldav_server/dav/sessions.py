@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from caldav_server.calendaring.access import delegated_access
 from caldav_server.calendaring.context import Actor, Context, Rules
 from caldav_server.http.messages import Request
 from caldav_server.settings import Settings
@@ -75,7 +76,7 @@ def _load_actor(tx: Transaction, principal: Principal) -> Actor:
     reach: dict[PrincipalId, Access] = {}
     for acting in (principal.principal_id, *groups):
         for owner, can_write in stored_principals.delegators_of(tx, acting):
-            granted = Access.READ | Access.WRITE if can_write else Access.READ
+            granted = delegated_access(can_write=can_write)
             reach[owner.principal_id] = reach.get(owner.principal_id, Access.NONE) | granted
     # A group's calendars belong to its members: whoever is in it reads and writes them.
     for group_id in groups:

@@ -172,6 +172,29 @@ async def test_strangers_delegates_and_groups(face: Face) -> None:
     assert made.status == 201
 
 
+async def test_the_acl_names_whom_a_home_was_opened_to(face: Face) -> None:
+    anna, ben = face.people["anna"], face.people["ben"]
+    await face.put(CALENDAR + "a.ics", event("one"))
+    await face.db.write(lambda tx: principals.set_delegates(tx, anna.principal_id, [(ben.principal_id, True)]))
+    asked = '<D:propfind xmlns:D="DAV:"><D:prop><D:acl/></D:prop></D:propfind>'
+    for path, depth in ((HOME, "0"), (CALENDAR, "0"), (CALENDAR, "1"), (CALENDAR + "a.ics", "0")):
+        text = (await face.ask("PROPFIND", path, asked, Depth=depth)).text
+        assert text.count("<D:href>/dav/principals/ben/</D:href>") == text.count(
+            "<D:href>/dav/principals/anna/</D:href>"
+        )
+    assert (await face.ask("MOVE", CALENDAR + "a.ics", Destination=CALENDAR + "a.ics")).status == 403
+
+
+async def test_free_busy_without_an_end(face: Face) -> None:
+    span = '<C:time-range start="20270101T000000Z"/>'
+    ask = f'<C:free-busy-query xmlns:C="urn:ietf:params:xml:ns:caldav">{span}</C:free-busy-query>'
+    await face.put(CALENDAR + "a.ics", event("one", "DURATION:PT1H"))
+    assert "20270105T100000Z" in (await face.ask("REPORT", CALENDAR, ask)).text
+    await face.put(CALENDAR + "b.ics", event("two", "DURATION:PT1H", "RRULE:FREQ=DAILY"))
+    endless = await face.ask("REPORT", CALENDAR, ask)
+    assert (endless.status, endless.condition) == (403, "max-instances")
+
+
 async def test_add_member_and_the_whole_calendar(face: Face) -> None:
     posted = await face.ask("POST", CALENDAR, event("one"), Content_Type="text/calendar")
     assert (posted.status, posted.headers["Location"].startswith(CALENDAR)) == (201, True)

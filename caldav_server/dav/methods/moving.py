@@ -36,7 +36,7 @@ async def _transfer(call: Call, *, move: bool) -> Response:
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "Nothing can be put at the destination.") from None
     source = await open_resource(call.ctx, call.location)
     if paths.href(goal) == source.href:
-        raise Refusal(Condition.NEED_PRIVILEGES, "Source and destination are the same.", Detail(source.href))
+        raise Refusal(Condition.FORBIDDEN, "Source and destination are the same.")
     if source.kind is Kind.OBJECT:
         created = await _transfer_object(call, source, goal, move=move, overwrite=overwrite)
     else:

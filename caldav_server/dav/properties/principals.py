@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from caldav_server.calendaring.access import delegated_access
 from caldav_server.dav import paths
 from caldav_server.dav.properties.table import EVERYWHERE, PRINCIPAL, Getter, MemberGetter, Row
 from caldav_server.dav.resources import Kind, Resource
@@ -49,7 +50,7 @@ def _current_privileges(resource: Resource, _view: View) -> str:
 
 
 def _acl(resource: Resource, view: View) -> str | None:
-    """The owner's ace, and the asker's own when it is somebody else's resource; protected, since ACL is read-only."""
+    """The aces of the owner, of every delegate, and of the asker where it is neither; protected: ACL is read-only."""
     if not resource.access & Access.READ_ACL:
         return None
     aces = []
@@ -57,6 +58,9 @@ def _acl(resource: Resource, view: View) -> str | None:
         # a home is its principal's own; of its principal resource nobody may do more than the one who may read this
         owned = resource.access if resource.kind is Kind.PRINCIPAL else Access.OWN
         aces.append(values.Ace(paths.principal_href(resource.owner.name), privileges.expand(owned), protected=True))
+    for delegate, can_write in resource.delegates:
+        granted = privileges.expand(delegated_access(can_write=can_write))
+        aces.append(values.Ace(paths.principal_href(delegate.name), granted, protected=True))
     if resource.owner is None or resource.owner.principal_id != view.viewer.principal_id:
         aces.append(
             values.Ace(paths.principal_href(view.viewer.name), privileges.expand(resource.access), protected=True)
@@ -131,6 +135,7 @@ ROWS = (
             getter,
             member=_from_collection(name),
             same_for_members=True,
+            needs=frozenset({"delegates"}) if name == names.ACL else frozenset(),
         )
         for name, getter in _INHERITED.items()
     ),
