@@ -113,7 +113,7 @@ def serving(folder: Path, args: Sequence[str] = (), extra: dict[str, str] | None
         process.stdout.close()
 
 
-def wait_until(what: object, seconds: float = 10.0) -> None:
+def wait_until(what: object, seconds: float = 60.0) -> None:
     """Waits for a condition, a function without arguments."""
     deadline = time.monotonic() + seconds
     while not what():  # type: ignore[operator]

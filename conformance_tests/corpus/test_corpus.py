@@ -14,6 +14,7 @@ import pytest
 from conformance_tests.client import Calendar, Client
 from conformance_tests.corpus.split import split
 from conformance_tests.ical import event
+from conformance_tests.pace import allowed
 
 CONDITIONS = {
     "C:valid-calendar-data", "C:valid-calendar-object-resource", "C:supported-calendar-data", "C:max-resource-size",
@@ -34,7 +35,7 @@ def put_file(client: Client, href: str, bodies: list[bytes], stem: str) -> list[
         name = f"{stem[:80]}-{number}.ics"
         answer = calendar.put(name, body)
         assert answer.status in {201, 403}, (stem, number, answer.status, answer.body[:300])
-        assert answer.seconds < 1, (stem, number, answer.seconds)
+        assert answer.seconds < allowed(1), (stem, number, answer.seconds)
         if answer.status == 403:
             assert len(answer.conditions) == 1 and answer.conditions <= CONDITIONS, (stem, answer.body[:300])
             outcomes.append((name, answer.conditions.pop()))
@@ -101,7 +102,7 @@ def test_reports_over_the_corpus(shared: Path, calendar: Calendar) -> None:
         'end="20400101T000000Z"/></C:comp-filter></C:comp-filter>'
     )
     answer = calendar.query_raw(ranged)
-    assert answer.status == 207 and answer.seconds < 5
+    assert answer.status == 207 and answer.seconds < allowed(5)
     expand = '<C:calendar-data><C:expand start="20200101T000000Z" end="20200201T000000Z"/></C:calendar-data>'
     assert calendar.query_raw(ranged, expand).status in {207, 403, 507}
     assert calendar.freebusy("20200101T000000Z", "20200201T000000Z").status in {200, 403, 507}

@@ -9,6 +9,7 @@ import pytest
 
 from conformance_tests.client import Calendar
 from conformance_tests.faults.workload import Mirror, Writer, new_calendar, run_all
+from conformance_tests.pace import allowed
 from conformance_tests.server import ServerProcess
 
 WRITERS = 6
@@ -62,7 +63,7 @@ def rounds(server: ServerProcess, count: int, postgres: Any, seed: int = 1) -> i
         stop.set()
         if postgres is not None and turn % 2:
             postgres.start()
-        assert server.start() < 10, "ready within ten seconds"
+        assert server.start() < allowed(10), "ready within ten seconds"
         calendar.client.close()
         check(calendar, writers, mirror)
         acknowledged += sum(writer.ledger.acknowledged for writer in writers)

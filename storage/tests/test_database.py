@@ -372,7 +372,7 @@ async def test_a_server_process_that_hangs_is_given_up(postgres: PostgresServer,
         start = time.monotonic()
         assert len(await db.read(lambda tx: calendars.of_home(tx, pid))) == 1
         assert await db.write(lambda tx: calendars.next_seq(tx, pid, cid)) == 1
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 30  # without the limit it would be for ever
     finally:
         os.kill(row[0], signal.SIGCONT)
     db.close()
