@@ -37,12 +37,13 @@ run: $(RUN) ## the server on http://127.0.0.1:8008, with SQLite under ./data
 test: $(TEST) ## all tests, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest
 
-check: $(CHECK) ## format, lint, types, import contracts, generated documents
+check: $(CHECK) ## format, lint, types, import contracts, generated documents, sizes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.docs --check
+	$(BIN)/python -m tools.sizes
 
 format: $(CHECK) ## puts the sources in order
 	$(BIN)/ruff format .
