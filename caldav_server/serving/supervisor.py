@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from caldav_server import logs
 from caldav_server.serving.neighbours import Place
@@ -129,7 +130,7 @@ class Supervisor:
             status = self._watch(children, address, held if is_shared else None)
             self._stop_all(children)
         if is_shared:
-            os.unlink(address.removeprefix("unix:"))
+            Path(address.removeprefix("unix:")).unlink(missing_ok=True)  # from Python 3.13 on the workers remove it
         return status
 
     def _start(self, child: _Child, address: str, shared: socket.socket | None) -> None:
