@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA := ./data
+PROCESSES ?= 2
 
 .PHONY: help setup run test check format docs conformance bench clean
 
@@ -35,7 +36,7 @@ run: $(RUN) ## the server on http://127.0.0.1:8008, with SQLite under ./data
 	@exec $(BIN)/caldav-server serve
 
 test: $(TEST) ## all tests, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES)
 
 check: $(CHECK) ## format, lint, types, import contracts, generated documents, sizes
 	$(BIN)/ruff format --check .

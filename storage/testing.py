@@ -232,9 +232,9 @@ class PostgresServer:
         return []
 
     def stop(self) -> None:
-        """Stop (connections are cut) and remove the temporary folder."""
+        """Stop (connections are cut) and remove the temporary folder; what is removed need not be written out first."""
         if self._process is not None:
-            _stop(self._process, signal.SIGINT)
+            _stop(self._process, signal.SIGQUIT if self._own_folder else signal.SIGINT)
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
