@@ -187,7 +187,9 @@ async def test_idle_connections_are_cheap(tmp_path: Path) -> None:
         before = me.memory_info().rss
         sockets = [socket.create_connection(edge.address) for _ in range(count)]
         try:
-            await asyncio.sleep(0.3)
+            async with asyncio.timeout(30):
+                while edge.server.connection_count < count + 1:
+                    await asyncio.sleep(0.05)
             assert edge.server.connection_count == count + 1
             assert (me.memory_info().rss - before) / count < 60_000
             assert (await client.request("GET", "/dav/")).status == 200
