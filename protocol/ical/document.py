@@ -16,7 +16,6 @@ from protocol.ical.compat.charsets import transcode
 from protocol.ical.compat.defect import Fields
 from protocol.ical.components import Component, Property, render_component
 from protocol.ical.scanner import DEFAULT, Limits, scan
-from protocol.ical.splitting import split_by_uid
 from protocol.ical.validation import check_members
 from protocol.model import ComponentKind, Uid
 
@@ -31,7 +30,6 @@ __all__ = [
     "parse_calendar",
     "parse_document",
     "render_component",
-    "split_by_uid",
 ]
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from protocol.errors import Condition, Refusal
 from protocol.ical import compat
-from protocol.ical.document import parse_calendar, parse_document, split_by_uid
+from protocol.ical.document import parse_calendar, parse_document
 from protocol.ical.index import index_document
+from protocol.ical.pieces import cut
 from protocol.ical.scanner import IMPORT
 from protocol.model import FOREVER
 from protocol.tests.corpus import files
@@ -50,7 +51,8 @@ def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
         counts["file"] += 1
         begun = time.process_time()
         try:
-            pieces = split_by_uid(parse_calendar(data, IMPORT))
+            parse_calendar(data, IMPORT)
+            pieces = list(cut(data))
         except Refusal as refusal:
             assert refusal.condition in SYNTAX, name
             counts[f"file refused: {refusal.condition.element}"] += 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.document import parse_calendar, parse_document, render_component, split_by_uid
-from protocol.ical.splitting import used_tzids
+from protocol.ical.document import parse_calendar, parse_document, render_component
 from protocol.model import ComponentKind
 
 ZONE = """BEGIN:VTIMEZONE
@@ -78,39 +77,6 @@ def test_render_is_the_text_unfolded() -> None:
     again = render_component(parse_calendar(data)).encode()
     assert again.replace(b"\r\n ", b"") == data
     assert parse_calendar(again) == parse_calendar(data)
-
-
-def test_splitting_by_uid() -> None:
-    data = body(
-        ZONE,
-        ZONE.replace("Here", "Elsewhere"),
-        event("1", "RRULE:FREQ=DAILY"),
-        event("2").replace(";TZID=Here", ""),
-        event("1", "RECURRENCE-ID;TZID=Here:20240102T100000"),
-        "BEGIN:VTODO\nSUMMARY:a\nEND:VTODO\nBEGIN:VTODO\nSUMMARY:b\nEND:VTODO\n",
-        header="METHOD:PUBLISH\nX-WR-CALNAME:All\n",
-    )
-    pieces = split_by_uid(parse_calendar(data))
-    assert [uid for uid, _ in pieces] == ["1", "2", None, None]
-    first = parse_document(pieces[0][1])
-    assert first.repairs == ()
-    assert len(first.document.overrides) == 1
-    assert list(first.document.timezones) == ["Here"]
-    assert first.document.calendar.value("METHOD") is None
-    assert [line.name for line in first.document.calendar.properties] == ["VERSION", "PRODID"]
-    assert parse_document(pieces[1][1]).document.timezones == {}
-    assert parse_document(pieces[0][1]).data == pieces[0][1]
-
-
-def test_pieces_keep_the_header_of_the_file() -> None:
-    (piece,) = split_by_uid(parse_calendar(body(event("1"), header="PRODID:mine\nVERSION:2.0\nCALSCALE:GREGORIAN\n")))
-    header = parse_calendar(piece[1]).properties
-    assert [line.raw for line in header] == ["PRODID:mine", "VERSION:2.0", "CALSCALE:GREGORIAN"]
-
-
-def test_tzids_in_subcomponents_count() -> None:
-    calendar = parse_calendar(body(event("1", "BEGIN:VALARM", "TRIGGER;TZID=There:20240101T090000", "END:VALARM")))
-    assert used_tzids(calendar.components) == ["Here", "There"]
 
 
 def test_streams_of_several_calendars() -> None:

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import Refusal
-from protocol.ical.document import parse_calendar, parse_document, render_component, split_by_uid
+from protocol.ical.document import parse_calendar, parse_document, render_component
 from protocol.ical.index import index_document
+from protocol.ical.pieces import cut
 from protocol.ical.scanner import decode_text
 from protocol.tests.corpus import files
 
@@ -128,7 +129,8 @@ def read(data: bytes) -> None:
     """What a PUT and an import do with a body; anything but a Refusal is a defect."""
     begun = time.process_time()
     try:
-        for _, piece in split_by_uid(parse_calendar(data)):
+        parse_calendar(data)
+        for _, piece in cut(data):
             parse_calendar(piece)
     except Refusal:
         pass

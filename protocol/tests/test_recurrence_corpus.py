@@ -15,7 +15,8 @@ import pytest
 import recurring_ical_events
 
 from protocol.errors import Refusal
-from protocol.ical.document import Document, parse_calendar, parse_document, split_by_uid
+from protocol.ical.document import Document, parse_calendar, parse_document
+from protocol.ical.pieces import cut
 from protocol.ical.recurrence import count_until, occurrences, span
 from protocol.model import TimeRange
 from protocol.tests import corpus
@@ -66,7 +67,8 @@ _FILE_ZONE = re.compile(rb"X-WR-TIMEZONE[^\r\n]*\r?\n")
 def _documents() -> Iterator[tuple[str, bytes, Document]]:
     for name, data in corpus.files():
         try:
-            pieces = split_by_uid(parse_calendar(data))
+            parse_calendar(data)
+            pieces = list(cut(data))
         except Refusal:
             continue
         for _, piece in pieces:

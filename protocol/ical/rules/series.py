@@ -88,9 +88,7 @@ class Series:
             found = islice(self._pattern.walls(low, min(high, END), budget), self.count - self.include_start)
             yield from found
             return
-        last = self.last(budget)
-        if last is not None:
-            yield from self._pattern.walls(low, min(high, last + 1), budget)
+        yield from self._pattern.walls(low, min(high, self._counted(self.count, budget) + 1), budget)
 
     def last(self, budget: Budget) -> int | None:
         """The last start: of a COUNT rule resolved (once), of an UNTIL rule the last before it; ``None``: forever.
@@ -100,11 +98,12 @@ class Series:
         """
         if self.rule.empty or self._pattern.never:
             return self.start
-        if self.count is not None:
-            if self._last is None:
-                self._last = self._resolve(self.count - self.include_start, budget)
-            return self._last if self.until is None else min(self._last, self.until)
-        return self.until
+        return self.until if self.count is None else self._counted(self.count, budget)
+
+    def _counted(self, count: int, budget: Budget) -> int:
+        if self._last is None:
+            self._last = self._resolve(count - self.include_start, budget)
+        return self._last if self.until is None else min(self._last, self.until)
 
     def _resolve(self, wanted: int, budget: Budget) -> int:
         if wanted <= 0:
