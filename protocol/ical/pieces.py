@@ -16,13 +16,14 @@ from protocol.ical.components import PRODID
 from protocol.model import Uid
 
 _MARK = re.compile(
-    rb"^(BEGIN|END|UID|TZID|METHOD)(?:\r?\n[ \t])*(?:;(?:[^:\r\n]|\r?\n[ \t])*)?"
+    rb"^(BEGIN|END|UID|TZID|METHOD)(?:\r?\n[ \t])*"
+    rb'(?:;(?>"(?:[^"\r\n]|\r?\n[ \t])*+"|[^:\r\n]|\r?\n[ \t])*+)?'
     rb":([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?\n?",
     re.MULTILINE | re.IGNORECASE,
 )
 """The lines that decide where to cut; old Mozilla calendars fold between a name and its colon."""
 _FOLD = re.compile(rb"\r?\n[ \t]")
-_USED_ZONE = re.compile(rb';TZID="?([^";:\r\n]+)', re.IGNORECASE)
+_USED_ZONE = re.compile(rb';TZID=(?:"([^"\r\n]+)"|([^";:\r\n]+))', re.IGNORECASE)
 _HEAD = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{PRODID}\r\n".encode()
 _TAIL = b"END:VCALENDAR\r\n"
 
@@ -60,7 +61,7 @@ def cut(data: bytes) -> Iterator[tuple[Uid | None, bytes]]:
     for group in groups:
         lines = b"".join(_whole_lines(data, start, end) for start, end in group.spans)
         unfolded = _FOLD.sub(b"", lines)
-        used = dict.fromkeys(name.strip() for name in _USED_ZONE.findall(unfolded))
+        used = dict.fromkeys((quoted or plain).strip() for quoted, plain in _USED_ZONE.findall(unfolded))
         own = zones.get(group.calendar, {})
         wanted = b"".join(_whole_lines(data, *own[name]) for name in used if name in own)
         yield group.uid, b"".join((_HEAD, wanted, lines, _TAIL))

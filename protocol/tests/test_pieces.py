@@ -59,3 +59,14 @@ def test_of_a_zone_that_everybody_knows_one_definition_is_enough() -> None:
     stream = b"".join([merger.begin(), *map(merger.add, objects), merger.end()])
     assert stream.count(b"BEGIN:VCALENDAR") == stream.count(b"BEGIN:VTIMEZONE") == 1
     assert stream.count(b"BEGIN:VEVENT") == 2
+
+
+def test_colons_in_quotes_end_no_parameter() -> None:
+    file = (
+        b"BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\nTZID:(GMT-03:00)\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT\r\n"
+        b'UID;X-A="b:c":a\r\nDTSTART;TZID="(GMT-03:00)":20260101T100000\r\nEND:VEVENT\r\n'
+        b'BEGIN:VEVENT\r\nUID;X-A="open:d\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n'
+    )
+    first, second = pieces.cut(file)
+    assert first[0] == "a" and b"TZID:(GMT-03:00)\r\n" in first[1]
+    assert second[0] == "d" and b"VTIMEZONE" not in second[1]
