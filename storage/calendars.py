@@ -63,14 +63,6 @@ _RENAME = Statement(
     .values(name=bindparam("new_name"), home_seq=bindparam("number"))
     .returning(*COLUMNS)
 )
-_others = calendars.alias("others")
-_OTHERS_SIZE = (
-    select(func.coalesce(func.sum(_others.c.size), 0))
-    .where(
-        _others.c.principal_id == bindparam("pid"), _others.c.calendar_id != bindparam("cid"), _others.c.removed == 0
-    )
-    .scalar_subquery()
-)
 _NEXT_SEQ = Statement(
     sql_update(calendars)
     .where(_mine, _this, _live)
@@ -79,7 +71,7 @@ _NEXT_SEQ = Statement(
         members=_c.members + bindparam("more_members"),
         size=_c.size + bindparam("more_size"),
     )
-    .returning(_c.seq, _c.size, _OTHERS_SIZE)
+    .returning(_c.seq)
 )
 _USAGE = Statement(
     select(func.coalesce(func.sum(_c.members), 0), func.coalesce(func.sum(_c.size), 0)).where(_mine, _live)
@@ -293,17 +285,10 @@ def next_seq(
     ``members`` and ``size`` (octets) are how many more the calendar will hold. Take it as late as can be, as nothing
     slow may happen under this lock. Raises ``Vanished``.
     """
-    return next_seq_and_size(tx, principal_id, calendar_id, n, members=members, size=size)[0]
-
-
-def next_seq_and_size(
-    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, n: int = 1, *, members: int, size: int
-) -> tuple[Seq, int]:
-    """The same as ``next_seq``, and how many octets of text the whole home will hold then (RFC 4331)."""
     row = tx.one(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=n, more_members=members, more_size=size)
     if row is None:
         raise Vanished("the calendar is gone")
-    return Seq(row[0]), int(row[1]) + int(row[2])
+    return Seq(row[0])
 
 
 def usage(tx: Transaction, principal_id: PrincipalId) -> tuple[int, int]:

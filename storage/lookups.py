@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import FromClause, ScalarSelect, and_, bindparam, select
+from sqlalchemy import ScalarSelect, and_, bindparam, select
 
 from protocol.model import Calendar, CalendarObject, ObjectMeta, Principal
 from storage import calendars, objects, principals
@@ -28,37 +28,34 @@ def _state(key: str, column: str) -> ScalarSelect[object]:
 
 _STATE = (_state("epoch", "value"), _state("accounts_version", "number"))
 
-_principal: FromClause = d.join(p, p.c.principal_id == d.c.principal_id)
-_calendar = _principal.outerjoin(
-    c,
-    and_(c.c.principal_id == d.c.principal_id, c.c.name == bindparam("calendar"), c.c.removed == 0),
+# Asked anew in each join instead of joined, so that every table is found by its whole key, whatever PostgreSQL guesses
+# about their sizes: as joins they were planned, while there was one principal, as a scan of all of them.
+_pid = select(d.c.principal_id).where(d.c.name == bindparam("principal")).scalar_subquery()
+_at = and_(c.c.principal_id == _pid, c.c.name == bindparam("calendar"), c.c.removed == 0)
+_cid = select(c.c.calendar_id).where(_at).scalar_subquery()
+_calendar = p.outerjoin(c, _at)
+_object = _calendar.outerjoin(
+    o,
+    and_(
+        o.c.principal_id == _pid,
+        o.c.calendar_id == _cid,
+        o.c.name == bindparam("object"),
+        o.c.etag.is_not(None),
+    ),
 )
-_named = d.c.name == bindparam("principal")
+_named = p.c.principal_id == _pid
 
-
-def _object_join() -> FromClause:
-    return _calendar.outerjoin(
-        o,
-        and_(
-            o.c.principal_id == d.c.principal_id,
-            o.c.calendar_id == c.c.calendar_id,
-            o.c.name == bindparam("object"),
-            o.c.deleted == 0,
-        ),
-    )
-
-
-_HOME = Statement(select(*_STATE, *principals.COLUMNS).select_from(_principal).where(_named), across=_ACROSS)
+_HOME = Statement(select(*_STATE, *principals.COLUMNS).select_from(p).where(_named), across=_ACROSS)
 _CALENDAR = Statement(
     select(*_STATE, *principals.COLUMNS, *calendars.COLUMNS).select_from(_calendar).where(_named), across=_ACROSS
 )
 _META = Statement(
-    select(*_STATE, *principals.COLUMNS, *calendars.COLUMNS, *objects.META).select_from(_object_join()).where(_named),
+    select(*_STATE, *principals.COLUMNS, *calendars.COLUMNS, *objects.META).select_from(_object).where(_named),
     across=_ACROSS,
 )
 _OBJECT = Statement(
     select(*_STATE, *principals.COLUMNS, *calendars.COLUMNS, *objects.META, o.c.data)
-    .select_from(_object_join())
+    .select_from(_object)
     .where(_named),
     across=_ACROSS,
 )

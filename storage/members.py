@@ -16,11 +16,11 @@ from storage.tables import objects as table
 
 _o = table.c
 _mine = (_o.principal_id == bindparam("pid"), _o.calendar_id == bindparam("cid"))
-_live = _o.deleted == 0
+_live = _o.etag.is_not(None)
 
 _IDS = Statement(select(_o.object_id, _o.component).where(*_mine, _live).order_by(_o.seq))
-_UIDS = Statement(select(_o.object_id, _o.uid).where(*_mine, _live))
-_BY_UID = Statement(select(*objects.META).where(*_mine, in_list(_o.uid, "uids"), _live))
+_UIDS = Statement(select(_o.object_id, _o.uid).where(*_mine, _o.deleted == 0))
+_BY_UID = Statement(select(*objects.META).where(*_mine, in_list(_o.uid, "uids"), _o.deleted == 0))
 _METAS = Statement(select(*objects.META).where(*_mine, in_list(_o.name, "names"), _live))
 
 

@@ -48,12 +48,14 @@ META = (
 KINDS = tuple(ComponentKind(n) if n else None for n in range(max(ComponentKind) + 1))
 
 _mine = (_o.principal_id == bindparam("pid"), _o.calendar_id == bindparam("cid"))
-_live = _o.deleted == 0
+_live = _o.etag.is_not(None)
+"""Not ``deleted = 0``, which would offer PostgreSQL the partial index over the UIDs for everything: where most rows
+are tombstones that one looks the smallest, whatever a statement asks for."""
 _at = _o.object_id == bindparam("oid")
 
 _FIND = Statement(select(*META, _o.data).where(*_mine, _o.name == bindparam("name"), _live))
 _FIND_META = Statement(select(*META).where(*_mine, _o.name == bindparam("name"), _live))
-_FIND_UID = Statement(select(*META).where(*_mine, _o.uid == bindparam("uid"), _live))
+_FIND_UID = Statement(select(*META).where(*_mine, _o.uid == bindparam("uid"), _o.deleted == 0))
 _GET = Statement(select(*META, _o.data).where(*_mine, _at, _live))
 _MEMBERS = Statement(select(*META).where(*_mine, _live).order_by(_o.seq))
 _ETAGS = Statement(select(_o.name, _o.etag).where(*_mine, _live).order_by(_o.seq))
@@ -91,7 +93,7 @@ _INDEX_COLUMNS = (
 )
 _UPDATE = Statement(
     sql_update(objects)
-    .where(*_mine, _at, _live, _o.etag == bindparam("expected"))
+    .where(*_mine, _at, _o.etag == bindparam("expected"))
     .values(
         {
             name: bindparam(f"new_{name}")
@@ -126,7 +128,7 @@ _BURY = Statement(
 )
 _REINDEX = Statement(
     sql_update(objects)
-    .where(*_mine, _at, _live, _o.etag == bindparam("expected"))
+    .where(*_mine, _at, _o.etag == bindparam("expected"))
     .values({name: bindparam(f"new_{name}") for name in _INDEX_COLUMNS})
 )
 

@@ -83,7 +83,7 @@ _BEYOND = Statement(
         _o.indexed_until < bindparam("late", type_=BigInteger),
         _o.first_start < bindparam("late", type_=BigInteger),
         _o.last_end > bindparam("early", type_=BigInteger),
-        _o.deleted == 0,
+        _o.etag.is_not(None),
         _bit(_o.component).op("&")(bindparam("mask", type_=BigInteger)) != 0,
     )
 )

@@ -50,7 +50,7 @@ _KEEP = Statement(
             _o.principal_id == bindparam("pid"),
             _o.calendar_id == bindparam("cid"),
             _o.object_id == bindparam("oid"),
-            _o.deleted == 0,
+            _o.etag.is_not(None),
         ),
     )
 )

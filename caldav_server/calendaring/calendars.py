@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from caldav_server.calendaring import access, homes
 from caldav_server.calendaring.context import Context
-from caldav_server.calendaring.objects import draft, require_room, write_again
+from caldav_server.calendaring.objects import draft, write_again
 from protocol.errors import Condition, Refusal
 from protocol.model import Access, Calendar, CalendarId, CalendarKind, DeadProperty, ObjectId, Principal, Seq
 from storage import calendars as stored
@@ -151,10 +151,8 @@ def _copy_members(tx: Transaction, ctx: Context, source: Calendar, goal: Calenda
     while page := stored_objects.page(tx, source.principal_id, source.calendar_id, after=after):
         after = page[-1].meta.seq
         size = sum(each.meta.size for each in page)
-        last, home_size = stored.next_seq_and_size(
-            tx, goal.principal_id, goal.calendar_id, len(page), members=len(page), size=size
-        )
-        require_room(ctx, size, home_size)
+        last = stored.next_seq(tx, goal.principal_id, goal.calendar_id, len(page), members=len(page), size=size)
+        ctx.rules.quota.require(tx, goal.principal_id, size, ctx.now)
         rows = []
         for number, each in enumerate(page, last - len(page) + 1):
             new = draft(ctx, each.data, strict=False)

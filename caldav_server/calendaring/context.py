@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from caldav_server.calendaring.quota import Quota
 from caldav_server.settings import Settings
 from protocol.ical.document import Limits
 from protocol.model import Access, CalendarId, Principal, PrincipalId, Seq
@@ -39,7 +40,7 @@ class Rules:
     """How far past the time of writing occurrences are stored."""
     occurrences_cap: int
     """How many occurrences of one object are stored at most."""
-    home_quota_bytes: int
+    quota: Quota
     """How much text one home may hold (RFC 4331)."""
     calendars_per_home: int
     dead_properties: int
@@ -61,7 +62,7 @@ class Rules:
             ),
             horizon_seconds=settings.recurrence.horizon_days * _DAY,
             occurrences_cap=settings.recurrence.occurrences,
-            home_quota_bytes=limits.home_bytes,
+            quota=Quota(limits.home_bytes),
             calendars_per_home=limits.calendars_per_home,
             dead_properties=limits.dead_properties,
         )

@@ -144,10 +144,10 @@ async def put(
 def _put(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: ObjectMeta | None) -> Seq:
     calendar = target.calendar
     delta = len(new.data) - (existing.size if existing else 0)
-    seq, home_size = stored_calendars.next_seq_and_size(
+    seq = stored_calendars.next_seq(
         tx, calendar.principal_id, calendar.calendar_id, 1, members=int(existing is None), size=delta
     )
-    require_room(ctx, delta, home_size)
+    ctx.rules.quota.require(tx, calendar.principal_id, delta, ctx.now)
     save(tx, ctx, target, new, existing, seq)
     return seq
 
@@ -267,12 +267,6 @@ def require_component(calendar: Calendar, index: ObjectIndex) -> None:
         raise Refusal(
             Condition.SUPPORTED_CALENDAR_COMPONENT, f"This calendar does not take {index.component.name} components."
         )
-
-
-def require_room(ctx: Context, delta: int, home_size: int) -> None:
-    """Refuse what would make the home larger than it may be; ``home_size`` is what it would hold (RFC 4331 §6)."""
-    if delta > 0 and home_size > ctx.rules.home_quota_bytes:
-        raise Refusal(Condition.QUOTA_NOT_EXCEEDED, "There is no room left in this calendar home.")
 
 
 async def what_is_taken(ctx: Context, calendar: Calendar, uid: Uid, taken: Duplicate) -> UidConflict | Overtaken:

@@ -117,11 +117,11 @@ def _transfer(
     for calendar_id in sorted(touched):
         count = 1 + (move and len(touched) == 1) + (calendar_id == goal.calendar_id and existing is not None)
         members, size = more[calendar_id]
-        numbers[calendar_id], home_size = stored_calendars.next_seq_and_size(
+        numbers[calendar_id] = stored_calendars.next_seq(
             tx, goal.principal_id, calendar_id, count, members=members, size=size
         )
         if not move:
-            objects.require_room(ctx, size, home_size)
+            ctx.rules.quota.require(tx, goal.principal_id, size, ctx.now)
     if move:
         last = numbers[origin.calendar_id]
         objects.bury(

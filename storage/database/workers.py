@@ -9,8 +9,9 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Literal, Protocol
 
 from storage.database.transaction import Transaction
@@ -68,36 +69,83 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
         future.set_exception(error)
 
 
-Queue = SimpleQueue[Job | None]
+class Worker:
+    """A thread and the box in which it is handed its next job; ``None`` tells it to go home."""
+
+    __slots__ = ("box", "thread")
+
+    def __init__(self, serve: Callable[[Worker], None], name: str) -> None:
+        self.box: SimpleQueue[Job | None] = SimpleQueue()
+        self.thread = threading.Thread(target=serve, args=(self,), name=name, daemon=True)
 
 
 class Workers:
-    """A fixed number of threads that serve one queue of jobs."""
+    """As many threads as are needed at once, up to a number; jobs that find none free wait in order.
+
+    A job goes to the thread that has rested the shortest: its connection, its statements and the pages it touched are
+    still in the caches of the processor, here and in the database's process. Threads that are never needed are never
+    started, nor their connections opened.
+    """
 
     def __init__(self, name: str, count: int, connect: Callable[[], Session], *, patience: float) -> None:
-        """``patience``: seconds a job may wait in the queue before it is refused as ``Unavailable``."""
-        self.queue: Queue = SimpleQueue()
+        """``patience``: seconds a job may wait for a thread before it is refused as ``Unavailable``."""
+        self._name = name
+        self._count = count
         self._connect = connect
         self._patience = patience
-        self._threads = [threading.Thread(target=self._serve, name=f"{name}-{n}", daemon=True) for n in range(count)]
-        for thread in self._threads:
-            thread.start()
+        self._lock = threading.Lock()
+        self._workers: list[Worker] = []
+        self._resting: list[Worker] = []
+        self._waiting: deque[Job] = deque()
+        self._closing = False
 
     def submit(self, job: Job) -> asyncio.Future[Any]:
-        """Queue a job; the future is of the running event loop."""
-        self.queue.put(job)
+        """Hand over a job; the future is of the running event loop."""
+        with self._lock:
+            if self._closing:
+                raise Unavailable("the database is closed")
+            if self._resting:
+                worker = self._resting.pop()
+            elif len(self._workers) < self._count:
+                worker = Worker(self._serve, f"{self._name}-{len(self._workers)}")
+                worker.thread.start()
+                self._workers.append(worker)
+            else:
+                self._waiting.append(job)
+                return job.future
+        worker.box.put(job)
         return job.future
 
     def close(self) -> None:
-        """Finish what is queued, then stop every thread and close its session."""
-        for _ in self._threads:
-            self.queue.put(None)
-        for thread in self._threads:
-            thread.join()
+        """Finish what is waiting, then stop every thread and close its session."""
+        with self._lock:
+            self._closing = True
+            for worker in self._resting:
+                worker.box.put(None)
+            self._resting.clear()
+        for worker in self._workers:
+            worker.thread.join()
 
-    def _serve(self) -> None:
+    def another(self) -> Job | None:
+        """The next job if one is waiting."""
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+    def _next(self, worker: Worker) -> Job | None:
+        """The job that has waited longest, or else whichever comes; ``None`` to stop."""
+        with self._lock:
+            job = self.another()
+            if job is not None or self._closing:
+                return job
+            self._resting.append(worker)
+        return worker.box.get()
+
+    def _serve(self, worker: Worker) -> None:
         session: Session | None = None
-        while (job := self.queue.get()) is not None:
+        job = worker.box.get()
+        while job is not None:
             try:
                 if session is None:
                     session = self._connect()
@@ -106,6 +154,7 @@ class Workers:
             else:
                 self.run(session, job)
             job = None  # a thread at rest must not keep an answer alive
+            job = self._next(worker)
         if session is not None:
             session.close()
 
@@ -118,16 +167,6 @@ class Workers:
             job.settle(None, error)
         else:
             job.settle(result, None)
-
-    def another(self) -> Job | None:
-        """The next job if one is waiting."""
-        try:
-            job = self.queue.get_nowait()
-        except Empty:
-            return None
-        if job is None:
-            self.queue.put(None)  # the sign to stop is for the thread's own loop
-        return job
 
     def refuse_stale(self, job: Job) -> None:
         """Refuse a job that waited so long that its client has given up."""

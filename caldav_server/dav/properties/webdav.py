@@ -73,7 +73,7 @@ def _member_reports(_meta: ObjectMeta, _collection: Resource, view: View) -> str
 
 
 def _quota_available(resource: Resource, view: View) -> str:
-    return str(max(0, view.ctx.rules.home_quota_bytes - resource.used_bytes))
+    return str(max(0, view.ctx.rules.quota.limit - resource.used_bytes))
 
 
 def _quota_used(resource: Resource, _view: View) -> str:

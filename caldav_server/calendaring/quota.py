@@ -1,0 +1,54 @@
+"""How much text one home may hold (RFC 4331), asked of the database only where it could matter.
+
+The sizes of all calendars of a home have to be added up to know. So whoever asks is granted a small share of the room
+that was found, and uses that up before asking again. A grant is a sixty-fourth of the room: as many processes may write
+at once without ever storing more than is allowed, and where little room is left every write asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol.errors import Condition, Refusal
+from protocol.model import PrincipalId
+from storage import calendars as stored_calendars
+from storage.database import Transaction
+
+_SHARE = 64
+_SECONDS = 60
+"""A grant is forgotten after this time, since others may have used the room."""
+
+_HOMES = 10_000
+"""How many homes' grants are remembered at most."""
+
+
+@dataclass(slots=True)
+class _Grant:
+    octets: int
+    until: int
+
+
+class Quota:
+    """The octets of text that any home may hold; one per process."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._grants: dict[PrincipalId, _Grant] = {}
+
+    def require(self, tx: Transaction, principal_id: PrincipalId, more: int, now: int) -> None:
+        """Refuse ``quota-not-exceeded`` when a home holds too much, ``more`` octets being new in this transaction.
+
+        Call it after the calendar's size was changed. ``now``: epoch seconds.
+        """
+        if more <= 0:
+            return
+        grant = self._grants.get(principal_id)
+        if grant is not None and grant.octets >= more and grant.until > now:
+            grant.octets -= more
+            return
+        room = self.limit - stored_calendars.usage(tx, principal_id)[1]
+        if room < 0:
+            raise Refusal(Condition.QUOTA_NOT_EXCEEDED, "There is no room left in this calendar home.")
+        if len(self._grants) >= _HOMES:
+            self._grants.clear()
+        self._grants[principal_id] = _Grant(room // _SHARE, now + _SECONDS)
