@@ -70,12 +70,12 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
 
 
 class Worker:
-    """A thread and the box in which it is handed its next job; ``None`` tells it to go home."""
+    """A thread and the bell that calls it back to work."""
 
-    __slots__ = ("box", "thread")
+    __slots__ = ("bell", "thread")
 
     def __init__(self, serve: Callable[[Worker], None], name: str) -> None:
-        self.box: SimpleQueue[Job | None] = SimpleQueue()
+        self.bell: SimpleQueue[None] = SimpleQueue()
         self.thread = threading.Thread(target=serve, args=(self,), name=name, daemon=True)
 
 
@@ -87,16 +87,25 @@ class Workers:
     started, nor their connections opened.
     """
 
-    def __init__(self, name: str, count: int, connect: Callable[[], Session], *, patience: float) -> None:
-        """``patience``: seconds a job may wait for a thread before it is refused as ``Unavailable``."""
+    def __init__(
+        self, name: str, count: int, connect: Callable[[], Session], *, patience: float, calm: float = 0.0
+    ) -> None:
+        """``patience``: seconds a job may wait for a thread before it is refused as ``Unavailable``.
+
+        ``calm``: seconds that one thread is left to work alone before another one helps: for work that several threads
+        of this process can do no faster than one.
+        """
         self._name = name
         self._count = count
         self._connect = connect
         self._patience = patience
+        self._calm = calm
         self._lock = threading.Lock()
         self._workers: list[Worker] = []
         self._resting: list[Worker] = []
         self._waiting: deque[Job] = deque()
+        self._taken = 0.0
+        """When a thread last took a job."""
         self._closing = False
 
     def submit(self, job: Job) -> asyncio.Future[Any]:
@@ -104,48 +113,55 @@ class Workers:
         with self._lock:
             if self._closing:
                 raise Unavailable("the database is closed")
-            if self._resting:
-                worker = self._resting.pop()
-            elif len(self._workers) < self._count:
-                worker = Worker(self._serve, f"{self._name}-{len(self._workers)}")
-                worker.thread.start()
-                self._workers.append(worker)
-            else:
-                self._waiting.append(job)
-                return job.future
-        worker.box.put(job)
+            self._waiting.append(job)
+            self._call(job.queued)
         return job.future
+
+    def _call(self, now: float) -> None:
+        """Have one more thread work, if there is one and it would help."""
+        working = len(self._workers) - len(self._resting)
+        if working and now - self._taken < self._calm:
+            return
+        if self._resting:
+            self._taken = now
+            self._resting.pop().bell.put(None)
+        elif working < self._count:
+            self._taken = now
+            worker = Worker(self._serve, f"{self._name}-{working}")
+            self._workers.append(worker)
+            worker.thread.start()
 
     def close(self) -> None:
         """Finish what is waiting, then stop every thread and close its session."""
         with self._lock:
             self._closing = True
-            for worker in self._resting:
-                worker.box.put(None)
-            self._resting.clear()
+            while self._resting:
+                self._resting.pop().bell.put(None)
         for worker in self._workers:
             worker.thread.join()
 
     def another(self) -> Job | None:
         """The next job if one is waiting."""
         try:
-            return self._waiting.popleft()
+            job = self._waiting.popleft()
         except IndexError:
             return None
+        self._taken = time.monotonic()
+        return job
 
     def _next(self, worker: Worker) -> Job | None:
         """The job that has waited longest, or else whichever comes; ``None`` to stop."""
-        with self._lock:
-            job = self.another()
-            if job is not None or self._closing:
-                return job
-            self._resting.append(worker)
-        return worker.box.get()
+        while True:
+            with self._lock:
+                job = self.another()
+                if job is not None or self._closing:
+                    return job
+                self._resting.append(worker)
+            worker.bell.get()
 
     def _serve(self, worker: Worker) -> None:
         session: Session | None = None
-        job = worker.box.get()
-        while job is not None:
+        while (job := self._next(worker)) is not None:
             try:
                 if session is None:
                     session = self._connect()
@@ -154,7 +170,6 @@ class Workers:
             else:
                 self.run(session, job)
             job = None  # a thread at rest must not keep an answer alive
-            job = self._next(worker)
         if session is not None:
             session.close()
 

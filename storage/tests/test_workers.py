@@ -1,0 +1,84 @@
+"""Storage threads: how many work, which one, and what becomes of jobs when the database is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from storage.database.workers import Job, Session, Work, Workers
+from storage.errors import Unavailable
+
+
+class Thread(Session):
+    """A session without a database: work is called with nothing."""
+
+    def read(self, work: Work) -> Any:
+        return work(None)  # type: ignore[arg-type]
+
+    write = point = read
+
+    def close(self) -> None:
+        pass
+
+
+def workers(count: int, *, calm: float = 0.0, patience: float = 10.0) -> Workers:
+    return Workers("test", count, Thread, patience=patience, calm=calm)
+
+
+def who(_tx: object) -> str:
+    return threading.current_thread().name
+
+
+async def test_one_after_the_other_needs_one_thread() -> None:
+    threads = workers(8)
+    names = {await threads.submit(Job(who, kind="read")) for _ in range(50)}
+    assert names == {"test-0"}
+    threads.close()
+
+
+async def test_many_at_once_work_at_once_and_no_more_than_allowed() -> None:
+    threads = workers(4)
+    meeting = threading.Barrier(4)
+    for _ in range(2):
+        found = [threads.submit(Job(lambda _tx: (meeting.wait(10), who(_tx))[1], kind="read")) for _ in range(8)]
+        assert set(await asyncio.gather(*found)) == {"test-0", "test-1", "test-2", "test-3"}
+    threads.close()
+
+
+async def test_a_calm_thread_is_left_alone_until_it_takes_long() -> None:
+    threads = workers(4, calm=0.2)
+    gate = threading.Event()
+    first = threads.submit(Job(lambda _tx: gate.wait(10), kind="read"))
+    second = threads.submit(Job(who, kind="read"))
+    await asyncio.sleep(0.02)
+    assert not second.done()
+    await asyncio.sleep(0.25)
+    third = threads.submit(Job(who, kind="read"))
+    assert await second == await third == "test-1"
+    assert not first.done()
+    gate.set()
+    assert await first
+    threads.close()
+
+
+async def test_what_waits_is_done_before_the_end_and_nothing_after_it() -> None:
+    threads = workers(1)
+    waiting = [threads.submit(Job(lambda _tx: time.sleep(0.01), kind="read")) for _ in range(10)]
+    await asyncio.to_thread(threads.close)
+    await asyncio.gather(*waiting)
+    with pytest.raises(Unavailable):
+        threads.submit(Job(who, kind="read"))
+
+
+async def test_who_waited_too_long_is_refused() -> None:
+    threads = workers(1, patience=0.05)
+    first = threads.submit(Job(lambda _tx: time.sleep(0.2), kind="read"))
+    second = threads.submit(Job(who, kind="read"))
+    await first
+    with pytest.raises(Unavailable):
+        await second
+    threads.close()
