@@ -8,9 +8,11 @@ of them in UTC or floating; floating rows are compared with the range in wall ti
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, delete, insert, literal_column, select
+from sqlalchemy import union as sql_union
 from sqlalchemy import union_all as sql_union_all
 
 from protocol.model import (
@@ -29,10 +31,14 @@ from storage.tables import objects, occurrences
 SHORT = 7 * 86400
 """Seconds: an occurrence longer than this goes into the bucket of the long ones."""
 
+WIDE = 70 * 86400
+"""Seconds: in a longer range an object may occur hundreds of times, and the database had better say each but once."""
+
 _ZONE_SLACK = 86400
 """Seconds: no zone's wall time is further from UTC than this; spans of floating objects are compared so far apart."""
 
 _EVERYTHING = (1 << 15) - 1
+_PLACE = itemgetter("bucket", "start_at", "end_at")
 
 _r = occurrences.c
 _o = objects.c
@@ -60,9 +66,9 @@ def _in_bucket(bucket: int, *, columns: Sequence[ColumnElement[Any]], busy_only:
     return select(*columns).where(and_(*conditions))
 
 
-_CANDIDATES = Statement(
-    sql_union_all(*(_in_bucket(bucket, columns=[_r.object_id], busy_only=False) for bucket in range(4)))
-)
+_IN_BUCKETS = [_in_bucket(bucket, columns=[_r.object_id], busy_only=False) for bucket in range(4)]
+_CANDIDATES = Statement(sql_union_all(*_IN_BUCKETS))
+_CANDIDATES_ONCE = Statement(sql_union(*_IN_BUCKETS))
 _BUSY = Statement(
     sql_union_all(
         *(
@@ -183,6 +189,7 @@ def add_many(
     rows: list[dict[str, Any]] = []
     for object_id, component, entries in objects_entries:
         rows += _rows(principal_id, calendar_id, object_id, component, entries)
+    rows.sort(key=_PLACE)  # neighbours in the index are written together: fewer pages change
     tx.many(_INSERT, rows)
 
 
@@ -204,7 +211,14 @@ def candidates(
     ``absolute`` is the range in UTC, ``wall`` the same range in the wall time of the query's zone; ``components`` none:
     all. What lies past an object's ``indexed_until`` is not in the index: ask ``beyond`` too.
     """
-    found = tx.all(_CANDIDATES, pid=principal_id, cid=calendar_id, mask=_mask(components), **_bounds(absolute, wall))
+    short = absolute.start is not None and absolute.end is not None and absolute.end - absolute.start <= WIDE
+    found = tx.all(
+        _CANDIDATES if short else _CANDIDATES_ONCE,
+        pid=principal_id,
+        cid=calendar_id,
+        mask=_mask(components),
+        **_bounds(absolute, wall),
+    )
     return list(dict.fromkeys([row[0] for row in found]))
 
 

@@ -155,7 +155,7 @@ def _copy_members(tx: Transaction, ctx: Context, source: Calendar, goal: Calenda
         ctx.rules.quota.require(tx, goal.principal_id, size, ctx.now)
         rows = []
         for number, each in enumerate(page, last - len(page) + 1):
-            new = draft(ctx, each.data, strict=False)
+            new = draft(ctx.rules, ctx.now, each.data, strict=False)
             meta = each.meta._replace(
                 object_id=ObjectId(new_id()), seq=Seq(number), created_at=ctx.now, modified_at=ctx.now
             )

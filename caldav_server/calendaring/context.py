@@ -82,8 +82,3 @@ class Context:
     """Tells whoever listens that a calendar moved on to ``seq``; called after the commit, never before."""
     note_accounts: Callable[[int], bool] = lambda _version: False
     """Told the accounts version that a look-up read; true when accounts changed since the asker was authenticated."""
-
-    @property
-    def horizon(self) -> int:
-        """The instant up to which occurrences are stored for what is written now."""
-        return self.now + self.rules.horizon_seconds

@@ -6,15 +6,18 @@ Importing an export again changes nothing: objects are known by UID and compared
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
 from caldav_server.calendaring import objects
-from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.context import Context, Rules
 from caldav_server.calendaring.objects import Draft, Target
 from protocol.errors import Refusal
 from protocol.ical.pieces import components, cut, with_uid
@@ -26,8 +29,11 @@ from storage.database import Transaction
 from storage.ids import new_id
 from storage.members import by_uid, taken_names
 
-BATCH = 200
+BATCH = 500
 """Objects per transaction: enough to share a commit, few enough not to keep other writers waiting."""
+READ_AHEAD = 8
+"""Batches that are read at most before the first of them is stored."""
+Piece = tuple[Uid | None, bytes]
 _PLAIN = re.compile(r"[A-Za-z0-9._@{}-]{1,120}")
 
 
@@ -50,26 +56,42 @@ class Outcome:
 
 
 async def import_calendar(
-    ctx: Context, owner: Principal, calendar: Calendar, data: bytes
+    ctx: Context, owner: Principal, calendar: Calendar, data: bytes, readers: ProcessPoolExecutor | None = None
 ) -> AsyncIterator[list[Outcome]]:
-    """Put everything an iCalendar file holds into a calendar; yields the outcomes batch by batch."""
-    pieces = cut(data)
-    while some := list(islice(pieces, BATCH)):
-        outcomes, drafts = _drafts(ctx, calendar, some)
+    """Put everything an iCalendar file holds into a calendar; yields the outcomes batch by batch.
+
+    ``readers``: processes that parse the next batches while one is being stored; without them each is parsed here.
+    """
+    async for outcomes, drafts in _read(ctx, calendar, cut(data), readers):
         if drafts:
             outcomes += await _store(ctx, owner, calendar, drafts)
         yield outcomes
 
 
-def _drafts(
-    ctx: Context, calendar: Calendar, pieces: Iterable[tuple[Uid | None, bytes]]
-) -> tuple[list[Outcome], list[Draft]]:
+async def _read(
+    ctx: Context, calendar: Calendar, pieces: Iterator[Piece], readers: ProcessPoolExecutor | None
+) -> AsyncIterator[tuple[list[Outcome], list[Draft]]]:
+    """The batches in the file's order, some of them read ahead where there are processes to do so."""
+    ahead: deque[asyncio.Future[tuple[list[Outcome], list[Draft]]]] = deque()
+    while some := list(islice(pieces, BATCH)):
+        if readers is None:
+            yield _drafts(ctx.rules, ctx.now, calendar, some)
+            continue
+        loop = asyncio.get_running_loop()
+        ahead.append(loop.run_in_executor(readers, _drafts, ctx.rules, ctx.now, calendar, some))
+        if len(ahead) > READ_AHEAD:
+            yield await ahead.popleft()
+    for each in ahead:
+        yield await each
+
+
+def _drafts(rules: Rules, now: int, calendar: Calendar, pieces: Iterable[Piece]) -> tuple[list[Outcome], list[Draft]]:
     refused: list[Outcome] = []
     drafts: dict[Uid, Draft] = {}
     for found, text in pieces:
         uid, data = (found, text) if found is not None else with_uid(text)
         try:
-            new = objects.draft(ctx, data, strict=False)
+            new = objects.draft(rules, now, data, strict=False)
             objects.require_component(calendar, new.index)
         except Refusal as refusal:
             refused.append(Outcome(uid, Became.REFUSED, f"{refusal.condition.element}: {refusal.message}"))

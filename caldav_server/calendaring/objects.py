@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from caldav_server.calendaring import access
-from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.context import Context, Rules
 from protocol.errors import Condition, Refusal
 from protocol.ical.document import parse_document
 from protocol.ical.index import index_document
@@ -98,10 +98,13 @@ def etag_of(data: bytes) -> ETag:
     return ETag(hashlib.sha256(data).hexdigest()[:32])
 
 
-def draft(ctx: Context, data: bytes, *, strict: bool) -> Draft:
-    """Read a body as a calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks."""
-    parsed = parse_document(data, limits=ctx.rules.limits, strict=strict)
-    index = index_document(parsed.document, horizon=ctx.horizon, cap=ctx.rules.occurrences_cap)
+def draft(rules: Rules, now: int, data: bytes, *, strict: bool) -> Draft:
+    """Read a body as a calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks.
+
+    ``now``: epoch seconds; occurrences are indexed so far ahead of it as the rules say.
+    """
+    parsed = parse_document(data, limits=rules.limits, strict=strict)
+    index = index_document(parsed.document, horizon=now + rules.horizon_seconds, cap=rules.occurrences_cap)
     if len(index.uid.encode("utf-8", "surrogatepass")) > MAX_KEY_OCTETS:
         raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, f"A UID may hold at most {MAX_KEY_OCTETS} octets.")
     return Draft(parsed.data, etag_of(parsed.data), index, parsed.repairs, parsed.data is not data)
@@ -117,7 +120,7 @@ async def put(
     (§13.1.1), not for If-None-Match (§13.1.2).
     """
     require_calendar(target)
-    new = draft(ctx, data, strict=strict)
+    new = draft(ctx.rules, ctx.now, data, strict=strict)
     require_component(target.calendar, new.index)
 
     async def attempt(existing: ObjectMeta | None) -> tuple[Stored, Seq | None]:

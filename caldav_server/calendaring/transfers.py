@@ -45,7 +45,7 @@ async def transfer(
     for _ in range(objects.ATTEMPTS):
         original, dead = await ctx.db.point(lambda tx: _read_original(tx, source))
         precondition(original.meta)
-        new = objects.draft(ctx, original.data, strict=False)
+        new = objects.draft(ctx.rules, ctx.now, original.data, strict=False)
         objects.require_component(destination.calendar, new.index)
         work = partial(
             _transfer,

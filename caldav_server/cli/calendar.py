@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from caldav_server.calendaring.context import Context
     from protocol.model import Calendar, CalendarObject, Principal
     from storage.database import Database, Transaction
+
+WORTH_READERS, MOST_READERS = 2000, 4
+"""Objects from which on an import is parsed by processes of its own, and how many: one writer cannot follow more."""
 
 _COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY")
 
@@ -117,14 +123,26 @@ async def _import(
 
     ctx, principal, place = await _place(db, settings, owner, name)
     counts: Counter[str] = Counter()
-    with counting("Importing", total) as advance:
-        async for outcomes in import_calendar(ctx, principal, place, data):
+    with counting("Importing", total) as advance, _readers(total) as readers:
+        async for outcomes in import_calendar(ctx, principal, place, data, readers):
             for one in outcomes:
                 counts[one.became.value] += 1
                 if not quiet or one.became.value == "refused":
                     click.echo(f"{one.became.value:<10}{one.uid}  {one.message}".rstrip())
             advance(len(outcomes))
     return counts
+
+
+@contextmanager
+def _readers(total: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Processes that parse an import of so many objects, where they are worth their start."""
+    spare = min((os.cpu_count() or 1) - 1, MOST_READERS)
+    if total < WORTH_READERS or spare < 1:
+        yield None
+        return
+    # spawned, not forked: storage threads hold locks that a copy of this process would wait for
+    with ProcessPoolExecutor(spare, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
 
 
 @calendar.command("export")
