@@ -19,9 +19,9 @@ from collections.abc import MutableMapping
 from typing import Any, BinaryIO
 
 import msgspec
-import structlog
 
 from caldav_server.http.messages import Request
+from caldav_server.lean_structlog import structlog
 from caldav_server.settings import LogSettings
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")

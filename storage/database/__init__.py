@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from storage.database.sqlite import SqliteEngine
 from storage.database.statements import InList, Lookup, Row, Statement, in_list, recorder
 from storage.database.transaction import FaultHook, Transaction
 from storage.errors import SchemaError
@@ -63,6 +62,8 @@ class Database:
         """
         scheme = urlsplit(url).scheme
         if scheme == "sqlite":
+            from storage.database.sqlite import SqliteEngine
+
             path = unquote(url.removeprefix("sqlite:///"))
             return cls(url, SqliteEngine(path, pool_size=pool_size, busy_timeout=busy_timeout, patience=patience))
         if scheme in {"postgresql", "postgres"}:
