@@ -1,0 +1,48 @@
+"""What one worker acknowledged, every worker answers: a read that begins after it is never stale."""
+
+from pathlib import Path
+
+import pytest
+
+from conformance_tests.client import Calendar
+from conformance_tests.faults.workload import new_calendar
+from conformance_tests.ical import event
+from storage.testing import RedisServer
+
+READERS = 8
+"""Connections; the kernel spreads them over both workers."""
+
+
+def written_here_read_there(calendar: Calendar, readers: list[Calendar], times: int) -> None:
+    """Change an object over one connection after the other; all the others must see it in whatever they ask."""
+    token, everyone = calendar.sync().sync_token, [calendar, *readers]
+    for number in range(times):
+        writer = everyone[number % len(everyone)]
+        if number % 5 == 4:
+            writer.delete("a.ics").expect(204)
+            etag = None
+        else:
+            etag = writer.put("a.ics", event("a", summary=str(number))).expect(201, 204).header("ETag")
+        tokens = set()
+        for reader in everyone:
+            assert reader.get("a.ics").header("ETag") == etag
+            assert reader.etags().get("a.ics") == etag
+            tokens.add(reader.prop("D:sync-token").text)
+            assert [item.href.endswith("/a.ics") for item in reader.sync(token or "").items] == [True]
+        assert len(tokens) == 1 and tokens != {token}
+        token = tokens.pop()
+
+
+@pytest.mark.parametrize("redis", [False, True])
+def test_no_read_is_stale(own_server, database: str, tmp_path: Path, redis: bool) -> None:
+    """Issue C: writes in one worker are seen by reads in the other at once, with Redis and through the database alone."""
+    shared = RedisServer(tmp_path / "redis") if redis else None
+    try:
+        environment = {"CALDAV_SERVER_REDIS_URL": shared.url} if shared else {}
+        server = own_server(workers=2, environment=environment)
+        calendar = new_calendar(server)
+        readers = [Calendar(server.client(), calendar.href) for _ in range(READERS)]
+        written_here_read_there(calendar, readers, 40)
+    finally:
+        if shared:
+            shared.stop()
