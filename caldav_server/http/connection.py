@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from aiohttp import HttpVersion10, StreamReader, hdrs
+from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
@@ -191,7 +192,7 @@ class Connection(RequestHandler):
         if self._buffer_paused and len(messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
         if not isinstance(message, RawRequestMessage):
-            self._answer_garbage(message.message)
+            self._answer_garbage(message.message, unknown_method=isinstance(message.exc, BadHttpMethod))
             return False
         self._reading = payload
         if not await self._exchange(message, payload):
@@ -202,11 +203,13 @@ class Connection(RequestHandler):
             self._keepalive_handle = self._loop.call_at(close_time, self._process_keepalive)
         return True
 
-    def _answer_garbage(self, reason: str) -> None:
+    def _answer_garbage(self, reason: str, *, unknown_method: bool) -> None:
+        """400, or 501 for a method that no server here has heard of (RFC 9110 §15.6.2)."""
         request_id = self._edge.new_id()
         self._edge.handler.refused(self._peer, request_id, reason)
         if self.transport is not None:
-            self.transport.write(render_plain(400, "Bad request.", request_id))
+            answer = (501, "This method is not known.") if unknown_method else (400, "Bad request.")
+            self.transport.write(render_plain(*answer, request_id))
 
     async def _exchange(self, message: RawRequestMessage, payload: StreamReader) -> bool:
         started = time.perf_counter()

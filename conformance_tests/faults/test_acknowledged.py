@@ -35,7 +35,7 @@ def written_here_read_there(calendar: Calendar, readers: list[Calendar], times: 
 
 @pytest.mark.parametrize("redis", [False, True])
 def test_no_read_is_stale(own_server, database: str, tmp_path: Path, redis: bool) -> None:
-    """Issue C: writes in one worker are seen by reads in the other at once, with Redis and through the database alone."""
+    """A write in one worker is seen by reads in the other at once, with Redis and through the database alone."""
     shared = RedisServer(tmp_path / "redis") if redis else None
     try:
         environment = {"CALDAV_SERVER_REDIS_URL": shared.url} if shared else {}
