@@ -14,7 +14,7 @@ from protocol.ical.components import Component
 from protocol.ical.instants import Timezones, absolute, instant
 from protocol.ical.periods import BusyPeriod, Span, clip, subtract, union
 from protocol.ical.recurrence import Budget, occurrences_of
-from protocol.ical.timezones import Zone
+from protocol.ical.timezones import Zone, definitions_of
 from protocol.ical.values import parse_duration
 from protocol.model import FOREVER, BusyType, TimeRange
 
@@ -41,7 +41,7 @@ def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, bu
     ``calendar`` is an object's or the value of CALDAV:calendar-availability. Refuses with ``max-instances`` when the
     budget does not suffice.
     """
-    timezones = {(item.value("TZID") or "").strip(): item for item in calendar.components if item.name == "VTIMEZONE"}
+    timezones = definitions_of(calendar.components)
     found = []
     for component in calendar.components:
         if component.name != "VAVAILABILITY":

@@ -16,6 +16,7 @@ from protocol.ical.compat.charsets import transcode
 from protocol.ical.compat.defect import Fields
 from protocol.ical.components import Component, Property, render_component
 from protocol.ical.scanner import DEFAULT, Limits, scan
+from protocol.ical.timezones.tzids import tzid_of
 from protocol.ical.validation import check_members
 from protocol.model import ComponentKind, Uid
 
@@ -43,7 +44,7 @@ class Document:
     master: Component | None
     overrides: tuple[Component, ...] = ()
     timezones: dict[str, Component] = field(default_factory=dict)
-    """TZID -> VTIMEZONE, as defined in this object."""
+    """VTIMEZONEs as defined in this object, by TZID as parameters write it: ask by ``timezones.definition_of``."""
     cache: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """For results derived from this document alone (parsed rules, resolved zones); never written by two threads."""
 
@@ -92,7 +93,7 @@ def document_of(calendar: Component, limits: Limits = DEFAULT, *, strict: bool =
     members: list[Component] = []
     for component in calendar.components:
         if component.name == "VTIMEZONE":
-            timezones.setdefault((component.value("TZID") or "").strip(), component)
+            timezones.setdefault(tzid_of(component), component)
         elif not component.name.startswith("X-"):
             members.append(component)
     fields = [{line.name: line for line in reversed(member.properties)} for member in members]

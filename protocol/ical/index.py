@@ -23,7 +23,7 @@ from protocol.ical.recurrence import Budget, Occurrence, count_until, occurrence
 from protocol.ical.timezones import zone_name
 from protocol.model import FOREVER, IndexEntry, ObjectIndex, TimeRange
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """Grows with every change of what an entry means; upkeep re-indexes objects of an older version."""
 
 _ROOM = 366 * DAY
@@ -41,7 +41,7 @@ def index_document(document: Document, *, horizon: int, cap: int = 1500) -> Obje
     """
     master = document.master
     names = names_of(master) if master is not None else {}
-    if master is not None and is_series(master, names):
+    if master is not None and is_series(master, names, document.overrides):
         return _index_series(document, horizon, cap)
     clock = Clock(document.timezones)
     entries: list[IndexEntry] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from protocol.ical.components import Component, Property
-from protocol.ical.timezones import UTC, Zone, clock_of, resolve, to_epoch
+from protocol.ical.timezones import UTC, Zone, clock_of, to_epoch, zone_of_tzid
 from protocol.ical.values import Duration, Form, parse_period, parse_when, wall_seconds
 from protocol.model import TimeRange
 
@@ -19,10 +19,7 @@ Timezones = Mapping[str, Component]
 def zone_of(line: Property, timezones: Timezones) -> Zone | None:
     """The zone that a line's TZID names; ``None`` when it has none or nobody knows it."""
     tzid = line.param("TZID") if "TZID" in line.raw else None
-    if tzid is None:
-        return None
-    tzid = tzid.strip()
-    return resolve(tzid, timezones.get(tzid))
+    return None if tzid is None else zone_of_tzid(tzid, timezones)
 
 
 def instants(line: Property, timezones: Timezones, zone: Zone | None) -> list[tuple[int, Form]]:

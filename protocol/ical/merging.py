@@ -11,6 +11,7 @@ import re
 
 from protocol.ical.components import PRODID, escape
 from protocol.ical.timezones.identity import AMBIGUOUS, zone_by_name
+from protocol.ical.timezones.tzids import as_parameter
 
 _BEGIN = re.compile(rb"^BEGIN:([A-Z0-9-]+)[ \t]*\r?\n", re.MULTILINE | re.IGNORECASE)
 _TZID = re.compile(rb"^TZID[^:\r\n]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.MULTILINE | re.IGNORECASE)
@@ -21,7 +22,7 @@ class Merger:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._zones: dict[bytes, bytes] = {}
+        self._zones: dict[str, bytes] = {}
         """The definitions in the stream by name; of a name that everybody knows, whichever came first."""
         self._later: list[bytes] = []
         """The objects whose zones are not those of the stream."""
@@ -64,15 +65,15 @@ def _is_zone(part: bytes) -> bool:
     return part[:15].upper() == b"BEGIN:VTIMEZONE"
 
 
-def _name_of(zone: bytes) -> bytes:
+def _name_of(zone: bytes) -> str:
     found = _TZID.search(zone)
-    return re.sub(rb"\r?\n[ \t]", b"", found.group(1)).strip() if found is not None else zone
+    name = re.sub(rb"\r?\n[ \t]", b"", found.group(1)) if found is not None else zone
+    return as_parameter(name.decode("utf-8", "surrogateescape"))
 
 
-def _is_own(name: bytes) -> bool:
+def _is_own(name: str) -> bool:
     """Whether only its definition says what a zone is: the law of known zones counts, whatever is sent along."""
-    text = name.decode("utf-8", "replace")
-    return text.lower() in AMBIGUOUS or zone_by_name(text) is None
+    return name.lower() in AMBIGUOUS or zone_by_name(name) is None
 
 
 def _top_components(data: bytes) -> list[bytes]:

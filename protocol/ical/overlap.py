@@ -36,11 +36,12 @@ Rules of this module: one component at a time; recurrence is ``recurrence``, the
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from protocol.ical.components import Component, Property
-from protocol.ical.timezones import Zone, resolve, to_epoch
+from protocol.ical.timezones import Zone, clock_of, to_epoch, zone_of_tzid
 from protocol.ical.values import Duration, Form, parse_duration, parse_period, parse_when, wall_seconds
 from protocol.model import FOREVER, BusyType, IndexEntry
 
@@ -72,7 +73,7 @@ class Clock:
 
     __slots__ = ("_definitions", "zones")
 
-    def __init__(self, definitions: dict[str, Component]) -> None:
+    def __init__(self, definitions: Mapping[str, Component]) -> None:
         self._definitions = definitions
         self.zones: dict[str, Zone | None] = {}
 
@@ -87,16 +88,17 @@ class Clock:
 
     def zone(self, tzid: str) -> Zone | None:
         """The zone of a TZID, from this document's definitions where nothing better is known."""
-        tzid = tzid.strip()
         if tzid not in self.zones:
-            self.zones[tzid] = resolve(tzid, self._definitions.get(tzid))
+            self.zones[tzid] = zone_of_tzid(tzid, self._definitions)
         return self.zones[tzid]
 
     def after(self, start: Moment, duration: Duration) -> int:
         """``start`` plus a duration: days by the calendar, then seconds by the clock (RFC 5545 §3.3.6)."""
         if start.zone is None or not duration.days:
             return start.seconds + duration.total
-        return to_epoch(start.wall + timedelta(days=duration.days), start.zone) + duration.seconds
+        # In numbers, since an end may lie beyond the years that a datetime has.
+        later = wall_seconds(start.wall) + duration.days * DAY
+        return clock_of(start.zone).to_epoch(later) + duration.seconds
 
 
 def occurrence_entry(kind: str, names: Names, start: int, end: int, floating: bool) -> IndexEntry:
@@ -109,9 +111,14 @@ def occurrence_entry(kind: str, names: Names, start: int, end: int, floating: bo
     return journal_entry(start, begin is not None and len(begin.value.strip()) == _DATE_LENGTH, floating)
 
 
-def is_series(master: Component, names: Names) -> bool:
-    """Whether a master's occurrences come from its recurrence properties: its kind recurs and a time begins it."""
-    return not _RECURRENCE.isdisjoint(names) and not _TIMES.isdisjoint(names) and master.name in _RECURRING_KINDS
+def is_series(master: Component, names: Names, overrides: tuple[Component, ...]) -> bool:
+    """Whether a master's occurrences are a recurrence set: its kind recurs, a time begins it, something is said of it.
+
+    An override says so too: a master that does not recur is the one occurrence that it may take the place of
+    (RFC 5545 §3.8.4.4).
+    """
+    says = bool(overrides) or not _RECURRENCE.isdisjoint(names)
+    return says and not _TIMES.isdisjoint(names) and master.name in _RECURRING_KINDS
 
 
 def names_of(component: Component) -> Names:

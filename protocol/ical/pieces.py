@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from protocol.ical.components import PRODID
+from protocol.ical.components import PRODID, caret_decode
+from protocol.ical.timezones.tzids import as_parameter, definition_of
 from protocol.model import Uid
 
 _MARK = re.compile(
@@ -45,10 +46,10 @@ class _Open:
     name: bytes
     start: int
     uid: str | None = None
-    tzid: bytes = b""
+    tzid: str = ""
 
 
-_Zones = dict[int, dict[bytes, tuple[int, int]]]
+_Zones = dict[int, dict[str, tuple[int, int]]]
 """The spans of VTIMEZONEs by the number of their VCALENDAR and their TZID."""
 
 
@@ -61,9 +62,10 @@ def cut(data: bytes) -> Iterator[tuple[Uid | None, bytes]]:
     for group in groups:
         lines = b"".join(_whole_lines(data, start, end) for start, end in group.spans)
         unfolded = _FOLD.sub(b"", lines)
-        used = dict.fromkeys((quoted or plain).strip() for quoted, plain in _USED_ZONE.findall(unfolded))
+        used = dict.fromkeys(quoted or plain for quoted, plain in _USED_ZONE.findall(unfolded))
         own = zones.get(group.calendar, {})
-        wanted = b"".join(_whole_lines(data, *own[name]) for name in used if name in own)
+        spans = dict.fromkeys(definition_of(caret_decode(_text(name)), own) for name in used) if own else {}
+        wanted = b"".join(_whole_lines(data, *span) for span in spans if span is not None)
         yield group.uid, b"".join((_HEAD, wanted, lines, _TAIL))
 
 
@@ -99,7 +101,7 @@ def _survey(data: bytes) -> tuple[_Zones, list[_Group]]:
             if key == b"UID" and current.uid is None:
                 current.uid = value.decode("utf-8", "replace")
             elif key == b"TZID":
-                current.tzid = value
+                current.tzid = as_parameter(_text(value))
     return zones, list(groups.values())
 
 
@@ -110,6 +112,10 @@ def _close(current: _Open, end: int, calendar: int, zones: _Zones, groups: dict[
     key: object = (current.name, current.uid) if current.uid else current.start
     group = groups.setdefault(key, _Group(Uid(current.uid) if current.uid else None, calendar=calendar))
     group.spans.append((current.start, end))
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
 
 
 def _whole_lines(data: bytes, start: int, end: int) -> bytes:

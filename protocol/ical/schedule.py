@@ -24,7 +24,7 @@ RECURRENCE_NAMES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
 class Scheduled(NamedTuple):
     """One occurrence in a range, and the interval that the table of its component makes of it.
 
-    ``occurrence`` is ``None`` where the object has no recurrence properties: the component is the occurrence.
+    ``occurrence`` is ``None`` where the object is no recurrence set: the component is the occurrence.
     """
 
     component: Component
@@ -33,9 +33,9 @@ class Scheduled(NamedTuple):
 
 
 def recurs(document: Document) -> bool:
-    """Whether the object's occurrences come from recurrence properties of its master."""
+    """Whether the object's occurrences are the recurrence set of its master and overrides."""
     master = document.master
-    return master is not None and overlap.is_series(master, overlap.names_of(master))
+    return master is not None and overlap.is_series(master, overlap.names_of(master), document.overrides)
 
 
 def scheduled(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Scheduled]:

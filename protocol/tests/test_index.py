@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Property
 from protocol.ical.document import parse_document
+from protocol.ical.freebusy import busy_periods
 from protocol.ical.index import INDEX_VERSION, index_document
 from protocol.ical.recurrence import Budget
+from protocol.ical.rendering.expand import expand
+from protocol.ical.rendering.limits import limit_recurrence_set
 from protocol.ical.schedule import scheduled
 from protocol.model import FOREVER, BusyType, ComponentKind, IndexEntry, ObjectIndex, TimeRange
 from protocol.tests.test_document import body
@@ -126,6 +129,32 @@ def test_overrides_moved_and_cancelled() -> None:
         IndexEntry(at("2024-01-04T10:00"), at("2024-01-04T11:00"), False, BusyType.FREE),
         IndexEntry(at("2026-01-03T12:00"), at("2026-01-03T14:00"), False, BusyType.BUSY),
     )
+
+
+@pytest.mark.parametrize("rule", [(), ("RRULE:FREQ=DAILY;COUNT=0",), ("RDATE:never",)])
+def test_an_override_takes_the_place_of_a_master_that_does_not_recur(rule: tuple[str, ...]) -> None:
+    """RFC 5545 §3.8.4.4: it is the occurrence that the override describes, not one beside it."""
+    master = component("DTSTART:20240101T100000Z", "DURATION:PT1H", *rule)
+    parts = body(master, component("RECURRENCE-ID:20240101T100000Z", "DTSTART:20240105T100000Z", "DURATION:PT1H"))
+    document = parse_document(parts).document
+    found = index_document(document, horizon=HORIZON)
+    moved = IndexEntry(at("2024-01-05T10:00"), at("2024-01-05T11:00"), False, BusyType.BUSY)
+    assert (found.entries, found.recurring, found.indexed_until) == ((moved,), True, FOREVER)
+    january = TimeRange(at("2024-01-01"), at("2024-02-01"))
+    assert [item.entry for item in scheduled(document, january, None, Budget())] == [moved]
+    assert [each[:2] for each in busy_periods(document, january, None, Budget())] == [moved[:2]]
+    shown = expand(document, january, None, Budget())
+    assert (shown.count("BEGIN:VEVENT"), shown.count("20240105T100000Z")) == (1, 1)
+    first = TimeRange(at("2024-01-01"), at("2024-01-02"))
+    assert len(limit_recurrence_set(document, first, None, Budget()).components) == 2
+
+
+def test_ends_beyond_the_years_of_the_calendar_are_indexed() -> None:
+    """RFC 4791 §9.9: an event of nominal days that ends after the year 9999 still meets the ranges before."""
+    found = index(component("DTSTART;TZID=Europe/Berlin:99981231T100000", "DURATION:P3000000D"))
+    start = at("9998-12-31T10:00", "Europe/Berlin")
+    summer = start + 3_000_000 * DAY - 3600
+    assert found.entries == (IndexEntry(start, summer, False, BusyType.BUSY),)
 
 
 def test_recurring_tasks_and_journals() -> None:

@@ -10,8 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from protocol.errors import Condition, Refusal
+from protocol.ical import pieces
 from protocol.ical.components import Component
-from protocol.ical.document import parse_calendar, render_component
+from protocol.ical.document import parse_calendar, parse_document, render_component
+from protocol.ical.index import index_document
+from protocol.ical.merging import Merger
+from protocol.ical.recurrence import Budget
+from protocol.ical.rendering.expand import expand
+from protocol.ical.schedule import scheduled
 from protocol.ical.timezones import (
     CustomZone,
     clock_of,
@@ -25,6 +31,7 @@ from protocol.ical.timezones import (
 )
 from protocol.ical.timezones.definitions import parse_offset, zone_of_definition
 from protocol.ical.values import wall_seconds
+from protocol.model import TimeRange
 
 NAMES = {
     "Europe/Berlin": "Europe/Berlin",
@@ -344,3 +351,39 @@ def test_names_of_zones() -> None:
     assert zone_name(UTC) == "UTC"
     assert zone_name(ZoneInfo("Europe/Berlin")) == "Europe/Berlin"
     assert zone_name(timezone(timedelta(hours=2))) is None
+
+
+# -- which VTIMEZONE a parameter means
+
+ESCAPED = (
+    "BEGIN:VTIMEZONE\r\nTZID:Foo\\, Barland\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\n"
+    "TZOFFSETFROM:+0533\r\nTZOFFSETTO:+0533\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+)
+
+
+@pytest.mark.parametrize("tzid", ['"Foo, Barland"', '" Foo, Barland "', '"Foo\\, Barland"'])
+@pytest.mark.parametrize("rule", ["", "RRULE:FREQ=DAILY;COUNT=2\r\n"])
+def test_a_definition_with_an_escaped_name_is_found_by_all(tzid: str, rule: str) -> None:
+    """RFC 5545 §3.2.19, §3.8.3.1: the name is a quoted parameter in one place and escaped TEXT in the other."""
+    event = f"BEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20240101T000000Z\r\nDTSTART;TZID={tzid}:20240101T100000\r\n"
+    text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{ESCAPED}{event}{rule}END:VEVENT\r\nEND:VCALENDAR\r\n"
+    document = parse_document(text.encode()).document
+    first = int(datetime(2024, 1, 1, 4, 27, tzinfo=UTC).timestamp())
+    entry = index_document(document, horizon=first).entries[0]
+    assert (entry.start, entry.floating) == (first, False)
+    window = TimeRange(first - 60, first + 60)
+    assert [item.entry.start for item in scheduled(document, window, ZoneInfo("Asia/Tokyo"), Budget())] == [first]
+    shown = expand(document, window, None, Budget())
+    assert "DTSTART:20240101T042700Z" in shown
+    assert ("RECURRENCE-ID:20240101T042700Z" in shown) == bool(rule)
+    assert next(each for _, each in pieces.cut(text.encode())).count(ESCAPED.encode()) == 1
+
+
+def test_one_name_written_in_two_ways_is_one_name_in_a_stream() -> None:
+    """RFC 5545 §3.6.5: two definitions that parameters could not tell apart do not share a VCALENDAR."""
+    quoted = ESCAPED.replace("\\,", ",").replace("+0533", "+0644")
+    head, tail = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n", "END:VCALENDAR\r\n"
+    merger = Merger("All")
+    stream = b"".join([merger.begin(), *(merger.add((head + each + tail).encode()) for each in (ESCAPED, quoted))])
+    assert stream.count(b"BEGIN:VTIMEZONE") == 1
+    assert merger.end().count(b"+0644") == 2

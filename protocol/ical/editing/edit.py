@@ -14,6 +14,7 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property, render_component
 from protocol.ical.document import Document
 from protocol.ical.periods import utc_text
+from protocol.ical.timezones import tzid_of
 
 _IDENTITY = frozenset({"UID", "RECURRENCE-ID"})
 _SIGNIFICANT = frozenset({"DTSTART", "DTEND", "DURATION", "DUE", "RRULE", "RDATE", "EXDATE", "STATUS"})
@@ -99,7 +100,7 @@ def sequence_of(component: Component) -> int:
 def text_of(document: Document, members: Iterable[Component], timezones: Iterable[Component] = ()) -> bytes:
     """The object's text with other members: its own lines and other components stay, new time zones come along."""
     known = set(document.timezones)
-    added = [zone for zone in timezones if (zone.value("TZID") or "").strip() not in known]
+    added = [zone for zone in timezones if tzid_of(zone) not in known]
     kind = document.component.name
     others = [item for item in document.calendar.components if item.name != kind]
     calendar = Component(document.calendar.name, document.calendar.properties, [*others, *added, *members])

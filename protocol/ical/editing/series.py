@@ -14,6 +14,7 @@ from protocol.ical.editing.base import original_wall, series_time
 from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, text_of
 from protocol.ical.editing.rule import moved_rule
 from protocol.ical.editing.times import SeriesTime, moved
+from protocol.ical.timezones import tzid_of
 from protocol.ical.values import Form
 
 _ENDS = ("DTEND", "DUE", "DURATION")
@@ -43,7 +44,7 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
             revised(with_moved_end(item, applied(item, edit), document.timezones), item, now)
             for item in document.overrides
         ]
-    timezones = {**document.timezones, **{(zone.value("TZID") or "").strip(): zone for zone in edit.timezones}}
+    timezones = {**document.timezones, **{tzid_of(zone): zone for zone in edit.timezones}}
     changed = with_moved_end(master, applied(master, edit), timezones)
     times = None
     if _starts(changed) != _starts(master):

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from protocol.ical.components import Component, Property, unescape
-from protocol.ical.timezones.resolution import resolve
+from protocol.ical.components import Component, Property
+from protocol.ical.timezones.resolution import zone_of_tzid
 from protocol.ical.timezones.zone import UTC_CLOCK, Clock, clock_of
 from protocol.ical.values import Form, parse_duration, parse_when, wall_seconds
 
@@ -37,14 +37,13 @@ class Zones:
     __slots__ = ("_definitions", "_known")
 
     def __init__(self, definitions: Mapping[str, Component]) -> None:
-        # A property's TZID is a parameter, a VTIMEZONE's is TEXT: the one is quoted where the other is escaped.
-        self._definitions = {unescape(tzid).strip(): definition for tzid, definition in definitions.items()}
+        self._definitions = definitions
         self._known: dict[str, Clock | None] = {}
 
     def clock(self, tzid: str) -> Clock | None:
         """The clock a TZID means; ``None`` when nothing says: such times float, in the zone of the calendar."""
         if tzid not in self._known:
-            zone = resolve(tzid, self._definitions.get(tzid.strip()))
+            zone = zone_of_tzid(tzid, self._definitions)
             self._known[tzid] = None if zone is None else clock_of(zone)
         return self._known[tzid]
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
-from protocol.ical.instants import absolute, instant, period_of
+from protocol.ical.instants import instant, period_of
 from protocol.ical.lines import said_again
 from protocol.ical.recurrence import Budget
-from protocol.ical.schedule import scheduled
+from protocol.ical.schedule import scheduled, stretch
 from protocol.ical.timezones import Zone
 from protocol.model import TimeRange
 
@@ -36,8 +36,9 @@ def _replacing(document: Document, window: TimeRange, zone: Zone | None, budget:
     plain = Document(document.calendar, document.uid, document.component, document.master, (), document.timezones)
     starts = set()
     for item in scheduled(plain, window, zone, budget):
-        if item.occurrence is not None:
-            starts.add(absolute(item.occurrence.start, item.occurrence.end, item.occurrence.floating, zone)[0])
+        times = stretch(item, plain, zone)
+        if times is not None:
+            starts.add(times[0])
     latest = max(starts, default=None)
     found = []
     for override in document.overrides:

@@ -1,7 +1,8 @@
 """Time zones: which one a TZID means, and conversions between its wall time and instants (RFC 5545 §3.6.5, §3.3.5).
 
 ``resolution`` decides by ``identity`` (names) and ``definitions`` (VTIMEZONE rules); conversions are in ``zone``,
-VTIMEZONE text for generated answers in ``rendering``. Zone data is ``zoneinfo`` with ``tzdata``.
+VTIMEZONE text for generated answers in ``rendering``, the names of VTIMEZONEs in ``tzids``. Zone data is ``zoneinfo``
+with ``tzdata``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from datetime import UTC
 from protocol.ical.timezones.definitions import CustomZone
 from protocol.ical.timezones.identity import zone_by_name
 from protocol.ical.timezones.rendering import render_vtimezone
-from protocol.ical.timezones.resolution import resolve, timezone_text, zone_name, zone_of_timezone_text
+from protocol.ical.timezones.resolution import (
+    resolve,
+    timezone_text,
+    zone_name,
+    zone_of_timezone_text,
+    zone_of_tzid,
+)
+from protocol.ical.timezones.tzids import definition_of, definitions_of, tzid_of
 from protocol.ical.timezones.zone import Clock, Zone, clock_of, from_epoch, to_epoch
 
 __all__ = [
@@ -20,12 +28,16 @@ __all__ = [
     "CustomZone",
     "Zone",
     "clock_of",
+    "definition_of",
+    "definitions_of",
     "from_epoch",
     "render_vtimezone",
     "resolve",
     "timezone_text",
     "to_epoch",
+    "tzid_of",
     "zone_by_name",
     "zone_name",
     "zone_of_timezone_text",
+    "zone_of_tzid",
 ]

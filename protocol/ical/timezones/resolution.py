@@ -6,15 +6,16 @@ zone's own law is what its users live by.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import PRODID, Component, Property, render_component
-from protocol.ical.document import parse_calendar
 from protocol.ical.timezones.definitions import zone_of_definition
 from protocol.ical.timezones.identity import AMBIGUOUS, zone_by_name
 from protocol.ical.timezones.rendering import render_vtimezone
+from protocol.ical.timezones.tzids import definition_of, tzid_of
 from protocol.ical.timezones.zone import Zone
 
 
@@ -38,6 +39,11 @@ def resolve(tzid: str, vtimezone: Component | None = None) -> Zone | None:
     return own or named
 
 
+def zone_of_tzid(tzid: str, definitions: Mapping[str, Component]) -> Zone | None:
+    """The zone that a TZID parameter means in an object with these VTIMEZONEs, as ``definitions_of`` gives them."""
+    return resolve(tzid.strip(), definition_of(tzid, definitions))
+
+
 def zone_name(zone: Zone) -> str | None:
     """The IANA key of a zone; ``None`` for a definition of a client's own or a bare offset."""
     if zone is UTC:
@@ -59,6 +65,8 @@ def zone_of_timezone_text(text: str) -> tuple[Zone, str | None]:
 
     Refuses with CALDAV:valid-calendar-data unless there is exactly one VTIMEZONE that names or defines a zone.
     """
+    from protocol.ical.document import parse_calendar  # here, because reading a document asks for its zones
+
     try:
         calendar = parse_calendar(text.encode())
     except Refusal as refusal:
@@ -66,7 +74,7 @@ def zone_of_timezone_text(text: str) -> tuple[Zone, str | None]:
     definitions = [each for each in calendar.components if each.name == "VTIMEZONE"]
     if len(definitions) != 1:
         raise Refusal(Condition.VALID_CALENDAR_DATA, "The time zone must be one VTIMEZONE.")
-    zone = resolve(definitions[0].value("TZID") or "", definitions[0])
+    zone = resolve(tzid_of(definitions[0]), definitions[0])
     if zone is None:
         raise Refusal(Condition.VALID_CALENDAR_DATA, "The VTIMEZONE neither names nor defines a time zone.")
     return zone, zone_name(zone)
