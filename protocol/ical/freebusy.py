@@ -15,7 +15,7 @@ from protocol.ical.instants import absolute, instant
 from protocol.ical.instants import periods as periods_of_line
 from protocol.ical.overlap import busy_type as busy_type_of
 from protocol.ical.overlap import names_of
-from protocol.ical.periods import BusyPeriod, clip, merge, utc_text
+from protocol.ical.periods import FIRST_INSTANT, LAST_INSTANT, BusyPeriod, clip, merge, utc_text
 from protocol.ical.recurrence import Budget
 from protocol.ical.schedule import scheduled
 from protocol.ical.timezones import Zone
@@ -123,6 +123,8 @@ def _freebusy_lines(periods: Iterable[BusyPeriod]) -> list[str]:
     values: list[str] = []
     current: BusyType | None = None
     for start, end, kind in periods:
+        if start >= LAST_INSTANT or end <= FIRST_INSTANT:
+            continue  # nothing of it can be said
         if kind is not current:
             if current is not None:
                 lines.append(_freebusy_line(current, values))

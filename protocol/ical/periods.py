@@ -14,6 +14,9 @@ from typing import NamedTuple
 from protocol.model import BusyType, TimeRange
 
 Span = tuple[int, int]
+FIRST_INSTANT = -62_135_596_800
+LAST_INSTANT = 253_402_300_799
+"""The first and the last second that a DATE-TIME in UTC can say: those of the years 1 and 9999 (RFC 5545 §3.3.4)."""
 
 
 class BusyPeriod(NamedTuple):
@@ -113,7 +116,11 @@ _SECONDS = tuple(f"{second:02}Z" for second in range(60))
 
 
 def utc_text(seconds: int) -> str:
-    """Epoch seconds as a DATE-TIME in UTC (RFC 5545 §3.3.5); ``ValueError`` or ``OverflowError`` beyond year 1-9999."""
+    """Epoch seconds as a DATE-TIME in UTC (RFC 5545 §3.3.5); beyond years 1 to 9999 the nearest that can be said."""
     day, rest = divmod(seconds, 86400)
     minute, second = divmod(rest, 60)
-    return _day_text(day) + _MINUTES[minute] + _SECONDS[second]
+    try:
+        return _day_text(day) + _MINUTES[minute] + _SECONDS[second]
+    except (ValueError, OverflowError):
+        # Lengths add up to more than four digits of years can say (RFC 5545 §3.3.4 has no others).
+        return utc_text(FIRST_INSTANT if seconds < 0 else LAST_INSTANT)

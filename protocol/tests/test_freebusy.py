@@ -325,6 +325,28 @@ def test_utc_text(seconds: int) -> None:
     assert at(utc_text(seconds)) == seconds
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1 << 53, "99991231T235959Z"), (253_402_300_800, "99991231T235959Z"), (-(1 << 53), "00010101T000000Z")],
+)
+def test_utc_text_has_four_digits_of_years(seconds: int, text: str) -> None:
+    assert utc_text(seconds) == text
+
+
+def test_open_free_busy_ends_at_the_last_instant_that_can_be_said() -> None:
+    window = TimeRange(at("20240101T000000Z"), None)
+    data = calendar(ZONE, component("VEVENT", "UID:1", "DTSTART;TZID=US/Eastern:20240101T100000", "DURATION:P3000000D"))
+    after = BusyPeriod(1 << 40, 1 << 41, BUSY)
+    for periods in (busy(data, window), [*busy(data, window), after]):
+        answer = render_freebusy(periods, window, now=0, prodid="-//x//EN").decode()
+        assert [line for line in answer.split("\r\n") if line.startswith(("FREEBUSY", "DTEND"))] == [
+            "FREEBUSY:20240101T150000Z/99991231T235959Z"
+        ]
+    unavailable_always = [BusyPeriod(-(1 << 53), 1 << 53, UNAVAILABLE)]
+    answer = render_freebusy(unavailable_always, TimeRange(None, None), now=0, prodid="-//x//EN").decode()
+    assert "FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:00010101T000000Z/99991231T235959Z" in answer
+
+
 def test_five_hundred_periods_are_quick() -> None:
     periods = [BusyPeriod(number * 5000 % 999_983, number * 5000 % 999_983 + 3600, BUSY) for number in range(500)]
     window = TimeRange(0, 2_000_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +15,7 @@ from protocol.ical.components import Component, Property, render_component
 from protocol.ical.document import Document, parse_calendar
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, CompRequest, PropRequest, render
+from protocol.ical.rendering.expand import MAX_REPEATED
 from protocol.model import TimeRange
 from protocol.tests.appendix_b import ABCD1, ABCD2, ABCD3, ABCD8, ZONE, between, calendar, component, document
 
@@ -238,6 +240,12 @@ def test_expand_of_overrides_without_a_time_of_their_own() -> None:
     ]
 
 
+def test_expand_of_a_todo_that_recurs_by_its_due_is_in_utc() -> None:
+    data = calendar(ZONE, component("VTODO", "UID:1", "DUE;TZID=US/Eastern:20260301T120000", "RRULE:FREQ=DAILY"))
+    (item,) = expanded(data, "20260302T120000Z", "20260303T000000Z")
+    assert lines_of(item, "DUE", "REC") == ["DUE:20260302T170000Z", "RECURRENCE-ID:20260302T170000Z"]
+
+
 def test_expand_outside_the_range_is_empty() -> None:
     assert expanded(ABCD2, "20070101T000000Z", "20070102T000000Z") == []
     assert expanded(ABCD1, "20070101T000000Z", "20070102T000000Z") == []
@@ -282,6 +290,96 @@ def test_expand_within_a_budget() -> None:
     with pytest.raises(Refusal) as refused:
         expanded(data, "20260301T120000Z", "20270301T120000Z")
     assert refused.value.condition is Condition.MAX_INSTANCES
+
+
+def test_expand_may_not_repeat_a_long_text_without_end() -> None:
+    """RFC 4791 §7.8: one small rule beside a large text would make an answer of any size."""
+    text = "DESCRIPTION:" + "x" * 200_000
+    data = event("DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY", text)
+    whole_year = CalendarDataRequest(expand=between("20260301T000000Z", "20270301T000000Z"))
+    tracemalloc.start()
+    with pytest.raises(Refusal) as refused:
+        render(data, lambda: document(data), whole_year)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert refused.value.condition is Condition.MAX_INSTANCES
+    assert peak < 8 * 1024 * 1024, "refused before it is made"
+    month = expanded(data, "20260301T000000Z", "20260401T000000Z")
+    assert len(month) == 31 and all(text in item for item in month)
+    comp = CompRequest("VCALENDAR", None, (CompRequest("VEVENT", (PropRequest("DTSTART"),)),))
+    year = CalendarDataRequest(comp=comp, expand=between("20260301T000000Z", "20270301T000000Z"))
+    assert answer(data, year).count("DTSTART:") == 365, "what was not asked for is not repeated"
+
+
+def test_expand_never_refuses_an_object_for_its_own_text() -> None:
+    data = event("DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY;COUNT=2", *["COMMENT:" + "x" * 1_000_000] * 9)
+    assert len(data) > MAX_REPEATED
+    assert len(expanded(data, "20260302T000000Z", "20260303T000000Z")) == 1
+
+
+def test_expand_counts_the_occurrences_that_it_answers() -> None:
+    data = event("DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY")
+    budget = Budget()
+    render(data, lambda: document(data), CalendarDataRequest(expand=between("20260401T000000Z", "20260501T000000Z")),
+           None, budget)  # fmt: skip
+    assert budget.answered == 30
+
+
+def test_partial_of_an_expansion_leaves_out_values_and_components() -> None:
+    data = event(
+        "DTSTART;TZID=US/Eastern;X-A=\"b:c\":20260301T120000", "RRULE:FREQ=DAILY", "SUMMARY:x", "LOCATION:y",
+        *("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT15M", "END:VALARM"),
+    )  # fmt: skip
+    window = between("20260302T000000Z", "20260303T000000Z")
+    props = (PropRequest("DTSTART", novalue=True), PropRequest("SUMMARY", novalue=True), PropRequest("RECURRENCE-ID"))
+    alarm = CompRequest("VALARM", (PropRequest("TRIGGER"),))
+    comp = CompRequest("VCALENDAR", (), (CompRequest("VEVENT", props, (alarm,)),))
+    assert answer(data, CalendarDataRequest(comp=comp, expand=window)).splitlines() == [
+        "BEGIN:VCALENDAR",
+        "BEGIN:VEVENT",
+        'DTSTART;X-A="b:c":',
+        "RECURRENCE-ID:20260302T170000Z",
+        "SUMMARY:",
+        *("BEGIN:VALARM", "TRIGGER:-PT15M", "END:VALARM"),
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
+    for unasked in (CompRequest("VCALENDAR", (), (CompRequest("VTODO"),)), CompRequest("VEVENT")):
+        request = CalendarDataRequest(comp=unasked, expand=window)
+        assert answer(data, request) == "BEGIN:VCALENDAR\nEND:VCALENDAR\n"
+    everything = CalendarDataRequest(comp=CompRequest("VCALENDAR"), expand=window)
+    assert answer(data, everything) == answer(data, CalendarDataRequest(expand=window))
+
+
+def test_limits_of_an_expansion_of_free_busy() -> None:
+    window = between("20060102T000000Z", "20060103T000000Z")
+    both = CalendarDataRequest(expand=window, limit_freebusy_set=window)
+    assert len(lines_of(answer(ABCD8, both), "FREEBUSY")) == 1
+    assert answer(ABCD2, both) == answer(ABCD2, CalendarDataRequest(expand=window))
+
+
+# -- RFC 5545 §3.3.4: years have four digits
+
+
+@pytest.mark.parametrize(
+    ("lines", "start", "end", "ends"),
+    [
+        (("DTSTART;TZID=US/Eastern:20240101T100000", "DURATION:P3000000D", "RRULE:FREQ=YEARLY;COUNT=2"),
+         "20240101T000000Z", "20240201T000000Z", ["DTEND:99991231T235959Z"]),
+        (("DTSTART:20240101T100000Z", "RDATE;VALUE=PERIOD:20240102T100000Z/P3000000D"),
+         "20240102T000000Z", "20240201T000000Z", ["DTEND:99991231T235959Z"]),
+        (("DTSTART;TZID=US/Eastern:99981231T230000", "DURATION:P300D", "RRULE:FREQ=DAILY;COUNT=300"),
+         "99991001T000000Z", "99991001T010000Z", None),
+        (("DTSTART;TZID=US/Eastern:99981231T230000", "DURATION:PT1H", "RRULE:FREQ=DAILY"),
+         "99991231T000000Z", "99991231T235959Z", None),
+    ],
+)  # fmt: skip
+def test_expand_says_the_last_second_for_what_lies_after_it(lines, start, end, ends) -> None:
+    found = expanded(event(*lines), start, end)
+    said = [line for item in found for line in lines_of(item, "DTSTART", "DTEND", "RECURRENCE-ID")]
+    assert all(re.search(r":\d{8}T\d{6}Z$", line) for line in said)
+    if ends is not None:
+        assert [line for line in said if line.startswith("DTEND")] == ends
 
 
 @given(day=st.integers(1, 28), hours=st.integers(0, 23), length=st.integers(1, 40), span=st.integers(1, 20))

@@ -18,6 +18,7 @@ from protocol.ical.rendering.references import without_standard_timezones
 from protocol.ical.rendering.request import VERBATIM, CalendarDataRequest, CompRequest, PropRequest
 from protocol.ical.scanner import IMPORT
 from protocol.ical.timezones import Zone
+from protocol.model import ComponentKind
 
 __all__ = ["VERBATIM", "CalendarDataRequest", "CompRequest", "PropRequest", "expand", "render"]
 
@@ -41,10 +42,10 @@ def render(
         return without_standard_timezones(data) if timezones_by_reference else data
     budget = budget or Budget()
     if request.expand is not None:
-        text = expand(document(), request.expand, zone, budget)
-        if request.comp is None and request.limit_freebusy_set is None:
-            return text.encode()
-        calendar = parse_calendar(text.encode(), IMPORT)
+        parsed = document()
+        if request.limit_freebusy_set is None or parsed.component is not ComponentKind.VFREEBUSY:
+            return expand(parsed, request.expand, zone, budget, request.comp).encode()
+        calendar = parse_calendar(expand(parsed, request.expand, zone, budget).encode(), IMPORT)
     elif request.limit_recurrence_set is not None:
         calendar = limit_recurrence_set(document(), request.limit_recurrence_set, zone, budget)
     else:

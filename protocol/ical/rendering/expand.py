@@ -1,17 +1,21 @@
 """Expansion: every occurrence in a range as a component of its own, in UTC (RFC 4791 §9.6.5).
 
 Rules of this module: content lines are taken over as they stand but for the times. What is the same in every
-occurrence of a component is made once (``_Template``), so that one occurrence more costs a few short lines.
+occurrence of a component is made once (``_Template``), so that one occurrence more costs a few short lines; what was
+not asked for is left out before anything is repeated.
 """
 
 from __future__ import annotations
 
+from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property, render_component
 from protocol.ical.document import Document
 from protocol.ical.instants import Timezones, instants, zone_of
 from protocol.ical.lines import TIME_PARAMS, folded, params_without, said_again
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget, Occurrence
+from protocol.ical.rendering.partial import asked_of, prune, prune_component, prune_lines
+from protocol.ical.rendering.request import CompRequest
 from protocol.ical.schedule import RECURRENCE_NAMES, scheduled
 from protocol.ical.timezones import UTC, Clock, Zone, clock_of
 from protocol.ical.values import parse_duration
@@ -20,52 +24,90 @@ from protocol.model import ComponentKind, TimeRange
 _DAY = 86400
 _TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID"})
 
+MAX_REPEATED = 8 * 1024 * 1024
+"""Characters that one object may say again in an expansion; what it says for the first time is its own text."""
+_ROOM = 160
+"""About what the times of one occurrence take."""
 
-def expand(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> str:
+
+def expand(
+    document: Document, window: TimeRange, zone: Zone | None, budget: Budget, asked: CompRequest | None = None
+) -> str:
     """The object as a VCALENDAR of the occurrences that meet a window, without recurrence and without time zones.
 
     ``zone`` is where floating and all-day data are at home (``None``: UTC) for the comparison; in the answer they
     stay as they are. Every occurrence of a recurring object has its RECURRENCE-ID, the first one too. What does not
     recur (VFREEBUSY among it) comes whole when it meets the window, and VAVAILABILITY as it is: its AVAILABLE
-    components recur, in a wall time that UTC could not say. Refuses with ``max-instances`` when the budget does not
-    suffice.
+    components recur, in a wall time that UTC could not say. Of all this only what ``asked`` names (RFC 4791 §9.6.1).
+    Refuses with ``max-instances`` when the budget does not suffice or the answer would be larger than
+    ``MAX_REPEATED``, before it is made.
     """
-    if document.component is ComponentKind.VAVAILABILITY and scheduled(document, window, zone, budget):
-        return render_component(document.calendar)
-    pieces = ["BEGIN:VCALENDAR"]
-    pieces.extend([folded(line.raw) for line in document.calendar.properties])
+    found = scheduled(document, window, zone, budget)
+    if document.component is ComponentKind.VAVAILABILITY and found:
+        return render_component(document.calendar if asked is None else prune(document.calendar, asked))
+    lines = document.calendar.properties
+    if asked is not None:
+        lines = prune(Component(document.calendar.name, lines), asked).properties
+    pieces = ["BEGIN:VCALENDAR", *[folded(line.raw) for line in lines]]
     templates: dict[int, _Template] = {}
-    for component, _, occurrence in scheduled(document, window, zone, budget):
+    repeated = 0
+    for component, _, occurrence in found:
         template = templates.get(id(component))
-        if template is not None and occurrence is None:
-            continue  # several intervals (FREEBUSY periods) of one component
         if template is None:
-            template = templates[id(component)] = _Template(component, document)
-        pieces.append(template.alone() if occurrence is None else template.occurrence(occurrence))
+            template = templates[id(component)] = _Template(component, document, asked)
+        elif occurrence is None:
+            continue  # several intervals (FREEBUSY periods) of one component
+        else:
+            repeated += template.size
+            if repeated > MAX_REPEATED:
+                raise Refusal(Condition.MAX_INSTANCES, "The occurrences would take too much space; ask for less time.")
+        if template.is_wanted:
+            pieces += template.alone() if occurrence is None else template.occurrence(occurrence)
+    budget.answered += len(found)
     pieces.append("END:VCALENDAR\r\n")
     return "\r\n".join(pieces)
 
 
 class _Template:
-    """One component as text with its times left out."""
+    """One component as text with its times left out, cut down to what was asked of it."""
 
-    __slots__ = ("_all_day", "_begin", "_duration", "_end_name", "_heads", "_home", "_rest", "_times", "_timezones")
+    __slots__ = (
+        "_all_day",
+        "_asked",
+        "_begin",
+        "_duration",
+        "_end_name",
+        "_heads",
+        "_home",
+        "_rest",
+        "_times",
+        "_timezones",
+        "is_wanted",
+        "size",
+    )
 
-    def __init__(self, component: Component, document: Document) -> None:
+    def __init__(self, component: Component, document: Document, asked: CompRequest | None) -> None:
         self._timezones = document.timezones
         self._times: dict[str, Property] = {}
-        rest: list[str] = []
+        self._asked = None if asked is None else asked_of(asked, component.name)
+        self.is_wanted = asked is None or self._asked is not None
+        rest: list[Property] = []
         for line in component.properties:
             name = line.name
             if name in _TIMES:
                 self._times.setdefault(name, line)
             elif name not in RECURRENCE_NAMES:
-                rest.append(_in_utc(line, self._timezones))
-        for child in component.components:
-            _append(child, rest, self._timezones)
-        rest.append(f"END:{component.name}")
+                rest.append(line)
         self._begin = f"BEGIN:{component.name}"
-        self._rest = "\r\n".join(rest)
+        if self._asked is not None:
+            component = prune_component(Component(component.name, rest, component.components), self._asked)
+            rest = component.properties
+        lines = [_in_utc(line, self._timezones) for line in rest]
+        for child in component.components:
+            _append(child, lines, self._timezones)
+        lines.append(f"END:{component.name}")
+        self._rest = "\r\n".join(lines)
+        self.size = len(self._rest) + _ROOM if self.is_wanted else 0
         self._end_name = "DUE" if component.name == "VTODO" else "DTEND"
         self._heads = {name: name + params_without(line, TIME_PARAMS) for name, line in self._times.items()}
         self._duration = _seconds(self._times.get("DURATION"))
@@ -73,14 +115,18 @@ class _Template:
         start = self._times.get("DTSTART")
         self._all_day = start is not None and len(start.value.strip()) == 8
 
-    def alone(self) -> str:
+    def alone(self) -> list[str]:
         """The component as it is, its times in UTC."""
-        lines = [_in_utc(line, self._timezones) for line in self._times.values()]
-        return "\r\n".join([self._begin, *lines, self._rest])
+        return self._whole([_in_utc(line, self._timezones) for line in self._times.values()])
 
-    def occurrence(self, occurrence: Occurrence) -> str:
-        """One occurrence of a recurring object."""
-        lines = [self._begin]
+    def _whole(self, times: list[str]) -> list[str]:
+        if self._asked is not None:
+            times = prune_lines(times, self._asked)
+        return [self._begin, *times, self._rest]
+
+    def occurrence(self, occurrence: Occurrence) -> list[str]:
+        """One occurrence of a recurring object, the lines that all of them share in one piece."""
+        lines = []
         starts = "DTSTART" in self._times
         # An override without a time of its own stands where the series had put it.
         all_day = self._all_day if starts else occurrence.whole_day
@@ -91,8 +137,7 @@ class _Template:
         else:
             lines.extend(self._duration_or_end(occurrence, all_day))
         lines.append(self._recurrence_id(occurrence))
-        lines.append(self._rest)
-        return "\r\n".join(lines)
+        return self._whole(lines)
 
     def _duration_or_end(self, occurrence: Occurrence, all_day: bool) -> list[str]:
         """DURATION where it says what the end is; else the end, where leaving it out would say another."""
@@ -124,7 +169,10 @@ class _Template:
 
 def _clock_of_series(document: Document) -> Clock | None:
     """The clock whose wall time the original starts of a document are; ``None``: floating."""
-    line = None if document.master is None else document.master.first("DTSTART")
+    master = document.master
+    line = None if master is None else master.first("DTSTART")
+    if line is None and master is not None and master.name == "VTODO":
+        line = master.first("DUE")  # a to-do without DTSTART recurs by its DUE
     if line is None and document.overrides:
         line = document.overrides[0].first("RECURRENCE-ID")
     if line is None:

@@ -6,16 +6,40 @@ but for ``novalue``.
 
 from __future__ import annotations
 
+import re
+
 from protocol.ical.components import Component, Property
 from protocol.ical.rendering.request import CompRequest, PropRequest
+
+_NAME = re.compile("[;:]")
 
 
 def prune(calendar: Component, request: CompRequest) -> Component:
     """The VCALENDAR with what the request names and nothing else; who wants VTIMEZONEs names them (§7.8.1 does)."""
-    return _prune(calendar, request) if request.name == calendar.name else Component(calendar.name)
+    return prune_component(calendar, request) if request.name == calendar.name else Component(calendar.name)
 
 
-def _prune(component: Component, request: CompRequest) -> Component:
+def asked_of(calendar: CompRequest, name: str) -> CompRequest | None:
+    """What a request of a VCALENDAR asks of its components of a name; ``None`` when it does not ask for them."""
+    if calendar.name != "VCALENDAR":
+        return None
+    if calendar.comps is None:
+        return CompRequest(name)
+    return next((comp for comp in reversed(calendar.comps) if comp.name == name), None)
+
+
+def prune_lines(lines: list[str], request: CompRequest) -> list[str]:
+    """Content lines of times, already written, without those that were not asked for."""
+    if request.props is None:
+        return lines
+    wanted = {prop.name: prop for prop in request.props}
+    kept = [(line, wanted[name]) for line in lines if (name := _NAME.split(line, 1)[0]) in wanted]
+    # a time has no colon, so the last one ends what novalue keeps
+    return [line[: line.rindex(":") + 1] if prop.novalue else line for line, prop in kept]
+
+
+def prune_component(component: Component, request: CompRequest) -> Component:
+    """A component with what the request names and nothing else."""
     properties = component.properties
     if request.props is not None:
         wanted = {prop.name: prop for prop in request.props}
@@ -23,7 +47,7 @@ def _prune(component: Component, request: CompRequest) -> Component:
     components = component.components
     if request.comps is not None:
         requests = {comp.name: comp for comp in request.comps}
-        components = [_prune(item, requests[item.name]) for item in components if item.name in requests]
+        components = [prune_component(item, requests[item.name]) for item in components if item.name in requests]
     return Component(component.name, properties, components)
 
 

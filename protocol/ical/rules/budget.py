@@ -14,10 +14,12 @@ DEFAULT_PERIODS = 20_000
 class Budget:
     """A number of periods to spend; one Budget may be shared by many expansions of one request."""
 
-    __slots__ = ("left",)
+    __slots__ = ("answered", "left")
 
     def __init__(self, periods: int = DEFAULT_PERIODS) -> None:
         self.left = periods
+        self.answered = 0
+        """Occurrences that went into an answer: what a whole request is not charged for."""
 
     def spend(self, periods: int) -> None:
         """Take ``periods`` from the budget; refuses with CALDAV:max-instances (RFC 4791 §5.2.8) when it is used up."""
