@@ -96,6 +96,11 @@ _BEYOND = Statement(
 _STORED = Statement(
     select(_r.bucket, _r.start_at, _r.end_at, _r.component, _r.busy).where(*_mine, _r.object_id == bindparam("oid"))
 )
+_INDEXED_UNTIL = Statement(
+    select(_o.indexed_until).where(
+        _o.principal_id == bindparam("pid"), _o.calendar_id == bindparam("cid"), _o.object_id == bindparam("oid")
+    )
+)
 _SPAN = Statement(select(_r.start_at, _r.end_at).where(*_mine, _r.object_id == bindparam("oid")).order_by(_r.start_at))
 
 
@@ -254,3 +259,9 @@ def of_object(
 ) -> list[tuple[int, int]]:
     """``(start, end)`` of every index entry of an object, in order."""
     return tx.all(_SPAN, pid=principal_id, cid=calendar_id, oid=object_id)
+
+
+def indexed_until(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId) -> int:
+    """Before which instant an object's index entries are all there are; ``FOREVER``: they are complete."""
+    row = tx.one(_INDEXED_UNTIL, pid=principal_id, cid=calendar_id, oid=object_id)
+    return -FOREVER if row is None else int(row[0])

@@ -15,10 +15,9 @@ from storage.tables import server_state
 _EPOCH = Statement(select(server_state.c.value).where(server_state.c.key == "epoch"))
 _SET_EPOCH = Statement(update(server_state).where(server_state.c.key == "epoch").values(value=bindparam("epoch")))
 _ZONE_DATA = Statement(select(server_state.c.value).where(server_state.c.key == "zone_data"))
+_INDEX_VERSION = Statement(select(server_state.c.value).where(server_state.c.key == "index_version"))
 _insert = insert(server_state)
-_SET_ZONE_DATA = Statement(
-    _insert.on_conflict_do_update(index_elements=["key"], set_={"value": _insert.excluded.value})
-)
+_SET_VALUE = Statement(_insert.on_conflict_do_update(index_elements=["key"], set_={"value": _insert.excluded.value}))
 _ACCOUNTS = Statement(select(server_state.c.number).where(server_state.c.key == "accounts_version"))
 _BUMP_ACCOUNTS = Statement(
     update(server_state)
@@ -49,7 +48,18 @@ def zone_data(tx: Transaction) -> str:
 
 def set_zone_data(tx: Transaction, value: str) -> None:
     """Say that every stored occurrence was derived with this version of the zone data."""
-    tx.run(_SET_ZONE_DATA, key="zone_data", value=value, number=0)
+    tx.run(_SET_VALUE, key="zone_data", value=value, number=0)
+
+
+def index_version(tx: Transaction) -> int:
+    """Every stored index is of this version or a later one; 0 before the first time that somebody looked."""
+    row = tx.one(_INDEX_VERSION)
+    return 0 if row is None else int(row[0])
+
+
+def set_index_version(tx: Transaction, value: int) -> None:
+    """Say that no stored index is of an older version than this."""
+    tx.run(_SET_VALUE, key="index_version", value=str(value), number=0)
 
 
 def accounts_version(tx: Transaction) -> int:

@@ -14,8 +14,8 @@ from caldav_server.calendaring.context import Rules
 from caldav_server.calendaring.texts import document_of
 from caldav_server.settings import Settings
 from protocol.errors import Refusal
-from protocol.ical.index import index_document
-from protocol.model import Calendar, CalendarObject, ObjectId, Principal, TimeRange
+from protocol.ical.index import INDEX_VERSION, index_document
+from protocol.model import FOREVER, Calendar, CalendarId, CalendarObject, ObjectId, Principal, PrincipalId, TimeRange
 from storage import calendars as stored_calendars
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
@@ -44,7 +44,15 @@ async def reindex_all(db: Database, settings: Settings, now: int, advance: Calla
             await db.write(partial(_reindex, calendar=calendar, page=page, horizon=horizon, cap=cap))
             done += len(page)
             advance(len(page))
+    await db.write(_all_are_current)
     return done
+
+
+async def reindex_older(db: Database, settings: Settings, now: int) -> int:
+    """Derive every index anew that an older version of the server may have made; how many objects were looked at."""
+    if await db.point(server_state.index_version) >= INDEX_VERSION:
+        return 0
+    return await reindex_all(db, settings, now, lambda _: None)
 
 
 async def extend_horizon(db: Database, settings: Settings, now: int) -> int:
@@ -80,7 +88,12 @@ async def rederive_zones(db: Database, settings: Settings, now: int, zone_data: 
             )
             affected += [Affected(principal.name, calendar.name, name) for name in moved]
     await db.write(lambda tx: server_state.set_zone_data(tx, zone_data))
+    await db.write(_all_are_current)
     return affected
+
+
+def _all_are_current(tx: Transaction) -> None:
+    server_state.set_index_version(tx, INDEX_VERSION)
 
 
 def _bounds(settings: Settings, now: int) -> tuple[int, int]:
@@ -136,10 +149,18 @@ def _reindex(
         except Refusal:
             continue  # a text that today's rules refuse keeps the index it has
         place = (calendar.principal_id, calendar.calendar_id, each.meta.object_id)
-        before = stored_occurrences.of_object(tx, *place) if report and index.zones else []
+        compared = report and bool(index.zones)
+        # Where one of the two indexes ends, the other says more, not something else.
+        until = min(stored_occurrences.indexed_until(tx, *place), index.indexed_until) if compared else -FOREVER
+        before = _before(tx, place, until) if compared else []
         if not stored.set_index(tx, *place, index, expected=each.meta.etag):
             continue
         stored_occurrences.replace(tx, *place, index.component, index.entries)
-        if report and index.zones and stored_occurrences.of_object(tx, *place) != before:
+        if compared and _before(tx, place, until) != before:
             moved.append(each.meta.name)
     return moved
+
+
+def _before(tx: Transaction, place: tuple[PrincipalId, CalendarId, ObjectId], until: int) -> list[tuple[int, int]]:
+    """The stored intervals that begin before an instant; those of one instant in any order."""
+    return sorted(span for span in stored_occurrences.of_object(tx, *place) if span[0] < until)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from caldav_server.calendaring import upkeep
 from caldav_server.tests.face import Face, event
 from caldav_server.worker import upkeep as duty
+from protocol.ical.index import INDEX_VERSION
 from protocol.model import FOREVER, TimeRange
-from storage import calendars, occurrences, server_state
-from storage.database import Transaction
+from storage import calendars, occurrences, server_state, tables
+from storage.database import Statement, Transaction
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 YEAR = 366 * 86_400
+EARLIER = Statement(
+    update(tables.occurrences).values(start_at=tables.occurrences.c.start_at - 3600), across="a test's own change"
+)
+"""Every occurrence an hour earlier, as if derived by another law or by another version."""
 
 
 @pytest.fixture
@@ -40,8 +47,6 @@ async def last_indexed(face: Face) -> int:
 
 
 async def test_the_horizon_moves_on(face: Face) -> None:
-    import time
-
     before = await last_indexed(face)
     later = int(time.time()) + 20 * YEAR
     assert await upkeep.extend_horizon(face.db, face.settings, later) == 1
@@ -68,8 +73,6 @@ async def test_reindex_rebuilds_what_was_lost(face: Face) -> None:
 
     await face.db.write(wreck)
     seen: list[int] = []
-    import time
-
     assert await upkeep.reindex_all(face.db, face.settings, int(time.time()), seen.append) == 2
     assert sum(seen) == 2
     assert abs(await last_indexed(face) - before) <= 7 * 86_400
@@ -102,3 +105,32 @@ async def test_objects_that_moved_with_the_law_are_listed(face: Face) -> None:
     await face.db.write(shift)
     moved = await upkeep.rederive_zones(face.db, face.settings, 1_800_000_000, "another")
     assert [(each.principal, each.calendar, each.name) for each in moved] == [("anna", "calendar", "c.ics")]
+
+
+async def test_time_that_passed_is_no_move(face: Face) -> None:
+    """An index made later goes further: that alone does not say that anything moved."""
+    zoned = event("three", "RRULE:FREQ=WEEKLY").replace(":20270105T100000Z", ";TZID=Europe/Berlin:20270105T100000")
+    await face.put(CALENDAR + "c.ics", zoned)
+    now = int(time.time())
+    assert await upkeep.rederive_zones(face.db, face.settings, now + 30 * 86_400, "new") == []
+    assert await upkeep.rederive_zones(face.db, face.settings, now, "newer") == []
+
+    await face.db.write(lambda tx: tx.run(EARLIER))
+    moved = await upkeep.rederive_zones(face.db, face.settings, now + 60 * 86_400, "newest")
+    assert [each.name for each in moved] == ["c.ics"]
+
+
+async def test_indexes_of_an_older_version_are_derived_anew_once(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    version = duty.zone_data_version()
+    await duty.once(face.db, face.settings, now, version)
+    assert await upkeep.reindex_older(face.db, face.settings, now) == 0
+    before = await last_indexed(face)
+
+    await face.db.write(lambda tx: tx.run(EARLIER))
+    await duty.once(face.db, face.settings, now, version)
+    assert await last_indexed(face) < before, "nothing says yet that the indexes are old"
+    monkeypatch.setattr(upkeep, "INDEX_VERSION", INDEX_VERSION + 1)
+    await duty.once(face.db, face.settings, now, version)
+    assert await last_indexed(face) == before
+    assert await upkeep.reindex_older(face.db, face.settings, now) == 0

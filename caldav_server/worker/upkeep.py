@@ -41,6 +41,9 @@ async def once(db: Database, settings: Settings, now: int, zone_data: str) -> No
         logs.get().warning(
             "times moved with the zone data", principal=each.principal, calendar=each.calendar, object=each.name
         )
+    reindexed = await upkeep.reindex_older(db, settings, now)
+    if reindexed:
+        logs.get().info("indexes of an older version derived anew", objects=reindexed)
     extended = await upkeep.extend_horizon(db, settings, now)
     if extended:
         logs.get().info("horizon extended", objects=extended)
