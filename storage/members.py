@@ -18,7 +18,7 @@ _o = table.c
 _mine = (_o.principal_id == bindparam("pid"), _o.calendar_id == bindparam("cid"))
 _live = _o.etag.is_not(None)
 
-_IDS = Statement(select(_o.object_id, _o.component).where(*_mine, _live).order_by(_o.seq))
+_IDS = Statement(select(_o.object_id, _o.component).where(*_mine, _o.deleted == 0).order_by(_o.seq))
 _UIDS = Statement(select(_o.object_id, _o.uid).where(*_mine, _o.deleted == 0))
 _BY_UID = Statement(select(*objects.META).where(*_mine, in_list(_o.uid, "uids"), _o.deleted == 0))
 _METAS = Statement(select(*objects.META).where(*_mine, in_list(_o.name, "names"), _live))

@@ -51,22 +51,27 @@ _mine = (_o.principal_id == bindparam("pid"), _o.calendar_id == bindparam("cid")
 _live = _o.etag.is_not(None)
 """Not ``deleted = 0``, which would offer PostgreSQL the partial index over the UIDs for everything: where most rows
 are tombstones that one looks the smallest, whatever a statement asks for."""
+_listed = _o.deleted == 0
+"""The same for listings, which have a partial index of their own."""
 _at = _o.object_id == bindparam("oid")
 
 _FIND = Statement(select(*META, _o.data).where(*_mine, _o.name == bindparam("name"), _live))
 _FIND_META = Statement(select(*META).where(*_mine, _o.name == bindparam("name"), _live))
-_FIND_UID = Statement(select(*META).where(*_mine, _o.uid == bindparam("uid"), _o.deleted == 0))
+_FIND_UID = Statement(select(*META).where(*_mine, _o.uid == bindparam("uid"), _listed))
 _GET = Statement(select(*META, _o.data).where(*_mine, _at, _live))
-_MEMBERS = Statement(select(*META).where(*_mine, _live).order_by(_o.seq))
-_ETAGS = Statement(select(_o.name, _o.etag).where(*_mine, _live).order_by(_o.seq))
+_MEMBERS = Statement(select(*META).where(*_mine, _listed).order_by(_o.seq))
+_ETAGS = Statement(select(_o.name, _o.etag).where(*_mine, _listed).order_by(_o.seq))
 _LISTING = Statement(
     select(_o.name, _o.etag, _o.component, _o.seq)
-    .where(*_mine, _live, _o.seq > bindparam("after"))
+    .where(*_mine, _listed, _o.seq > bindparam("after"))
     .order_by(_o.seq)
     .limit(bindparam("limit"))
 )
 _PAGE = Statement(
-    select(*META, _o.data).where(*_mine, _live, _o.seq > bindparam("after")).order_by(_o.seq).limit(bindparam("limit"))
+    select(*META, _o.data)
+    .where(*_mine, _listed, _o.seq > bindparam("after"))
+    .order_by(_o.seq)
+    .limit(bindparam("limit"))
 )
 _FETCH = Statement(select(*META, _o.data).where(*_mine, in_list(_o.name, "names"), _live))
 _FETCH_IDS = Statement(select(*META, _o.data).where(*_mine, in_list(_o.object_id, "oids"), _live))

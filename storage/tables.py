@@ -182,8 +182,32 @@ objects = Table(
         sqlite_where=text("deleted = 0"),
         postgresql_where=text("deleted = 0"),
     ),
-    # Serves sync-collection and every ETag listing without touching a wide row.
-    Index("ix_objects_seq", "principal_id", "calendar_id", "seq", "name", "etag", "deleted", "component"),
+    # Serve sync-collection and every listing of ETags without touching a wide row; tombstones lie apart. SQLite looks
+    # at ``deleted`` in every row although the index is partial.
+    Index(
+        "ix_objects_live",
+        "principal_id",
+        "calendar_id",
+        "seq",
+        "name",
+        "etag",
+        "component",
+        "deleted",
+        sqlite_where=text("deleted = 0"),
+        postgresql_where=text("deleted = 0"),
+    ),
+    Index(
+        "ix_objects_dead",
+        "principal_id",
+        "calendar_id",
+        "seq",
+        "name",
+        "etag",
+        "component",
+        "deleted",
+        sqlite_where=text("deleted = 1"),
+        postgresql_where=text("deleted = 1"),
+    ),
     Index(
         "ix_objects_indexed_until",
         "principal_id",

@@ -6,6 +6,7 @@ Rules of this module: no dialect; a result travels back to the event loop of who
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -106,6 +107,7 @@ class Workers:
         self._waiting: deque[Job] = deque()
         self._taken = 0.0
         """When a thread last took a job."""
+        self._watched = False
         self._closing = False
 
     def submit(self, job: Job) -> asyncio.Future[Any]:
@@ -114,22 +116,32 @@ class Workers:
             if self._closing:
                 raise Unavailable("the database is closed")
             self._waiting.append(job)
-            self._call(job.queued)
+            if not self._calm or len(self._workers) == len(self._resting):
+                self._call()
+            elif not self._watched:
+                self._watched = True
+                job.loop.call_later(self._calm, self._watch)
         return job.future
 
-    def _call(self, now: float) -> None:
-        """Have one more thread work, if there is one and it would help."""
-        working = len(self._workers) - len(self._resting)
-        if working and now - self._taken < self._calm:
-            return
+    def _call(self) -> None:
+        """Have one more thread work, if there is one."""
         if self._resting:
-            self._taken = now
             self._resting.pop().bell.put(None)
-        elif working < self._count:
-            self._taken = now
-            worker = Worker(self._serve, f"{self._name}-{working}")
+        elif len(self._workers) < self._count:
+            worker = Worker(self._serve, f"{self._name}-{len(self._workers)}")
             self._workers.append(worker)
             worker.thread.start()
+
+    def _watch(self) -> None:
+        """Have another thread help when jobs wait and none was taken for a while; look again as long as any wait."""
+        with self._lock:
+            self._watched = bool(self._waiting) and not self._closing
+            if not self._watched:
+                return
+            if time.monotonic() - self._taken >= self._calm:
+                self._call()
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to wait
+            asyncio.get_running_loop().call_later(self._calm, self._watch)
 
     def close(self) -> None:
         """Finish what is waiting, then stop every thread and close its session."""

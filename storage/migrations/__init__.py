@@ -6,7 +6,7 @@ transaction on both databases: killed half way, nothing has happened and the nex
 
 from __future__ import annotations
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision; a test holds it against the scripts."""
 
 

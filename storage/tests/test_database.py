@@ -335,9 +335,8 @@ async def test_statistics_follow_a_growing_database(postgres: PostgresServer, po
                 break
             await asyncio.sleep(0.02)
         assert row is not None and row[0] >= 40
-        plan = connection.execute(
-            "EXPLAIN SELECT etag FROM objects WHERE principal_id = 'a' AND calendar_id = 'b' AND name = 'c'"
-        ).fetchall()
+        text = objects._FIND.for_postgres().text
+        plan = connection.execute(f"EXPLAIN (GENERIC_PLAN) {text}".encode()).fetchall()
     assert "uq_objects_name" in str(plan)
     db.close()
 

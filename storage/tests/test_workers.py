@@ -59,12 +59,20 @@ async def test_a_calm_thread_is_left_alone_until_it_takes_long() -> None:
     second = threads.submit(Job(who, kind="read"))
     await asyncio.sleep(0.02)
     assert not second.done()
-    await asyncio.sleep(0.25)
-    third = threads.submit(Job(who, kind="read"))
-    assert await second == await third == "test-1"
+    assert await asyncio.wait_for(second, 5) == "test-1"
     assert not first.done()
     gate.set()
     assert await first
+    threads.close()
+
+
+async def test_as_many_help_as_take_long() -> None:
+    threads = workers(3, calm=0.05)
+    gate = threading.Event()
+    slow = [threads.submit(Job(lambda _tx: gate.wait(10), kind="read")) for _ in range(2)]
+    assert await asyncio.wait_for(threads.submit(Job(who, kind="read")), 5) == "test-2"
+    gate.set()
+    await asyncio.gather(*slow)
     threads.close()
 
 
