@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from caldav_server.calendaring.context import Context
 from caldav_server.calendaring.texts import Allowance, document_of
-from protocol.errors import Condition, Refusal
+from protocol.errors import Refusal
 from protocol.ical import availability, freebusy, timezones
 from protocol.ical.document import Document
 from protocol.ical.filters import Bounds, CompFilter, bounds, matches, satisfies
@@ -37,6 +37,8 @@ from storage.members import ids, uids
 T = TypeVar("T")
 BATCH = 128
 """How many texts are fetched, decided and rendered per visit to a storage thread."""
+PIECE = 1024 * 1024
+"""Characters of answer after which a visit ends, so that an answer of any size passes through bounded memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +109,57 @@ async def in_batches(
     ctx: Context,
     calendar: Calendar,
     ids: Sequence[ObjectId],
-    work: Callable[[CalendarObject], T | None],
-) -> AsyncIterator[list[T]]:
+    work: Callable[[CalendarObject], str | None],
+) -> AsyncIterator[list[str]]:
     """Fetch objects by id, batch by batch, and apply ``work`` in the storage thread; ``None`` leaves an object out.
 
     An object that went away since its id was read is left out too: the next synchronisation reports it.
     """
     for start in range(0, len(ids), BATCH):
         some = ids[start : start + BATCH]
+        waiting: list[CalendarObject] | None = None
+        while waiting is None or waiting:
 
-        def visit(tx: Transaction, some: Sequence[ObjectId] = some) -> list[T]:
-            fetched = stored.fetch_ids(tx, calendar.principal_id, calendar.calendar_id, some)
-            return [result for each in fetched if (result := work(each)) is not None]
+            def visit(
+                tx: Transaction, some: Sequence[ObjectId] = some, fetched: list[CalendarObject] | None = waiting
+            ) -> tuple[list[str], list[CalendarObject]]:
+                if fetched is None:
+                    fetched = stored.fetch_ids(tx, calendar.principal_id, calendar.calendar_id, some)
+                return _piece(work, fetched)
 
-        yield await ctx.db.read(visit)
+            texts, waiting = await ctx.db.read(visit)
+            yield texts
+
+
+def _piece(
+    work: Callable[[CalendarObject], str | None], objects: list[CalendarObject]
+) -> tuple[list[str], list[CalendarObject]]:
+    """What ``work`` makes of the first objects, until that is a ``PIECE``, and the objects that are left."""
+    texts: list[str] = []
+    size = 0
+    for done, each in enumerate(objects, 1):
+        text = work(each)
+        if text is None:
+            continue
+        texts.append(text)
+        size += len(text)
+        if size >= PIECE:
+            return texts, objects[done:]
+    return texts, []
 
 
 def decider(query: Query, allowance: Allowance) -> Callable[[Document], bool]:
     """Decides one parsed document, for candidates the index could not decide.
 
-    An object whose rule needs more work than one object may cost is taken for a match: what is hidden cannot be mended.
+    An object that needs more work than one object may cost is taken for a match: what is hidden cannot be mended.
     """
 
     def decide(document: Document) -> bool:
         with allowance.budget() as budget:
             try:
                 return matches(query.filter, document, query.zone, budget)
-            except Refusal as refusal:
-                if refusal.condition is Condition.MAX_INSTANCES:
-                    return True
-                raise
+            except Refusal:
+                return True
 
     return decide
 

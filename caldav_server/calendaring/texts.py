@@ -23,7 +23,7 @@ _UNLIMITED = Limits(
     attendees=1 << 40,
 )
 REQUEST_PERIODS = 50 * DEFAULT_PERIODS
-"""Recurrence periods one request may examine over all objects: about a second of CPU."""
+"""Recurrence periods one request may examine in vain over all objects: about a second of CPU."""
 
 
 def document_of(data: bytes) -> Document:
@@ -32,7 +32,10 @@ def document_of(data: bytes) -> Document:
 
 
 class Allowance:
-    """What one request may still spend; each object gets a budget out of it."""
+    """What one request may still spend on work that answers nothing; each object gets a budget out of it.
+
+    Occurrences that are answered are free: their number is bounded by what the client takes, as it is for large texts.
+    """
 
     def __init__(self, periods: int = REQUEST_PERIODS) -> None:
         self._left = periods
@@ -44,9 +47,9 @@ class Allowance:
             raise Refusal(
                 Condition.NUMBER_OF_MATCHES_WITHIN_LIMITS, "The question takes too much work; ask for a shorter time."
             )
-        granted = Budget(min(DEFAULT_PERIODS, self._left))
-        before = granted.left
+        granted = Budget()
         try:
             yield granted
         finally:
-            self._left -= before - max(0, granted.left)
+            spent = DEFAULT_PERIODS - max(0, granted.left)
+            self._left -= max(0, spent - granted.answered)

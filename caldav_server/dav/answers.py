@@ -18,8 +18,34 @@ from caldav_server.http.messages import Response
 from protocol.dav import multistatus
 from protocol.dav.names import CALENDAR_DATA, element, empty
 from protocol.dav.requests import PropFind, PropKind
+from protocol.errors import Refusal
 
+_PIECE = 256 * 1024
+"""Characters that are encoded and handed on at a time."""
+_WHOLE = 1024 * 1024
+"""Up to so many characters, an answer of few resources is sent with a Content-Length."""
 XML_HEADERS = {"Content-Type": multistatus.CONTENT_TYPE}
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Instead of an object's calendar-data: why it was not made; all else of the object, and all others, are answered.
+
+    RFC 4918 §13 and §14.22: the status and the condition stand in the propstat of the property they concern.
+    """
+
+    refusal: Refusal
+
+    def response(self, href: str, propstats: Iterable[tuple[int, str]]) -> str:
+        """The response element of the object, with its other properties by status."""
+        condition = self.refusal.condition
+        others = [multistatus.propstat(code, xml) for code, xml in propstats if xml]
+        data = multistatus.propstat(condition.status, empty(CALENDAR_DATA), condition, self.refusal.message)
+        return multistatus.response_of(href, "".join([*others, data]))
+
+
+Data = str | Withheld | None
+"""Calendar-data as escaped text, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +75,11 @@ class Plan:
                 found |= row.needs
         return frozenset(found)
 
-    def response(self, resource: Resource, data: str | None = None) -> str:
+    def response(self, resource: Resource, data: Data = None) -> str:
         """The response element of one resource."""
         found, missing = self.propstats(resource, data)
+        if isinstance(data, Withheld):
+            return data.response(resource.href, self._groups(found, missing))
         return multistatus.response(resource.href, self._groups(found, missing))
 
     def _groups(self, found: list[str], missing: list[str]) -> list[tuple[int, str]]:
@@ -60,9 +88,11 @@ class Plan:
             groups.append((404, "".join(missing)))
         return groups
 
-    def propstats(self, resource: Resource, data: str | None = None) -> tuple[list[str], list[str]]:
-        """The property elements a resource has, and the empty elements of those it has not."""
+    def propstats(self, resource: Resource, data: Data = None) -> tuple[list[str], list[str]]:
+        """The elements of properties a resource has, and empty ones of those it has not; none that is withheld."""
         names = self._names(resource)
+        if isinstance(data, Withheld):
+            names, data = [name for name in names if name != CALENDAR_DATA], None
         found: list[str] = []
         missing: list[str] = []
         for name in names:
@@ -122,7 +152,36 @@ def streamed(chunks: AsyncIterator[str], tail: str = "") -> Response:
     async def body() -> AsyncIterator[bytes]:
         yield multistatus.OPEN.encode()
         async for chunk in chunks:
-            yield chunk.encode()
+            for start in range(0, len(chunk), _PIECE):
+                yield chunk[start : start + _PIECE].encode()
         yield (tail + multistatus.CLOSE).encode()
 
     return Response(207, dict(XML_HEADERS), body())
+
+
+async def answered(chunks: AsyncIterator[str], href: str, *, few: bool) -> Response:
+    """A multistatus that may be refused while it is made; ``href`` is the request's, ``few`` that a whole is expected.
+
+    What is refused before the first piece is complete is refused as a whole. Later the answer ends early but well
+    formed: its last response gives the request's own resource the status and the condition (RFC 6578 §3.6, RFC 4791
+    §7.8).
+    """
+    held: list[str] = []
+    size = 0
+    async for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if not few or size > _WHOLE:
+            return streamed(_to_the_end(held, chunks, href))
+    return whole(held)
+
+
+async def _to_the_end(held: list[str], rest: AsyncIterator[str], href: str) -> AsyncIterator[str]:
+    yield "".join(held)
+    held.clear()
+    try:
+        async for chunk in rest:
+            yield chunk
+    except Refusal as refusal:
+        condition = refusal.condition
+        yield multistatus.response_status(href, condition.status, condition, refusal.message)

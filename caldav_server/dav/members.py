@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from caldav_server.calendaring import queries
-from caldav_server.dav.answers import Plan
+from caldav_server.dav.answers import Data, Plan, Withheld
 from caldav_server.dav.call import Call
 from caldav_server.dav.properties import PROPERTIES
 from caldav_server.dav.resources import Resource, fill, object_resource
@@ -27,8 +27,8 @@ from storage.changes import ChangeRow
 from storage.members import metas
 from storage.properties import dead_properties_all
 
-MemberWriter = Callable[[ObjectMeta, str | None], str]
-"""Writes the response element of a member: its row, and its calendar-data as escaped text if that was asked for."""
+MemberWriter = Callable[[ObjectMeta, Data], str]
+"""Writes the response element of a member: its row, and its calendar-data if that was asked for."""
 
 _FROM_INDEX = frozenset({GETETAG, GETCONTENTTYPE, RESOURCETYPE})
 """Member properties that the covering index answers without touching the objects' rows."""
@@ -100,11 +100,13 @@ def _quick_writer(plan: Plan, collection: Resource) -> MemberWriter:
     shape, base = _shape_of(plan, collection), collection.href
     opening, closing = tags(CALENDAR_DATA)
 
-    def write(meta: ObjectMeta, data: str | None) -> str:
+    def write(meta: ObjectMeta, data: Data) -> str:
         xml = _properties(shape, plan, collection, meta)
-        if data is not None:
-            xml = f"{xml}{opening}{data}{closing}"
         href = base + encode_segment(meta.name)
+        if data is not None:
+            if isinstance(data, Withheld):
+                return data.response(href, ((200, xml), (404, shape.missing)))
+            xml = f"{xml}{opening}{data}{closing}"
         if not shape.missing:
             return multistatus.response_ok(href, xml)
         return multistatus.response(href, ((200, xml), (404, shape.missing)))
@@ -115,7 +117,7 @@ def _quick_writer(plan: Plan, collection: Resource) -> MemberWriter:
 def _careful_writer(plan: Plan, collection: Resource, dead: dict[bytes, dict[str, str]]) -> MemberWriter:
     """For allprop, propname and dead properties: each member as a resource of its own."""
 
-    def write(meta: ObjectMeta, data: str | None) -> str:
+    def write(meta: ObjectMeta, data: Data) -> str:
         resource = object_resource(collection, meta)
         resource.dead = dead.get(meta.object_id, {})
         return plan.response(resource, data)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from caldav_server.calendaring import access, homes, queries
 from caldav_server.calendaring.texts import Allowance, document_of
 from caldav_server.dav import paths
-from caldav_server.dav.answers import Plan, streamed, whole
+from caldav_server.dav.answers import Data, Plan, Withheld, answered
 from caldav_server.dav.call import Call
 from caldav_server.dav.members import MemberWriter, writer_for
 from caldav_server.dav.paths import Place
@@ -82,13 +83,12 @@ async def _answer(call: Call, plan: Plan, jobs: Sequence[_Job], resource: Resour
                     if texts:
                         yield "".join(texts)
 
-    if sum(len(found) for _, found in selected) <= _STREAM_FROM:
-        return whole([each async for each in chunks()])
-    return streamed(chunks())
+    few = sum(len(found) for _, found in selected) <= _STREAM_FROM
+    return await answered(chunks(), resource.href, few=few)
 
 
-Renderer = Callable[[CalendarObject, Document | None], str | None]
-"""Calendar-data of a stored object as escaped text; its document too, where it was parsed already."""
+Renderer = Callable[[CalendarObject, Document | None], Data]
+"""Calendar-data of a stored object; its document too, where it was parsed already."""
 
 
 def _member_work(
@@ -116,13 +116,18 @@ def _renderer(
         return lambda found, _document: escape(decode_text(found.data))
     question = (asked, zone)
 
-    def render(found: CalendarObject, document: Document | None) -> str:
+    def render(found: CalendarObject, document: Document | None) -> Data:
         def make() -> str:
             with allowance.budget() as budget:
                 text = rendering.render(found.data, lambda: document or document_of(found.data), asked, zone, budget)
             return escape(decode_text(text))
 
-        return plan.view.renderings.get(found.meta.etag, question, make)
+        try:
+            return plan.view.renderings.get(found.meta.etag, question, make)
+        except Refusal as refusal:
+            if refusal.condition is Condition.NUMBER_OF_MATCHES_WITHIN_LIMITS:
+                raise  # the request has used up what it may cost, not this object
+            return Withheld(refusal)
 
     return render
 
@@ -164,9 +169,7 @@ async def multiget(call: Call, resource: Resource, body: reports.CalendarMultige
     collections = {each.calendar.name: each for each in await _named(call, resource, by_collection) if each.calendar}
 
     chunks = _multiget_batches(call, plan, body, wanted, collections)
-    if len(wanted) <= _STREAM_FROM:
-        return whole([each async for each in chunks])
-    return streamed(chunks)
+    return await answered(chunks, resource.href, few=len(wanted) <= _STREAM_FROM)
 
 
 async def _multiget_batches(
@@ -176,17 +179,28 @@ async def _multiget_batches(
     wanted: dict[str, tuple[str, str] | None],
     collections: dict[str, Resource],
 ) -> AsyncIterator[str]:
-    items = list(wanted.items())
+    items, allowance = list(wanted.items()), Allowance()
     for start in range(0, len(items), queries.BATCH):
         some = items[start : start + queries.BATCH]
-        answered: dict[tuple[str, str], str] = {}
+        found: dict[tuple[str, str], str | _Later] = {}
         for name, collection in collections.items():
             of_this = [place[1] for _, place in some if place is not None and place[0] == name]
             if of_this:
-                answered.update(await _get_all(call, plan, body, collection, of_this))
-        yield "".join(
-            answered[place] if place in answered else multistatus.response_status(href, 404) for href, place in some
-        )
+                found.update(await _get_all(call, plan, body, collection, of_this, allowance))
+        texts: list[str] = []
+        for href, place in some:
+            text = found.get(place) if place is not None else None
+            if text is None:
+                text = multistatus.response_status(href, 404)
+            elif not isinstance(text, str):
+                yield "".join(texts)
+                texts, text = [], await call.ctx.db.read(text)
+            texts.append(text)
+        yield "".join(texts)
+
+
+_Later = Callable[[object], str]
+"""Makes the response of an object in a storage thread, once all before it are on their way."""
 
 
 def _inside(call: Call, resource: Resource, href: str) -> tuple[str, str] | None:
@@ -214,18 +228,38 @@ async def _named(call: Call, resource: Resource, names: dict[str, list[str]]) ->
 
 
 async def _get_all(
-    call: Call, plan: Plan, body: reports.CalendarMultiget, collection: Resource, names: list[str]
-) -> dict[tuple[str, str], str]:
+    call: Call,
+    plan: Plan,
+    body: reports.CalendarMultiget,
+    collection: Resource,
+    names: list[str],
+    allowance: Allowance,
+) -> list[tuple[tuple[str, str], str | _Later]]:
+    """The responses of those objects that exist: made at once while they are small together, the others later."""
     owner, calendar = collection.owner, collection.calendar
     assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
     writer = await writer_for(call, plan, collection)
     zone = queries.zone_of(call.ctx, calendar, owner.time_zone)
-    render = _renderer(plan, body.calendar_data, zone, Allowance())
+    render = _renderer(plan, body.calendar_data, zone, allowance)
+    size = 0
 
-    def work(found: CalendarObject) -> tuple[tuple[str, str], str]:
-        return (calendar.name, found.meta.name), writer(found.meta, render(found, None))
+    def write(found: CalendarObject, _tx: object = None) -> str:
+        try:
+            data = render(found, None)
+        except Refusal as refusal:
+            data = Withheld(refusal)  # each object that was asked for has its response (RFC 4791 §7.9)
+        return writer(found.meta, data)
 
-    return dict(await queries.with_names(call.ctx, calendar, names, work))
+    def work(found: CalendarObject) -> tuple[tuple[str, str], str | _Later]:
+        nonlocal size
+        place = (calendar.name, found.meta.name)
+        if size >= queries.PIECE:
+            return place, partial(write, found)
+        text = write(found)
+        size += len(text)
+        return place, text
+
+    return await queries.with_names(call.ctx, calendar, names, work)
 
 
 # --- free-busy-query ---

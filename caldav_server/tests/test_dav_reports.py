@@ -1,0 +1,167 @@
+"""Reports whose answer costs much: what is too much is said where it is, and every answer is well formed.
+
+RFC 4791 §7.8 and §7.9, RFC 4918 §13 and §14.22, RFC 6578 §3.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from caldav_server.calendaring import queries, texts
+from caldav_server.calendaring.texts import Allowance
+from caldav_server.dav.reports import calendar as reports
+from caldav_server.tests.face import NAMESPACES, Answer, Face, event
+from protocol.errors import Refusal
+from protocol.ical.recurrence import DEFAULT_PERIODS
+
+CALENDAR = "/dav/calendars/anna/calendar/"
+RANGE = '<C:comp-filter name="VEVENT"><C:time-range start="20270105T000000Z" end="20270205T000000Z"/></C:comp-filter>'
+EXPANDED = '<C:calendar-data><C:expand start="20270105T000000Z" end="20270205T000000Z"/></C:calendar-data>'
+HOSTILE = "RRULE:FREQ=SECONDLY"
+MEASURE = "{DAV:}error/{DAV:}number-of-matches-within-limits"
+
+
+@pytest.fixture
+async def face(tmp_path: Path) -> AsyncIterator[Face]:
+    made = await Face.make(tmp_path)
+    yield made
+    made.db.close()
+
+
+def statuses(answer: Answer, name: str = "{urn:ietf:params:xml:ns:caldav}calendar-data") -> dict[str, tuple[int, str]]:
+    """Of each resource answered: the status of one property and the condition beside it."""
+    found = {}
+    for response in ElementTree.fromstring(answer.body).iter("{DAV:}response"):
+        for propstat in response.iter("{DAV:}propstat"):
+            if propstat.find(f"{{DAV:}}prop/{name}") is None:
+                continue
+            condition = propstat.find("{DAV:}error/*")
+            code = int(propstat.findtext("{DAV:}status", "").split()[1])
+            href = response.findtext("{DAV:}href", "").rsplit("/", 1)[-1]
+            assert href not in found
+            found[href] = (code, "" if condition is None else condition.tag.rsplit("}", 1)[-1])
+    return found
+
+
+async def fill(face: Face, weekly: int, hostile: int = 1) -> None:
+    for number in range(weekly):
+        await face.put(f"{CALENDAR}n{number}.ics", event(f"n{number}", "DURATION:PT1H", "RRULE:FREQ=WEEKLY"))
+    for number in range(hostile):
+        await face.put(f"{CALENDAR}z{number}.ics", event(f"z{number}", "DURATION:PT1H", HOSTILE))
+
+
+async def multiget(face: Face, *names: str) -> Answer:
+    hrefs = "".join(f"<D:href>{CALENDAR}{name}</D:href>" for name in names)
+    body = f"<C:calendar-multiget {NAMESPACES}><D:prop><D:getetag/>{EXPANDED}</D:prop>{hrefs}</C:calendar-multiget>"
+    return await face.ask("REPORT", CALENDAR, body, Depth="0")
+
+
+@pytest.mark.parametrize("weekly", [3, queries.BATCH + 3])
+async def test_one_costly_object_takes_nothing_from_the_others(face: Face, weekly: int) -> None:
+    await fill(face, weekly)
+    answer = await face.query(CALENDAR, RANGE, EXPANDED)
+    assert answer.status == 207
+    said = statuses(answer)
+    assert said.pop("z0.ics") == (403, "max-instances")
+    assert len(said) == weekly and set(said.values()) == {(200, "")}
+    assert len(statuses(answer, "{DAV:}getetag")) == weekly + 1, "all else of the object is answered"
+
+
+async def test_what_is_withheld_is_not_said_to_be_missing(face: Face) -> None:
+    await fill(face, 0)
+    data = f"<D:displayname/><X:none xmlns:X='urn:x'/>{EXPANDED}"
+    for asked in (data, data.replace("<X:none xmlns:X='urn:x'/>", "")):  # with and without a look for dead properties
+        answer = await face.query(CALENDAR, RANGE, asked)
+        assert statuses(answer) == {"z0.ics": (403, "max-instances")}
+        assert answer.text.count("calendar-data") == 1
+
+
+async def test_multiget_answers_every_object(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(face, 2, 3)
+    names = ["z0.ics", "n0.ics", "gone.ics", "z1.ics", "z2.ics", "n1.ics"]
+    answer = await multiget(face, *names)
+    assert statuses(answer)["z0.ics"] == (403, "max-instances")
+    assert [href.rsplit("/", 1)[-1] for href in answer.hrefs()] == names
+    monkeypatch.setattr(reports, "Allowance", lambda: Allowance(2 * DEFAULT_PERIODS))
+    face.face = type(face.face)()  # nothing remembered
+    answer = await multiget(face, *names)
+    assert [href.rsplit("/", 1)[-1] for href in answer.hrefs()] == names
+    codes = [code for code, _ in statuses(answer).values()]
+    assert codes.count(403) == 2 and codes.count(507) >= 1, "the request's limit stands with each object"
+
+
+async def test_a_multiget_of_large_answers_keeps_the_order(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(face, 4, 0)
+    names = ["n3.ics", "n1.ics", "gone.ics", "n0.ics", "n2.ics"]
+    before = await multiget(face, *names)
+    monkeypatch.setattr(queries, "PIECE", 1)
+    assert (await multiget(face, *names)).body == before.body
+
+
+async def test_a_limit_of_the_request_is_named_before_the_first_byte(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(face, 1, 3)
+    monkeypatch.setattr(reports, "Allowance", lambda: Allowance(DEFAULT_PERIODS))
+    answer = await face.query(CALENDAR, RANGE, EXPANDED)
+    assert (answer.status, answer.condition) == (507, "number-of-matches-within-limits")
+
+
+async def test_a_limit_of_the_request_that_is_met_later_ends_a_well_formed_answer(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(face, 12, 3)
+    monkeypatch.setattr(reports, "Allowance", lambda: Allowance(DEFAULT_PERIODS))
+    monkeypatch.setattr(reports, "_STREAM_FROM", 1)
+    monkeypatch.setattr(queries, "BATCH", 4)
+    answer = await face.query(CALENDAR, RANGE, EXPANDED)
+    assert answer.status == 207
+    responses = list(ElementTree.fromstring(answer.body).iter("{DAV:}response"))
+    assert len(responses) > 4
+    last = responses[-1]
+    assert last.findtext("{DAV:}href") == CALENDAR
+    assert last.findtext("{DAV:}status") == "HTTP/1.1 507 Insufficient Storage"
+    assert last.find(MEASURE) is not None
+
+
+async def test_a_long_answer_of_few_objects_is_sent_in_pieces(face: Face) -> None:
+    for number in range(6):
+        text = event(f"n{number}", "DURATION:PT1H", "RRULE:FREQ=DAILY", "DESCRIPTION:" + "ü" * 20_000)
+        await face.put(f"{CALENDAR}n{number}.ics", text)
+    response = await face.send("REPORT", CALENDAR, _expansion(), Depth="1")
+    assert not isinstance(response.body, bytes)
+    pieces = [piece async for piece in response.body]
+    assert max(map(len, pieces)) <= 1024 * 1024
+    assert b"".join(pieces).count(b"BEGIN:VEVENT") == 6 * 31
+
+
+def _expansion() -> str:
+    return (
+        f"<C:calendar-query {NAMESPACES}><D:prop>{EXPANDED}</D:prop>"
+        f'<C:filter><C:comp-filter name="VCALENDAR">{RANGE}</C:comp-filter></C:filter></C:calendar-query>'
+    )
+
+
+async def test_ordinary_series_are_answered_however_many(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Occurrences that are answered are not what a request may not have too many of."""
+    monkeypatch.setattr(reports, "Allowance", lambda: Allowance(100))
+    for number in range(8):
+        await face.put(f"{CALENDAR}n{number}.ics", event(f"n{number}", "DURATION:PT1H", "RRULE:FREQ=DAILY"))
+    assert set(statuses(await face.query(CALENDAR, RANGE, EXPANDED)).values()) == {(200, "")}
+
+
+def test_an_allowance_is_spent_by_what_answers_nothing() -> None:
+    allowance = Allowance(10)
+    for _ in range(5):
+        with allowance.budget() as budget:
+            budget.spend(100)
+            budget.answered += 100
+    with allowance.budget() as budget:
+        budget.spend(11)
+    with pytest.raises(Refusal), allowance.budget():
+        pass
+    assert texts.REQUEST_PERIODS > DEFAULT_PERIODS
