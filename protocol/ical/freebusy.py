@@ -96,10 +96,12 @@ def render_freebusy(
     attendee: Property | None = None,
     method: str | None = None,
 ) -> bytes:
-    """A VCALENDAR with one VFREEBUSY that says ``periods`` (as ``merge`` gives them) for a window with both ends.
+    """A VCALENDAR with one VFREEBUSY that says ``periods`` (as ``merge`` gives them) for a window.
 
-    ``organizer`` and ``attendee`` are taken over as they stand (an answer to an iTIP request repeats them,
-    RFC 5546 §3.3.2). Periods of one type that follow each other share a property; all are in order of time.
+    An end that is open is the first or last instant that can be said, since a VFREEBUSY says the time it is about
+    (RFC 5545 §3.6.4). ``organizer`` and ``attendee`` are taken over as they stand (an answer to an iTIP request
+    repeats them, RFC 5546 §3.3.2). Periods of one type that follow each other share a property; all are in order of
+    time.
     """
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{escape(prodid)}"]
     if method is not None:
@@ -108,10 +110,8 @@ def render_freebusy(
     if uid is not None:
         lines.append(f"UID:{uid}")
     lines.append(f"DTSTAMP:{utc_text(now)}")
-    if window.start is not None:
-        lines.append(f"DTSTART:{utc_text(window.start)}")
-    if window.end is not None:
-        lines.append(f"DTEND:{utc_text(window.end)}")
+    lines.append(f"DTSTART:{utc_text(FIRST_INSTANT if window.start is None else window.start)}")
+    lines.append(f"DTEND:{utc_text(LAST_INSTANT if window.end is None else window.end)}")
     lines.extend(line.raw for line in (organizer, attendee) if line is not None)
     lines.extend(_freebusy_lines(periods))
     lines.extend(("END:VFREEBUSY", "END:VCALENDAR", ""))

@@ -154,10 +154,9 @@ def test_stored_periods_in_local_time() -> None:
     assert stamps(busy(data, window)) == ["20260101T100000Z-110000Z BUSY"]
 
 
-def test_an_answer_may_be_open() -> None:
-    answer = render_freebusy([], TimeRange(), now=0, prodid="x")
-    assert b"DTSTART" not in answer
-    assert b"DTEND" not in answer
+def test_an_open_answer_says_all_the_time_there_is() -> None:
+    lines = render_freebusy([], TimeRange(), now=0, prodid="x").split(b"\r\n")
+    assert b"DTSTART:00010101T000000Z" in lines and b"DTEND:99991231T235959Z" in lines
 
 
 # -- RFC 7953
@@ -340,11 +339,13 @@ def test_open_free_busy_ends_at_the_last_instant_that_can_be_said() -> None:
     for periods in (busy(data, window), [*busy(data, window), after]):
         answer = render_freebusy(periods, window, now=0, prodid="-//x//EN").decode()
         assert [line for line in answer.split("\r\n") if line.startswith(("FREEBUSY", "DTEND"))] == [
-            "FREEBUSY:20240101T150000Z/99991231T235959Z"
+            "DTEND:99991231T235959Z",
+            "FREEBUSY:20240101T150000Z/99991231T235959Z",
         ]
     unavailable_always = [BusyPeriod(-(1 << 53), 1 << 53, UNAVAILABLE)]
     answer = render_freebusy(unavailable_always, TimeRange(None, None), now=0, prodid="-//x//EN").decode()
     assert "FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:00010101T000000Z/99991231T235959Z" in answer
+    assert "DTSTART:00010101T000000Z" in answer
 
 
 def test_five_hundred_periods_are_quick() -> None:
