@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 
 from caldav_server.calendaring import objects
 from caldav_server.calendaring.context import Context, Rules
@@ -31,6 +30,7 @@ from storage.members import by_uid, taken_names
 
 BATCH = 500
 """Objects per transaction: enough to share a commit, few enough not to keep other writers waiting."""
+BATCH_OCTETS = 8_000_000
 READ_AHEAD = 8
 """Batches that are read at most before the first of them is stored."""
 Piece = tuple[Uid | None, bytes]
@@ -73,16 +73,32 @@ async def _read(
 ) -> AsyncIterator[tuple[list[Outcome], list[Draft]]]:
     """The batches in the file's order, some of them read ahead where there are processes to do so."""
     ahead: deque[asyncio.Future[tuple[list[Outcome], list[Draft]]]] = deque()
-    while some := list(islice(pieces, BATCH)):
+    for some in _batches(pieces):
         if readers is None:
             yield _drafts(ctx.rules, ctx.now, calendar, some)
             continue
         loop = asyncio.get_running_loop()
-        ahead.append(loop.run_in_executor(readers, _drafts, ctx.rules, ctx.now, calendar, some))
+        batch = loop.run_in_executor(readers, _drafts, ctx.rules, ctx.now, calendar, some)
+        batch.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may come to fetch it
+        ahead.append(batch)
         if len(ahead) > READ_AHEAD:
             yield await ahead.popleft()
-    for each in ahead:
-        yield await each
+    while ahead:
+        yield await ahead.popleft()
+
+
+def _batches(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
+    """So many objects, or fewer of great size: one statement of the database carries them all."""
+    some: list[Piece] = []
+    octets = 0
+    for piece in pieces:
+        some.append(piece)
+        octets += len(piece[1])
+        if len(some) == BATCH or octets >= BATCH_OCTETS:
+            yield some
+            some, octets = [], 0
+    if some:
+        yield some
 
 
 def _drafts(rules: Rules, now: int, calendar: Calendar, pieces: Iterable[Piece]) -> tuple[list[Outcome], list[Draft]]:
@@ -94,17 +110,24 @@ def _drafts(rules: Rules, now: int, calendar: Calendar, pieces: Iterable[Piece])
             new = objects.draft(rules, now, data, strict=False)
             objects.require_component(calendar, new.index)
         except Refusal as refusal:
-            refused.append(Outcome(uid, Became.REFUSED, f"{refusal.condition.element}: {refusal.message}"))
+            refused.append(_refused(uid, refusal))
         else:
             drafts[new.index.uid] = new
     return refused, list(drafts.values())
+
+
+def _refused(uid: str, refusal: Refusal) -> Outcome:
+    return Outcome(uid, Became.REFUSED, f"{refusal.condition.element}: {refusal.message}")
 
 
 async def _store(ctx: Context, owner: Principal, calendar: Calendar, drafts: Sequence[Draft]) -> list[Outcome]:
     def work(tx: Transaction) -> tuple[list[Outcome], Seq | None]:
         return _store_batch(tx, ctx, owner, calendar, drafts)
 
-    outcomes, seq = await objects.write_again(ctx, work)
+    try:
+        outcomes, seq = await objects.write_again(ctx, work)
+    except Refusal as refusal:  # no room for them
+        return [_refused(each.index.uid, refusal) for each in drafts]
     if seq is not None:
         ctx.announce(calendar.principal_id, calendar.calendar_id, seq)
     return outcomes
@@ -125,6 +148,7 @@ def _store_batch(
         return outcomes, None
     size = sum(len(each.data) for each in (*fresh, *changed)) - sum(known[each.index.uid].size for each in changed)
     last = stored_calendars.next_seq(tx, *place, count, members=len(fresh), size=size)
+    ctx.rules.quota.require(tx, calendar.principal_id, size, ctx.now)
     first = last - count + 1
     _insert(tx, ctx, calendar, fresh, first)
     for number, each in enumerate(changed, first + len(fresh)):

@@ -1,8 +1,8 @@
 """How much text one home may hold (RFC 4331), asked of the database only where it could matter.
 
 The sizes of all calendars of a home have to be added up to know. So whoever asks is granted a small share of the room
-that was found, and uses that up before asking again. A grant is a sixty-fourth of the room: as many processes may write
-at once without ever storing more than is allowed, and where little room is left every write asks.
+that was found, a sixty-fourth, and uses that up before asking again; where little room is left every write asks. While
+others fill the home, each process may still use the rest of its grant: that is how far the limit can be passed.
 """
 
 from __future__ import annotations

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 WORTH_READERS, MOST_READERS = 2000, 4
 """Objects from which on an import is parsed by processes of its own, and how many: one writer cannot follow more."""
 
+_PR_SET_PDEATHSIG = 1
 _COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY")
 
 
@@ -141,8 +145,23 @@ def _readers(total: int) -> Iterator[ProcessPoolExecutor | None]:
         yield None
         return
     # spawned, not forked: storage threads hold locks that a copy of this process would wait for
-    with ProcessPoolExecutor(spare, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(spare, mp_context=context, initializer=_only_with, initargs=(os.getpid(),)) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool:
+            raise Failure("a process that reads the file was ended; import again, what is stored stays") from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _only_with(parent: int) -> None:
+    """In a reader: leave interrupts to the command, and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError, AttributeError):  # another system than Linux
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before that was said
+        os._exit(0)
 
 
 @calendar.command("export")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 
 from caldav_server.calendaring import access, homes
 from caldav_server.calendaring.context import AccountsChanged, Context
@@ -196,6 +197,9 @@ async def fill(ctx: Context, found: list[Resource], needs: frozenset[str]) -> No
     def work(tx: Transaction) -> None:
         if "dead" in needs:
             _fill_dead(tx, found)
+        # many resources of one owner: what is the owner's is asked once
+        delegates = cache(lambda owner_id: tuple(stored_principals.delegates_of(tx, owner_id)))
+        used = cache(lambda owner_id: stored_calendars.usage(tx, owner_id)[1])
         for each in found:
             owner = each.owner
             if owner is None:
@@ -204,9 +208,9 @@ async def fill(ctx: Context, found: list[Resource], needs: frozenset[str]) -> No
                 each.members = tuple(stored_principals.members_of(tx, owner.principal_id))
                 each.groups = tuple(stored_principals.groups_of(tx, owner.principal_id))
             if "delegates" in needs and each.kind is not Kind.PRINCIPAL:
-                each.delegates = tuple(stored_principals.delegates_of(tx, owner.principal_id))
+                each.delegates = delegates(owner.principal_id)
             if "usage" in needs:
-                each.used_bytes = stored_calendars.usage(tx, owner.principal_id)[1]
+                each.used_bytes = used(owner.principal_id)
 
     await ctx.db.read(work)
 

@@ -31,7 +31,8 @@ class Sessions:
         self._note_accounts = note_accounts
         self._rules = Rules.of(settings)
         self._epoch = ""
-        self._actors: dict[PrincipalId, Actor] = {}
+        self._actors: dict[int, Actor] = {}
+        """By the identity of the principal object, of which each device's login has its own."""
 
     async def context(self, request: Request) -> Context:
         """The means for one request of an authenticated principal."""
@@ -54,13 +55,13 @@ class Sessions:
         return self._epoch
 
     async def _actor(self, principal: Principal) -> Actor:
-        known = self._actors.get(principal.principal_id)
+        known = self._actors.get(id(principal))
         if known is not None and known.principal is principal:
             return known
         actor = await self._db.point(lambda tx: _load_actor(tx, principal))
         if len(self._actors) >= _MAX_ACTORS:
             self._actors.clear()
-        self._actors[principal.principal_id] = actor
+        self._actors[id(principal)] = actor  # which keeps the object, so that no other takes its identity
         return actor
 
 

@@ -10,6 +10,9 @@ import pytest
 
 from caldav_server.dav.properties import PROPERTIES
 from caldav_server.tests.face import NAMESPACES, Face, event
+from protocol.model import PrincipalId
+from storage import calendars
+from storage.database import Transaction
 
 HOME = "/dav/calendars/anna/"
 CALENDAR = HOME + "calendar/"
@@ -151,6 +154,23 @@ async def test_what_one_home_and_one_resource_may_hold(face: Face) -> None:
     many = "".join(f'<p{number} xmlns="urn:x"/>' for number in range(3))
     full = await face.ask("PROPPATCH", HOME + "one/", update(setting(many)))
     assert (full.status, full.condition) == (507, "quota-not-exceeded")
+
+
+async def test_what_is_the_owners_is_asked_once_for_a_home(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listing of many calendars adds the home's size up once (RFC 4331)."""
+    asked: list[object] = []
+    usage = calendars.usage
+
+    def counted(tx: Transaction, owner: PrincipalId) -> tuple[int, int]:
+        asked.append(owner)
+        return usage(tx, owner)
+
+    monkeypatch.setattr(calendars, "usage", counted)
+    for number in range(5):
+        assert (await face.ask("MKCALENDAR", f"{HOME}{number}/")).status == 201
+    answer = await face.ask("PROPFIND", HOME, propfind("<D:prop><D:quota-used-bytes/></D:prop>"), Depth="1")
+    assert answer.text.count("quota-used-bytes>") >= 12
+    assert len(asked) == 1
 
 
 async def test_infinite_depth_and_unknown_places(face: Face) -> None:

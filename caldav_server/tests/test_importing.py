@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from caldav_server.calendaring import homes, importing
 from caldav_server.calendaring.importing import Outcome
+from caldav_server.settings import Settings
 from caldav_server.tests.face import Face, event
 
 CALENDAR = "/dav/calendars/anna/calendar/"
@@ -101,3 +103,23 @@ async def test_a_refused_object_stops_no_other(face: Face) -> None:
     )
     assert became(outcomes) == {"refused": 1, "created": 1}
     assert next(each for each in outcomes if each.became.value == "refused").message
+
+
+async def test_what_a_home_has_no_room_for_is_refused_by_name(tmp_path: Path) -> None:
+    """RFC 4331 §6: the quota holds for imports as for PUT."""
+    face = await Face.make(tmp_path, limits=replace(Settings().limits, home_bytes=3000))
+    small, large = inner(event("small")), inner(event("large", "X-FILL:" + "x" * 4000))
+    assert became(await run(face, whole(small))) == {"created": 1}
+    refused = await run(face, whole(large))
+    assert became(refused) == {"refused": 1}
+    assert refused[0].message.startswith("quota-not-exceeded: ")
+    assert (await face.ask("GET", CALENDAR + "large.ics")).status == 404
+    face.db.close()
+
+
+def test_batches_are_bounded_in_number_and_in_size() -> None:
+    """One statement carries a batch: PostgreSQL takes no message above a gigabyte."""
+    pieces = [(None, b"x" * size) for size in (*[10] * 1200, *[3_000_000] * 5)]
+    batches = list(importing._batches(iter(pieces)))
+    assert [len(batch) for batch in batches] == [500, 500, 203, 2]
+    assert sum(len(batch) for batch in batches) == len(pieces)
