@@ -311,6 +311,13 @@ def test_expand_may_not_repeat_a_long_text_without_end() -> None:
     assert answer(data, year).count("DTSTART:") == 365, "what was not asked for is not repeated"
 
 
+def test_expand_measures_in_memory_not_in_characters() -> None:
+    data = event("DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY", "DESCRIPTION:" + "\N{GRINNING FACE}" * 200_000)
+    assert len(expanded(data, "20260301T000000Z", "20260308T000000Z")) == 7
+    with pytest.raises(Refusal):
+        expanded(data, "20260301T000000Z", "20260401T000000Z")
+
+
 def test_expand_never_refuses_an_object_for_its_own_text() -> None:
     data = event("DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY;COUNT=2", *["COMMENT:" + "x" * 1_000_000] * 9)
     assert len(data) > MAX_REPEATED

@@ -25,9 +25,9 @@ _DAY = 86400
 _TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID"})
 
 MAX_REPEATED = 8 * 1024 * 1024
-"""Characters that one object may say again in an expansion; what it says for the first time is its own text."""
+"""Bytes of memory for what one object says again in an expansion; what it says for the first time is its own text."""
 _ROOM = 160
-"""About what the times of one occurrence take."""
+"""About what the times of one occurrence take; its other lines take four bytes a character when one is an emoji."""
 
 
 def expand(
@@ -107,7 +107,7 @@ class _Template:
             _append(child, lines, self._timezones)
         lines.append(f"END:{component.name}")
         self._rest = "\r\n".join(lines)
-        self.size = len(self._rest) + _ROOM if self.is_wanted else 0
+        self.size = self._rest.__sizeof__() + _ROOM if self.is_wanted else 0
         self._end_name = "DUE" if component.name == "VTODO" else "DTEND"
         self._heads = {name: name + params_without(line, TIME_PARAMS) for name, line in self._times.items()}
         self._duration = _seconds(self._times.get("DURATION"))
