@@ -258,6 +258,37 @@ def test_a_period_says_how_long_its_occurrence_lasts() -> None:
     assert untouched(lines) == ["20240301T0900/20240301T1000", "20240302T0900/20240302T1400"]
 
 
+def test_a_period_keeps_its_length_behind_this_and_future() -> None:
+    """RFC 5545 §3.8.5.3: it is one occurrence with the rule's, moved as all that follow (§3.2.13)."""
+    series = (
+        "DTSTART:20240101T100000Z|DURATION:PT1H|RRULE:FREQ=DAILY;COUNT=5|RDATE;VALUE=PERIOD:20240104T100000Z/PT3H",
+        "RECURRENCE-ID;RANGE=THISANDFUTURE:20240102T100000Z|DTSTART:20240102T140000Z|DURATION:PT1H",
+    )
+    expected = [
+        "20240101T1000/20240101T1100",
+        "20240102T1400/20240102T1500",
+        "20240103T1400/20240103T1500",
+        "20240104T1400/20240104T1700",
+        "20240105T1400/20240105T1500",
+    ]
+    assert shown(occurrences(document(*series), ALWAYS)) == expected
+    at_its_end = TimeRange(at("20240104T160000"), at("20240104T163000"))
+    assert shown(occurrences(document(*series), at_its_end)) == expected[3:4]
+
+
+def test_a_window_of_many_dates_is_like_all_of_them() -> None:
+    days = [f"202403{day:02}T090000Z/PT{1 + day * 7 % 40}H" for day in range(1, 32)]
+    changed = [f"RECURRENCE-ID:202403{day:02}T090000Z|DTSTART:202403{32 - day:02}T110000Z|DURATION:P{day % 5}DT1H"
+               for day in range(5, 26)]  # fmt: skip
+    series = document(f"DTSTART:20240301T090000Z|RDATE;VALUE=PERIOD:{','.join(days)}", *changed)
+    always = occurrences(series, ALWAYS)
+    assert len(always) == 31
+    for hour in range(0, 40 * 24, 7):
+        low = at("20240225") + hour * 3600
+        expected = [each for each in always if each.start < low + 7200 and each.end > low]
+        assert occurrences(series, TimeRange(low, low + 7200)) == expected
+
+
 def test_several_rules_are_joined() -> None:
     lines = "DTSTART:20240301T090000Z|RRULE:FREQ=WEEKLY;COUNT=3|RRULE:FREQ=MONTHLY;BYMONTHDAY=8,9;COUNT=3"
     expected = ["20240301T0900", "20240308T0900", "20240309T0900", "20240315T0900", "20240408T0900"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 
 import pytest
 
@@ -125,6 +126,38 @@ def test_many_times_of_day_are_cut_to_the_window() -> None:
     budget = Budget(20)
     assert len(list(series.starts(wall("20240105"), wall("20240105T040000"), budget))) == 16
     assert budget.left >= 0
+
+
+def test_times_too_many_to_write_out_come_in_order() -> None:
+    numbers = [",".join(map(str, range(size))) for size in (24, 60, 60)]
+    every = "FREQ=DAILY;INTERVAL=2;BYHOUR={};BYMINUTE={};BYSECOND={}".format(*numbers)
+    series = Series(parse_rule(every), wall("20240101T100000"))
+    assert walls(series, "20240103T235958", "20240105T000002") == [
+        "20240103T235958",
+        "20240103T235959",
+        "20240105T000000",
+        "20240105T000001",
+    ]
+    counted = Series(parse_rule(f"{every};COUNT=100000"), wall("20240101T100000"))
+    # 50,400 on the first day, from ten o'clock on; the rest two days later. Nothing is counted one by one.
+    assert counted.last(Budget(0)) == wall("20240103") + 100_000 - 50_400 - 1
+
+
+@pytest.mark.parametrize(
+    "days", ["FREQ=DAILY;INTERVAL=3", "FREQ=WEEKLY;BYDAY=MO,SU;WKST=TU", "FREQ=HOURLY;INTERVAL=5", "FREQ=MONTHLY",
+             "FREQ=WEEKLY;BYDAY=WE,SA;BYSETPOS=1,7,-200"]
+)  # fmt: skip
+def test_a_count_is_resolved_to_the_start_of_that_number(days: str) -> None:
+    minutes = ",".join(map(str, range(0, 60, 4)))
+    rule = f"{days};BYHOUR=1,3,5,9,10,11,22;BYMINUTE={minutes};BYSECOND=7,30"
+    if "HOURLY" in rule:
+        rule = rule.replace("BYHOUR=1,3,5,9,10,11,22;", "").replace("7,30", "7,30,31,32,40")
+    start = wall("20240103T100630")
+    first = list(islice(Series(parse_rule(rule), start).starts(start, END, Budget(10_000)), 900))
+    for count in (1, 2, 3, 50, 209, 210, 211, 212, 420, 421, 500, 899, 900):
+        series = Series(parse_rule(f"{rule};COUNT={count}"), start)
+        assert series.last(Budget(10_000)) == first[count - 1], count
+        assert list(series.starts(start, END, Budget(10_000))) == first[:count]
 
 
 def test_what_a_rule_remembers_is_bounded() -> None:

@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _CACHE_KEY = "recurrence"
+_READING = 30
+"""What reading one component that is no Document costs: its plan is not kept, and there may be thousands."""
 
 
 def occurrences(
@@ -53,8 +55,9 @@ def occurrences(
     ``count_until`` is what the function of that name once gave. Refuses with CALDAV:max-instances when more work
     than ``budget`` would be needed, and with CALDAV:supported-rscale for an unknown calendar (RFC 5545 §3.8.5).
     """
-    plan = _plan(document, count_until)
-    return expand(plan, window_of(window, zone_floating), budget or Budget(), limit)
+    budget = budget or Budget()
+    plan = _plan(document, budget, count_until)
+    return expand(plan, window_of(window, zone_floating), budget, limit)
 
 
 def occurrences_of(
@@ -68,8 +71,10 @@ def occurrences_of(
     limit: int | None = None,
 ) -> list[Occurrence]:
     """The same for components that are no Document, such as the AVAILABLE of a VAVAILABILITY (RFC 7953 §3.1)."""
-    plan = plan_of(master, overrides, timezones)
-    return expand(plan, window_of(window, zone_floating), budget or Budget(), limit)
+    budget = budget or Budget()
+    budget.spend(_READING)
+    plan = plan_of(master, overrides, timezones, budget=budget)
+    return expand(plan, window_of(window, zone_floating), budget, limit)
 
 
 def span(document: Document, budget: Budget | None = None) -> tuple[int, int]:
@@ -78,7 +83,8 @@ def span(document: Document, budget: Budget | None = None) -> tuple[int, int]:
     ``FOREVER`` where a series has no end (or a COUNT that costs more than ``budget`` to resolve), floating and
     all-day data as wall time read as UTC; ``(-FOREVER, FOREVER)`` when nothing in the document has a time.
     """
-    return span_of(_plan(document), budget or Budget())
+    budget = budget or Budget()
+    return span_of(_plan(document, budget), budget)
 
 
 def count_until(document: Document, budget: Budget | None = None) -> int | None:
@@ -87,30 +93,31 @@ def count_until(document: Document, budget: Budget | None = None) -> int | None:
     Keep it beside the object and pass it to ``occurrences``: windows far away then cost nothing to place. ``None``
     also when resolving costs more than ``budget``.
     """
-    rules = _plan(document).rules
+    budget = budget or Budget()
+    rules = _plan(document, budget).rules
     if len(rules) != 1 or rules[0].series.count is None:
         return None
     try:
-        return rules[0].series.last(budget or Budget())
+        return rules[0].series.last(budget)
     except Refusal:
         return None
 
 
 def is_recurring(document: Document) -> bool:
     """Whether the document can have more than one occurrence."""
-    return _plan(document).recurring
+    return _plan(document, Budget()).recurring
 
 
 def zones_used(document: Document) -> tuple[str, ...]:
     """The IANA keys of the zones its occurrences were worked out with, sorted; UTC is not a zone that changes."""
-    names = {zone_name(clock.zone) for clock in _plan(document).zones.used()}
+    names = {zone_name(clock.zone) for clock in _plan(document, Budget()).zones.used()}
     return tuple(sorted(name for name in names if name not in (None, "UTC")))
 
 
-def _plan(document: Document, resolved: int | None = None) -> Plan:
+def _plan(document: Document, budget: Budget, resolved: int | None = None) -> Plan:
     known = document.cache.get(_CACHE_KEY)
     if isinstance(known, Plan):
         return known
-    plan = plan_of(document.master, document.overrides, document.timezones, resolved)
+    plan = plan_of(document.master, document.overrides, document.timezones, resolved, budget)
     document.cache[_CACHE_KEY] = plan
     return plan

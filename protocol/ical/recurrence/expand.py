@@ -8,7 +8,7 @@ an EXDATE takes that away: the edit of a user must not vanish because the rule w
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from heapq import merge
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from protocol.errors import Refusal
 from protocol.ical.components import Component
-from protocol.ical.recurrence.plan import BoundRule, Override, Plan
+from protocol.ical.recurrence.plan import BoundRule, Extra, Override, Plan
 from protocol.ical.recurrence.timing import DAY, Timing
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.series import END
@@ -27,6 +27,12 @@ from protocol.model import FOREVER, TimeRange
 
 _UNORDERED = 2 * 3600
 """Within a DST gap instants and wall times are not in the same order."""
+_OPENING = 10
+"""What asking a rule costs, in units of the budget, even when it yields nothing."""
+_FEW = 16
+"""Fewer dates are looked at one by one sooner than they are searched."""
+_NEAR = 8 * DAY
+"""Weekly dates are compared with EXRULEs in one walk."""
 
 
 class Occurrence(NamedTuple):
@@ -88,11 +94,21 @@ def expand(plan: Plan, window: Window, budget: Budget, limit: int | None = None)
         else:
             start = plan.timing.start
             _keep(found, window, plan.timing, start.wall, start.instant, start.wall, plan.master)
-    for override in plan.overrides.values():
+    for override in _placed(plan, window):
         start = override.timing.start
         _keep(found, window, override.timing, start.wall, start.instant, override.wall, override.component, plan)
     found.sort(key=attrgetter("start"))
     return found if limit is None else found[:limit]
+
+
+def _placed(plan: Plan, window: Window) -> tuple[Override, ...]:
+    """The overrides that may meet the window."""
+    placed = plan.placed
+    if len(placed) < _FEW:
+        return placed
+    begins = attrgetter("starts_at")
+    first = bisect_left(placed, min(window.low, window.wall_low) - plan.longest_override, key=begins)
+    return placed[first : bisect_right(placed, max(window.high, window.wall_high), key=begins)]
 
 
 def _keep(
@@ -104,9 +120,10 @@ def _keep(
     original: int,
     component: Component,
     plan: Plan | None = None,
+    length: int | None = None,
 ) -> None:
-    """Add the one occurrence if the window meets it; ``plan`` when it is an override's."""
-    end = timing.end(wall, instant)
+    """Add the one occurrence if the window meets it; ``plan`` when an override's, ``length`` when it has its own."""
+    end = timing.end(wall, instant) if length is None else instant + length
     floating = timing.start.clock is None
     low, high = (window.wall_low, window.wall_high) if floating else (window.low, window.high)
     if instant < high and (end > low or (end == instant and instant >= low)):
@@ -128,10 +145,12 @@ def _expand_series(
     clock = timing.start.clock
     low, high = (window.wall_low, window.wall_high) if clock is None else (window.low, window.high)
     first, last = _wall_window(plan, timing, low, high)
-    overrides = plan.overrides
-    excluded = plan.excluded
+    taken = plan.taken
     excluded_days = plan.excluded_days
-    seen = {*excluded, *overrides}
+    extras = _extras_in(plan, first, last, budget) if plan.extras else ()
+    # A PERIOD on a start that the rule has as well: the more specific value says how long it lasts.
+    with_end = {extra.key for extra in extras if extra.end is not None}
+    seen = set(with_end)
     floating = clock is None
     whole_day = timing.all_day
     simple_end = not timing.days or timing.exact or clock is None
@@ -145,7 +164,7 @@ def _expand_series(
         if stop is not None and wall > stop:
             break
         instant = wall if clock is None else clock.to_epoch(wall)
-        if instant in seen:
+        if instant in taken or instant in seen:
             continue
         seen.add(instant)
         if excluded_days and wall // DAY in excluded_days:
@@ -158,7 +177,20 @@ def _expand_series(
                 found.append(Occurrence(instant, end, floating, wall, whole_day, master, False))
         if limit is not None and stop is None and len(found) >= limit:
             stop = wall + _disorder(plan, clock)
-    _expand_extras(plan, timing, master, window, budget, seen, found)
+    if extras:
+        seen -= with_end
+        _expand_extras(plan, timing, master, window, budget, extras, seen, found)
+
+
+def _extras_in(plan: Plan, first: int, last: int, budget: Budget) -> tuple[Extra, ...]:
+    """The RDATEs whose original starts may lie between two wall times, or before when their PERIODs last longer."""
+    extras = plan.extras
+    if len(extras) >= _FEW:
+        begins = attrgetter("key")
+        low = bisect_left(extras, first - DAY - plan.longest_extra, key=begins)
+        extras = extras[low : bisect_right(extras, last + DAY, key=begins)]
+        budget.spend(len(extras))
+    return extras
 
 
 def _expand_extras(
@@ -167,62 +199,69 @@ def _expand_extras(
     master: Component,
     window: Window,
     budget: Budget,
+    extras: tuple[Extra, ...],
     seen: set[int],
     found: list[Occurrence],
 ) -> None:
     floating = timing.start.clock is None
     low, high = (window.wall_low, window.wall_high) if floating else (window.low, window.high)
-    if not plan.extras:
-        return
-    with_end = {extra.key: extra.end for extra in plan.extras if extra.end is not None}
-    if with_end:
-        # A PERIOD on a start that the rule has as well: the more specific value says how long it lasts.
-        found[:] = [item for item in found if item.start not in with_end or item.component is not master]
-        seen.difference_update(with_end.keys() - plan.excluded - plan.overrides.keys())
-    for extra in plan.extras:
-        if extra.key in seen or extra.wall // DAY in plan.excluded_days:
+    kept = _kept_by_rules(plan, extras, budget) if plan.exclusion_rules else None
+    for extra in extras:
+        if extra.key in plan.taken or extra.key in seen or extra.wall // DAY in plan.excluded_days:
             continue
-        if plan.exclusion_rules and not list(_without(plan, (extra.wall,), extra.wall, extra.wall + 1, budget)):
+        if kept is not None and extra.wall not in kept:
             continue
-        seen.add(extra.key)
         if plan.following and extra.key > plan.following[0].key:
-            _keep_following(plan, window, extra.wall, extra.key, found)
+            length = None if extra.end is None else extra.end - extra.key
+            _keep_following(plan, window, extra.wall, extra.key, found, length)
             continue
         end = timing.end(extra.wall, extra.key) if extra.end is None else extra.end
         if extra.key < high and (end > low or (end == extra.key and extra.key >= low)):
             found.append(Occurrence(extra.key, end, floating, extra.wall, timing.all_day, master, False))
 
 
-def _keep_following(plan: Plan, window: Window, wall: int, instant: int, found: list[Occurrence]) -> None:
-    """An occurrence after a THISANDFUTURE override: moved and stretched as that was (RFC 5545 §3.2.13, §3.8.4.4)."""
+def _kept_by_rules(plan: Plan, extras: tuple[Extra, ...], budget: Budget) -> set[int]:
+    """The wall times of RDATEs that no EXRULE yields; those near each other are compared in one walk."""
+    walls = sorted({extra.wall for extra in extras})
+    kept: set[int] = set()
+    begin = 0
+    for place in range(1, len(walls) + 1):
+        if place == len(walls) or walls[place] - walls[place - 1] > _NEAR:
+            near = walls[begin:place]
+            kept.update(_without(plan, near, near[0], near[-1] + 1, budget))
+            begin = place
+    return kept
+
+
+def _keep_following(
+    plan: Plan, window: Window, wall: int, instant: int, found: list[Occurrence], length: int | None = None
+) -> None:
+    """An occurrence after a THISANDFUTURE override: moved and stretched as that was (RFC 5545 §3.2.13, §3.8.4.4).
+
+    ``length`` is that of an RDATE with a PERIOD, which keeps it (RFC 5545 §3.8.5.3).
+    """
     place = bisect_right(plan.following, instant, key=attrgetter("key")) - 1
     override = plan.following[place]
-    moved = wall + _shift(override)
+    moved = wall + override.shift
     clock = override.timing.start.clock
     start = moved if clock is None else clock.to_epoch(moved)
-    _keep(found, window, override.timing, moved, start, wall, override.component, plan)
-
-
-def _shift(override: Override) -> int:
-    """How far an override moved its occurrence, in wall time; a change of zone moves the clock, not the wall."""
-    return override.timing.start.wall - override.wall
+    _keep(found, window, override.timing, moved, start, wall, override.component, plan, length)
 
 
 def _disorder(plan: Plan, clock: Clock | None) -> int:
-    shifts = [_shift(override) for override in plan.following]
-    return (0 if clock is None else _UNORDERED) + (max(0, *shifts) - min(0, *shifts) if shifts else 0)
+    least, most = plan.shifts
+    return (0 if clock is None else _UNORDERED) + most - least
 
 
 def _wall_window(plan: Plan, timing: Timing, low: int, high: int) -> tuple[int, int]:
     """The wall times at which an occurrence that meets ``[low, high)`` may have its original start."""
     longest = timing.longest
-    earlier = later = 0
-    for override in plan.following:
-        longest = max(longest, override.timing.longest)
-        earlier = max(earlier, _shift(override) + DAY)
-        later = max(later, DAY - _shift(override))
-    first = max(low - longest - earlier, -END)
-    last = min(high + later, END)
+    if plan.following:
+        least, most = plan.shifts
+        low, high = low - most - DAY, high - least + DAY
+        longest = max(longest, plan.longest_following)
+    first = max(low - longest, -END)
+    last = min(high, END)
     clock = timing.start.clock
     if clock is not None:
         least, most = clock.bounds(first, last)
@@ -242,6 +281,7 @@ def _starts(plan: Plan, timing: Timing, first: int, last: int, budget: Budget) -
         return _bounded(rules[0], clock, first, last, budget)
     start = timing.start.wall
     itself = (start,) if first <= start < last else ()
+    budget.spend(_OPENING * len(rules))
     return merge(itself, *(_bounded(rule, clock, first, last, budget) for rule in rules))
 
 
@@ -257,6 +297,7 @@ def _bounded(rule: BoundRule, clock: Clock | None, first: int, last: int, budget
 def _without(plan: Plan, walls: Iterable[int], first: int, last: int, budget: Budget) -> Iterator[int]:
     """The starts that no EXRULE yields too (RFC 2445 §4.8.5.2: obsolete, but still seen)."""
     clock = plan.timing.start.clock if plan.timing else None
+    budget.spend(_OPENING * len(plan.exclusion_rules))
     excluded = merge(*(_bounded(rule, clock, first, last, budget) for rule in plan.exclusion_rules))
     next_excluded = next(excluded, END)
     for wall in walls:
@@ -305,7 +346,7 @@ def _span_of_series(plan: Plan, timing: Timing, budget: Budget) -> tuple[int, in
         if wall is not None and wall > start.wall:
             last = max(last, timing.end(wall, wall if start.clock is None else start.clock.to_epoch(wall)))
     if plan.following and last < FOREVER:
-        last += max(0, *map(_shift, plan.following)) + max(each.timing.longest for each in plan.following)
+        last += plan.shifts[1] + plan.longest_following
     if plan.following:
-        first += min(0, *map(_shift, plan.following))
+        first += plan.shifts[0]
     return first, last

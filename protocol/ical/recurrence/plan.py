@@ -10,12 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
+from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.recurrence.timing import DAY, Moment, Timing, Zones, moment_of, moments_of, timing_of
+from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.rule import Rule, parse_rule
 from protocol.ical.rules.series import END, Series
 from protocol.ical.values import Duration, Form, parse_period
+
+_ORDINARY = 10_000
+"""Reading an object is free up to here, in units of the budget: 5,000 dates, more than any real calendar has."""
+_MOST = 20_000
+"""No object may cost more to read than this, or nothing would be left for its windows: half as much as a budget."""
+_OF_RULE, _OF_LINE, _OF_DATE, _OF_PERIOD, _OF_OVERRIDE = 40, 1, 2, 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,16 @@ class Override:
     following: bool = False
     """RANGE=THISANDFUTURE."""
 
+    @property
+    def shift(self) -> int:
+        """How far it moved its occurrence, in wall time; a change of zone moves the clock, not the wall."""
+        return self.timing.start.wall - self.wall
+
+    @property
+    def starts_at(self) -> int:
+        """The instant at which it now begins."""
+        return self.timing.start.instant
+
 
 @dataclass(slots=True)
 class Plan:
@@ -57,12 +76,23 @@ class Plan:
     rules: tuple[BoundRule, ...] = ()
     exclusion_rules: tuple[BoundRule, ...] = ()
     extras: tuple[Extra, ...] = ()
+    """In order of their keys."""
     excluded: frozenset[int] = frozenset()
     excluded_days: frozenset[int] = frozenset()
     """Local days (wall seconds // 86,400) taken away whole."""
     overrides: Mapping[int, Override] = field(default_factory=dict)
     following: tuple[Override, ...] = ()
     """The overrides that also change what comes after them, in order."""
+    placed: tuple[Override, ...] = ()
+    """All overrides in order of when they now begin."""
+    taken: frozenset[int] = frozenset()
+    """The keys that no rule and no RDATE describes: excluded or overridden."""
+    longest_extra: int = 0
+    """No RDATE with a PERIOD lasts longer."""
+    longest_override: int = 0
+    shifts: tuple[int, int] = (0, 0)
+    """How far THISANDFUTURE overrides moved what follows, in seconds: the least, 0 or less, and the most."""
+    longest_following: int = 0
 
     @property
     def recurring(self) -> bool:
@@ -75,15 +105,42 @@ def plan_of(
     overrides: Iterable[Component],
     timezones: Mapping[str, Component],
     count_until: int | None = None,
+    budget: Budget | None = None,
 ) -> Plan:
-    """Read a master and its overrides; refuses with CALDAV:supported-rscale only (RFC 7529 §5.4)."""
+    """Read a master and its overrides.
+
+    Refuses with CALDAV:supported-rscale (RFC 7529 §5.4), and with CALDAV:max-instances for so many rules and dates that
+    reading them alone is more than ``budget`` allows.
+    """
+    overrides = tuple(overrides)
+    toil = _toil(master, overrides)
+    if toil > _ORDINARY:
+        if toil > _MOST:
+            raise Refusal(Condition.MAX_INSTANCES, "The object has more rules, dates and exceptions than can be read.")
+        (budget or Budget()).spend(toil - _ORDINARY)
     zones = Zones(timezones)
     timing = timing_of(master, zones) if master is not None else None
     plan = Plan(zones, master, timing)
     if master is not None and timing is not None:
         _read_recurrence(plan, master, timing, count_until)
-    _read_overrides(plan, overrides)
+    plan.taken = plan.excluded
+    if overrides:
+        _read_overrides(plan, overrides)
     return plan
+
+
+def _toil(master: Component | None, overrides: tuple[Component, ...]) -> int:
+    """What reading costs, counted before anything is read."""
+    cost = _OF_OVERRIDE * len(overrides)
+    for line in master.properties if master is not None else ():
+        name = line.name
+        if name in _RECURRENCE:
+            text = line.value
+            if name in ("RRULE", "EXRULE"):
+                cost += _OF_RULE + len(text) // 3
+            else:
+                cost += _OF_LINE + _OF_DATE * (1 + text.count(",")) + _OF_PERIOD * text.count("/") + (len(text) >> 6)
+    return cost
 
 
 def _read_recurrence(plan: Plan, master: Component, timing: Timing, count_until: int | None) -> None:
@@ -102,6 +159,7 @@ def _read_recurrence(plan: Plan, master: Component, timing: Timing, count_until:
     )
     extras = {extra.key: extra for line in lines if line.name == "RDATE" for extra in _extras(line, timing, plan.zones)}
     plan.extras = tuple(extras[key] for key in sorted(extras))
+    plan.longest_extra = max((extra.end - extra.key for extra in plan.extras if extra.end is not None), default=0)
     excluded: set[int] = set()
     days: set[int] = set()
     for line in lines:
@@ -202,7 +260,19 @@ def _read_overrides(plan: Plan, components: Iterable[Component]) -> None:
             continue
         found.setdefault(override.key, override)
     plan.overrides = found
+    plan.taken = plan.excluded | found.keys()
+    plan.placed = tuple(sorted(found.values(), key=attrgetter("starts_at")))
+    plan.longest_override = max((_length(override) for override in plan.placed), default=0)
     plan.following = tuple(found[key] for key in sorted(found) if found[key].following)
+    if plan.following:
+        shifts = [override.shift for override in plan.following]
+        plan.shifts = min(0, *shifts), max(0, *shifts)
+        plan.longest_following = max(override.timing.longest for override in plan.following)
+
+
+def _length(override: Override) -> int:
+    start = override.timing.start
+    return override.timing.end(start.wall, start.instant) - start.instant
 
 
 def _override(component: Component, plan: Plan) -> Override | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from protocol.ical.rules.calendars import CalendarSystem
 from protocol.ical.rules.days import DayParts, Days
 from protocol.ical.rules.rule import Freq, Rule
+from protocol.ical.rules.times import Times, product
 
 DAY = 86_400
 
@@ -50,10 +51,10 @@ def month_at(system: CalendarSystem, year: int, day: int) -> tuple[int, int, int
     raise ValueError("a day outside of its year")
 
 
-def times_of(rule: Rule, time: int, all_day: bool) -> Days:
+def times_of(rule: Rule, time: int, all_day: bool) -> Times:
     """The seconds within a period shorter than a week (within the day of a longer one) at which it has starts."""
     if all_day:
-        times: Days = (0,)
+        times: Times = (0,)
     else:
         seconds = rule.by_second or (time % 60,)
         minutes = rule.by_minute or (time // 60 % 60,)
@@ -64,13 +65,13 @@ def times_of(rule: Rule, time: int, all_day: bool) -> Days:
             minutes = (0,)
         if rule.freq < Freq.MINUTELY:
             seconds = (0,)
-        times = tuple(hour * 3600 + minute * 60 + second for hour in hours for minute in minutes for second in seconds)
+        times = product(hours, minutes, seconds)
     if rule.by_set_pos and rule.freq <= Freq.DAILY:
         return at_positions((0,), times, rule.by_set_pos)
     return times
 
 
-def at_positions(days: Days, times: Days, positions: tuple[int, ...]) -> Days:
+def at_positions(days: Days, times: Times, positions: tuple[int, ...]) -> Days:
     """BYSETPOS: the chosen seconds of the set ``days x times``, without making the set."""
     size = len(days) * len(times)
     places = {position - 1 if position > 0 else size + position for position in positions}

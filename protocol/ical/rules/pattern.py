@@ -17,6 +17,7 @@ from protocol.ical.rules.calendars import LAST_DAY, CalendarSystem, Year
 from protocol.ical.rules.days import Days, days_allowed
 from protocol.ical.rules.rscale import calendar_system
 from protocol.ical.rules.rule import Freq, Rule
+from protocol.ical.rules.times import ManyTimes, Times
 
 END = (LAST_DAY + 1) * DAY
 """The end of year 9999 in wall seconds: no series goes on after it."""
@@ -24,11 +25,33 @@ _MAX_CACHED = 256
 
 
 class Uniform(NamedTuple):
-    """Periods that all have the same number of starts: where DTSTART's begins, seconds to the next, starts in each."""
+    """Periods that all have the same starts: where DTSTART's begins, seconds to the next, days and times in each."""
 
     first: int
     step: int
-    size: int
+    days: Days
+    times: Times
+
+    @property
+    def size(self) -> int:
+        """How many starts a period has."""
+        return len(self.days) * len(self.times)
+
+    def before(self, offset: int) -> int:
+        """How many of a period's starts are less than ``offset`` seconds from its beginning."""
+        if self.days == (0,):
+            return bisect_left(self.times, offset)
+        day, second = divmod(offset, DAY)
+        place = bisect_left(self.days, day)
+        count = place * len(self.times)
+        if place < len(self.days) and self.days[place] == day:
+            count += bisect_left(self.times, second)
+        return count
+
+    def at(self, place: int) -> int:
+        """How many seconds from the beginning of a period its start number ``place`` (from 0) is."""
+        day, time = divmod(place, len(self.times))
+        return self.days[day] * DAY + self.times[time]
 
 
 class Pattern:
@@ -42,7 +65,7 @@ class Pattern:
         self._system: CalendarSystem = calendar_system(rule.rscale)
         self._cache: dict[object, Days] = {}
         self._parts = completed(rule, self._system, start // DAY)
-        self._inner = times_of(rule, start % DAY, all_day)
+        self._inner: Times = times_of(rule, start % DAY, all_day)
         parts = self._parts
         self._limited = bool(
             parts.months
@@ -77,6 +100,9 @@ class Pattern:
                     spend(1)
                     yield wall
             return
+        if isinstance(times, ManyTimes):
+            yield from self._laid_out((day * DAY for day in days), times, low, high, budget)
+            return
         for day in days:
             base = day * DAY
             chosen = times
@@ -86,6 +112,18 @@ class Pattern:
             for time in chosen:
                 yield base + time
 
+    def _laid_out(self, periods: Iterable[int], times: ManyTimes, low: int, high: int, budget: Budget) -> Iterator[int]:
+        """The same for times too many to write out, each paid as it comes; periods are given by their first second."""
+        spend = budget.spend
+        size = len(times)
+        for begin in periods:
+            spend(1)
+            first = bisect_left(times, low - begin) if begin < low else 0
+            last = bisect_left(times, high - begin) if begin + DAY > high else size
+            for place in range(first, last):
+                spend(1)
+                yield begin + times[place]
+
     def _allowed(self, first: int, last: int, budget: Budget) -> Iterator[int]:
         """The days in ``[first, last]`` that the date parts allow (limit)."""
         system = self._system
@@ -94,7 +132,7 @@ class Pattern:
             begin = system.start_of(year)
             if begin > last:
                 return
-            days = self._days(system.year(year))
+            days = self._days(system.year(year), budget)
             budget.spend(system.cost + len(days) // 16)
             for offset in days[bisect_left(days, first - begin) :]:
                 day = begin + offset
@@ -103,9 +141,10 @@ class Pattern:
                 yield day
             year += 1
 
-    def _days(self, year: Year) -> Days:
+    def _days(self, year: Year, budget: Budget) -> Days:
         days = self._cache.get(year)
         if days is None:
+            budget.spend(self._toil())
             days = self._remember(year, days_allowed(self._parts, year))
         return days
 
@@ -115,10 +154,16 @@ class Pattern:
         self._cache[key] = days
         return days
 
-    def _is_allowed(self, day: int) -> bool:
+    def _toil(self) -> int:
+        """What finding the days of a year costs, before they are remembered."""
+        parts = self._parts
+        named = len(parts.weekdays) + len(parts.month_days) + len(parts.year_days) // 2
+        return 16 + (named + len(self._rule.by_set_pos)) * 12 // 8
+
+    def _is_allowed(self, day: int, budget: Budget) -> bool:
         system = self._system
         year = system.year_of(day)
-        days = self._days(system.year(year))
+        days = self._days(system.year(year), budget)
         offset = day - system.start_of(year)
         place = bisect_left(days, offset)
         return place < len(days) and days[place] == offset
@@ -135,7 +180,7 @@ class DailyPattern(Pattern):
     def uniform(self) -> Uniform | None:
         if self._limited:
             return None
-        return Uniform(self._origin - self._origin % DAY, self._rule.interval * DAY, len(self._inner))
+        return Uniform(self._origin - self._origin % DAY, self._rule.interval * DAY, (0,), self._inner)
 
     def _daily(self, first: int, last: int, budget: Budget) -> Iterable[int]:
         interval = self._rule.interval
@@ -166,10 +211,10 @@ class WeeklyPattern(Pattern):
     def uniform(self) -> Uniform | None:
         if self._limited:
             return None
-        size = len(self._week) * len(self._inner)
+        first, step = self._base * DAY, 7 * DAY * self._rule.interval
         if self._rule.by_set_pos:
-            size = len(at_positions(self._week, self._inner, self._rule.by_set_pos))
-        return Uniform(self._base * DAY, 7 * DAY * self._rule.interval, size)
+            return Uniform(first, step, (0,), at_positions(self._week, self._inner, self._rule.by_set_pos))
+        return Uniform(first, step, self._week, self._inner)
 
     def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
         step = 7 * self._rule.interval
@@ -188,15 +233,15 @@ class WeeklyPattern(Pattern):
         while place < size:
             begin = weeks[place]
             place += 1
-            budget.spend(2)
+            budget.spend(2 + len(positions))
             days = tuple(begin + day for day in self._week)
             if self._limited:
-                resume = self._next_allowed_year(begin)
+                resume = self._next_allowed_year(begin, budget)
                 if resume > begin:
                     place = max(place, -((weeks[0] + 6 - resume) // weeks.step))
                     continue
                 budget.spend(len(days))
-                days = tuple(day for day in days if self._is_allowed(day))
+                days = tuple(day for day in days if self._is_allowed(day, budget))
             if positions:
                 found: Iterable[int] = at_positions(days, self._inner, positions)
             else:
@@ -205,10 +250,12 @@ class WeeklyPattern(Pattern):
                 if low <= wall < high:
                     yield wall
 
-    def _next_allowed_year(self, day: int) -> int:
+    def _next_allowed_year(self, day: int, budget: Budget) -> int:
         """The first day of the next year when the week from ``day`` on lies in years without a day, else ``day``."""
         system = self._system
         year = system.year_of(day + 6)
-        if self._days(system.year(year)) or (system.start_of(year) > day and self._days(system.year(year - 1))):
+        if self._days(system.year(year), budget):
+            return day
+        if system.start_of(year) > day and self._days(system.year(year - 1), budget):
             return day
         return system.start_of(year + 1)

@@ -88,7 +88,7 @@ class Series:
             found = islice(self._pattern.walls(low, min(high, END), budget), self.count - self.include_start)
             yield from found
             return
-        yield from self._pattern.walls(low, min(high, self._counted(self.count, budget) + 1), budget)
+        yield from self._pattern.walls(low, min(high, self._counted(self.count, budget) + 1, END), budget)
 
     def last(self, budget: Budget) -> int | None:
         """The last start: of a COUNT rule resolved (once), of an UNTIL rule the last before it; ``None``: forever.
@@ -112,13 +112,9 @@ class Series:
         walls = self._pattern.walls
         uniform = self._pattern.uniform()
         if uniform is not None and uniform.size:
-            here = sum(1 for _ in walls(low, uniform.first + uniform.step, budget))
-            if wanted > here:
-                periods, rest = divmod(wanted - here - 1, uniform.size)
-                begin = uniform.first + uniform.step * (1 + periods)
-                if begin >= END:
-                    return END
-                return next(islice(walls(begin, begin + uniform.step, budget), rest, None), END)
+            # As if all of DTSTART's period counted, with what lies before DTSTART wanted too.
+            periods, rest = divmod(wanted - 1 + uniform.before(low - uniform.first), uniform.size)
+            return min(uniform.first + uniform.step * periods + uniform.at(rest), END)
         # A rule that runs out before its COUNT ends with its last start.
         last = deque(islice(walls(low, END, budget), wanted), maxlen=1)
         return last[0] if last else self.start

@@ -9,6 +9,7 @@ from protocol.ical.rules.binding import DAY
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.pattern import Pattern, Uniform
 from protocol.ical.rules.rule import Freq, Rule
+from protocol.ical.rules.times import ManyTimes
 
 _UNITS = {Freq.SECONDLY: 1, Freq.MINUTELY: 60, Freq.HOURLY: 3600}
 
@@ -30,7 +31,7 @@ class ShortPattern(Pattern):
     def uniform(self) -> Uniform | None:
         if self._limited or self._clock_limited:
             return None
-        return Uniform(self._base, self._step, len(self._inner))
+        return Uniform(self._base, self._step, (0,), self._inner)
 
     def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
         unit, step, base = self._unit, self._step, self._base
@@ -62,6 +63,9 @@ class ShortPattern(Pattern):
     def _fill(self, periods: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
         """The starts inside each period, given by its first second."""
         inner = self._inner
+        if isinstance(inner, ManyTimes):
+            yield from self._laid_out(periods, inner, low, high, budget)
+            return
         spend = budget.spend
         for begin in periods:
             spend(len(inner) or 1)
@@ -80,7 +84,7 @@ class ShortPattern(Pattern):
                 (not rule.by_hour or time // 3600 in rule.by_hour)
                 and (self._unit == 3600 or not rule.by_minute or time // 60 % 60 in rule.by_minute)
                 and (self._unit > 1 or not rule.by_second or time % 60 in rule.by_second)
-                and (not self._limited or self._is_allowed(begin // DAY))
+                and (not self._limited or self._is_allowed(begin // DAY, budget))
             ):
                 yield begin
 

@@ -52,7 +52,7 @@ class YearPattern(Pattern):
             if begin > last:
                 return
             budget.spend(system.cost)
-            entries = self._entries(system, year)
+            entries = self._entries(system, year, budget)
             if not entries:
                 pass
             elif positions:
@@ -66,7 +66,7 @@ class YearPattern(Pattern):
                 yield self._spread([begin + day for day in entries[from_day:to_day]], low, high, budget)
             year += stride
 
-    def _entries(self, system: CalendarSystem, number: int) -> Days:
+    def _entries(self, system: CalendarSystem, number: int, budget: Budget) -> Days:
         """The day offsets of a year, or with BYSETPOS the second offsets; cached by everything they depend on."""
         year = system.year(number)
         rule = self._rule
@@ -80,6 +80,7 @@ class YearPattern(Pattern):
         entries = self._cache.get(key)
         if entries is not None:
             return entries
+        budget.spend(self._toil())
         positions = rule.by_set_pos
         if rule.freq is Freq.YEARLY:
             days = days_of_year(self._parts, year)
@@ -89,8 +90,6 @@ class YearPattern(Pattern):
         if positions:
             months = [at_positions(days, self._inner, positions) for days in months]
         return self._remember(key, tuple(sorted({entry for month in months for entry in month})))
-
-    # -- HOURLY, MINUTELY and SECONDLY
 
 
 def _merged(years: Iterator[Iterable[int]], low: int, high: int) -> Iterator[int]:

@@ -34,6 +34,8 @@ _CYCLE = 146_097 * 86_400
 _REFERENCE = (1_735_689_600, 1_798_761_600)
 """2025 and 2026: two definitions with the same transitions in these years are the same zone."""
 _MAX_OBSERVANCES = 400
+_OF_LINE = 20
+"""What a rule costs however short it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,14 @@ class _Table(NamedTuple):
 class CustomZone(tzinfo):
     """The zone of a VTIMEZONE; compared by identity, made through ``zone_of_definition``."""
 
-    def __init__(self, tzid: str, observances: tuple[Observance, ...]) -> None:
+    def __init__(self, tzid: str, observances: tuple[Observance, ...], budget: Budget) -> None:
         self.key = tzid
         self._observances = observances
         self._first = min(observances, key=lambda each: min(each.onsets))
-        self._table = self._worked_out(_NEAR)
+        self._table = self._worked_out(_NEAR, budget)
 
-    def _worked_out(self, until: int) -> _Table:
+    def _worked_out(self, until: int, budget: Budget) -> _Table:
         found: dict[int, Observance] = {}
-        budget = Budget()
         for observance in self._observances:
             for wall in _onsets(observance, until, budget):
                 found[wall - observance.before] = observance
@@ -82,7 +83,7 @@ class CustomZone(tzinfo):
         table = self._table
         if instant >= table.until:
             try:
-                table = self._worked_out(_FAR)
+                table = self._worked_out(_FAR, Budget())
             except Refusal:
                 table = table._replace(until=_FAR)
             self._table = table
@@ -133,11 +134,12 @@ def _onsets(observance: Observance, until: int, budget: Budget) -> Iterator[int]
 
 @lru_cache(maxsize=512)
 def _zone_of_text(tzid: str, lines: tuple[tuple[str, ...], ...]) -> tuple[CustomZone | None, str | None]:
-    observances = tuple(filter(None, (_observance(each) for each in lines[:_MAX_OBSERVANCES])))
-    if not observances:
-        return None, None
+    budget = Budget()  # for reading it as well: a definition may hold thousands of rules and dates
     try:
-        zone = CustomZone(tzid, observances)
+        observances = tuple(filter(None, (_observance(each, budget) for each in lines[:_MAX_OBSERVANCES])))
+        if not observances:
+            return None, None
+        zone = CustomZone(tzid, observances, budget)
     except Refusal:
         return None, None
     return zone, _known_key(zone)
@@ -168,8 +170,9 @@ def _known_key(zone: CustomZone) -> str | None:
     return None
 
 
-def _observance(lines: tuple[str, ...]) -> Observance | None:
+def _observance(lines: tuple[str, ...], budget: Budget) -> Observance | None:
     name, *raw = lines
+    budget.spend(sum(map(_toil, raw)))
     properties = [
         Property(line.split(";")[0].split(":")[0].upper(), line.partition(":")[2], None, line) for line in raw
     ]
@@ -191,6 +194,11 @@ def _observance(lines: tuple[str, ...]) -> Observance | None:
     dates = [text for each in properties if each.name == "RDATE" for text in each.value.split(",")]
     onsets = tuple(seconds for seconds in (_seconds(text, before) for text in dates) if seconds is not None)
     return Observance(name == "DAYLIGHT", values.get("TZNAME", ""), before, after, (wall, *onsets), series)
+
+
+def _toil(line: str) -> int:
+    """What reading a line costs, in units of the budget: about a third for every character of a rule or date."""
+    return 1 + len(line) // 8 if line[:5].upper() not in ("RRULE", "RDATE") else _OF_LINE + len(line) // 3
 
 
 def _seconds(text: str, before: int) -> int | None:
