@@ -63,6 +63,19 @@ _RENAME = Statement(
     .values(name=bindparam("new_name"), home_seq=bindparam("number"))
     .returning(*COLUMNS)
 )
+_PUBLISH = Statement(
+    sql_update(calendars)
+    .where(_mine, _this, _c.removed == 1, _c.name.is_(None), _c.home_seq == 0)
+    .values(
+        removed=0,
+        name=bindparam("new_name"),
+        home_seq=bindparam("number"),
+        seq=bindparam("new_seq"),
+        members=bindparam("new_members"),
+        size=bindparam("new_size"),
+    )
+    .returning(_c.calendar_id)
+)
 _NEXT_SEQ = Statement(
     sql_update(calendars)
     .where(_mine, _this, _live)
@@ -181,12 +194,12 @@ def get(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> 
     return None if row is None else calendar_of(row)
 
 
-def _insert_row(tx: Transaction, calendar: Calendar, *, removed: int) -> None:
+def _insert_row(tx: Transaction, calendar: Calendar, *, removed: int, named: bool = True) -> None:
     tx.run(
         _INSERT,
         principal_id=calendar.principal_id,
         calendar_id=calendar.calendar_id,
-        name=calendar.name,
+        name=calendar.name if named else None,
         removed=removed,
         home_seq=calendar.home_seq,
         seq=calendar.seq,
@@ -217,6 +230,34 @@ def create(tx: Transaction, calendar: Calendar) -> Seq:
     tx.run(_FREE_NAME, pid=calendar.principal_id, old_name=calendar.name)
     _insert_row(tx, replace(calendar, home_seq=number), removed=0)
     return number
+
+
+def stage(tx: Transaction, calendar: Calendar) -> None:
+    """Add a collection that nobody sees until ``publish``; ``purge`` forgets it. Its ``home_seq`` is 0."""
+    _insert_row(tx, replace(calendar, home_seq=Seq(0)), removed=1, named=False)
+
+
+def publish(tx: Transaction, calendar: Calendar, *, seq: Seq, members: int, size: int) -> None:
+    """Bring a staged collection to light under its name, with what was put into it meanwhile.
+
+    Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``Vanished`` when it was purged.
+    """
+    number = next_home_seq(tx, calendar.principal_id)
+    if find(tx, calendar.principal_id, calendar.name) is not None:
+        raise Duplicate("calendars.name")
+    tx.run(_FREE_NAME, pid=calendar.principal_id, old_name=calendar.name)
+    row = tx.one(
+        _PUBLISH,
+        pid=calendar.principal_id,
+        cid=calendar.calendar_id,
+        new_name=calendar.name,
+        number=number,
+        new_seq=seq,
+        new_members=members,
+        new_size=size,
+    )
+    if row is None:
+        raise Vanished("the calendar is gone")
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""Calendars themselves: make, change, remove, copy and move them (RFC 4791 §5.3.1, RFC 4918 §9)."""
+"""Calendars themselves: make, change, remove and move them (RFC 4791 §5.3.1, RFC 4918 §9); copies are ``copying``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from caldav_server.calendaring import access, homes
 from caldav_server.calendaring.context import Context
-from caldav_server.calendaring.objects import draft, write_again
+from caldav_server.calendaring.objects import write_again
 from protocol.errors import Condition, Refusal
-from protocol.model import Access, Calendar, CalendarId, CalendarKind, DeadProperty, ObjectId, Principal, Seq
+from protocol.model import Access, Calendar, CalendarId, DeadProperty, Principal
 from storage import calendars as stored
-from storage import objects as stored_objects
-from storage import occurrences as stored_occurrences
 from storage.database import Transaction
 from storage.ids import new_id
 from storage.properties import dead_properties, remove_dead, set_dead
@@ -40,7 +38,7 @@ async def create(ctx: Context, owner: Principal, name: str, granted: Access, hre
     def work(tx: Transaction) -> Calendar:
         if stored.find(tx, owner.principal_id, name) is not None:
             raise Refusal(Condition.RESOURCE_MUST_BE_NULL, "There is already something at this address.")
-        _require_place(tx, ctx, owner)
+        require_place(tx, ctx, owner)
         stored.create(tx, made)
         _apply_dead(tx, ctx, owner, made.calendar_id, changes)
         return made
@@ -80,7 +78,8 @@ def _apply_dead(
         )
 
 
-def _require_place(tx: Transaction, ctx: Context, owner: Principal) -> None:
+def require_place(tx: Transaction, ctx: Context, owner: Principal) -> None:
+    """Refuse one collection more than a home may hold."""
     if len(stored.of_home(tx, owner.principal_id)) >= ctx.rules.calendars_per_home:
         raise Refusal(Condition.QUOTA_NOT_EXCEEDED, f"A home holds at most {ctx.rules.calendars_per_home} collections.")
 
@@ -110,66 +109,14 @@ async def move(ctx: Context, calendar: Calendar, granted: Access, href: str, goa
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar cannot be moved to another home.")
 
     def work(tx: Transaction) -> bool:
-        created = _make_way(tx, ctx, goal, overwrite=overwrite)
+        created = make_way(tx, ctx, goal, overwrite=overwrite)
         stored.rename(tx, calendar.principal_id, calendar.calendar_id, goal.name)
         return created
 
     return await write_again(ctx, work)
 
 
-async def copy(
-    ctx: Context, calendar: Calendar, granted: Access, goal: Place, *, overwrite: bool, with_members: bool
-) -> bool:
-    """Copy a calendar with its properties, and with its objects unless Depth was 0 (RFC 4918 §9.8.3)."""
-    access.require(granted, Access.READ, goal.href)
-    access.require(goal.access, Access.BIND, goal.href)
-
-    def work(tx: Transaction) -> bool:
-        created = _make_way(tx, ctx, goal, overwrite=overwrite)
-        _require_place(tx, ctx, goal.owner)
-        made = replace(
-            calendar,
-            principal_id=goal.owner.principal_id,
-            calendar_id=CalendarId(new_id()),
-            name=goal.name,
-            kind=CalendarKind.CALENDAR,
-            created_at=ctx.now,
-        )
-        stored.create(tx, made)
-        for prop in dead_properties(tx, calendar.principal_id, calendar.calendar_id):
-            set_dead(tx, made.principal_id, made.calendar_id, prop)
-        if with_members:
-            _copy_members(tx, ctx, calendar, made)
-        return created
-
-    return await write_again(ctx, work)
-
-
-def _copy_members(tx: Transaction, ctx: Context, source: Calendar, goal: Calendar) -> None:
-    """Every object of a calendar under its own name in a new one, indexed afresh, in batches."""
-    after = 0
-    while page := stored_objects.page(tx, source.principal_id, source.calendar_id, after=after):
-        after = page[-1].meta.seq
-        size = sum(each.meta.size for each in page)
-        last = stored.next_seq(tx, goal.principal_id, goal.calendar_id, len(page), members=len(page), size=size)
-        ctx.rules.quota.require(tx, goal.principal_id, size, ctx.now)
-        rows = []
-        for number, each in enumerate(page, last - len(page) + 1):
-            new = draft(ctx.rules, ctx.now, each.data, strict=False)
-            meta = each.meta._replace(
-                object_id=ObjectId(new_id()), seq=Seq(number), created_at=ctx.now, modified_at=ctx.now
-            )
-            rows.append((meta, each.data, new.index))
-        stored_objects.insert_many(tx, goal.principal_id, goal.calendar_id, rows)
-        stored_occurrences.add_many(
-            tx,
-            goal.principal_id,
-            goal.calendar_id,
-            [(meta.object_id, meta.component, index.entries) for meta, _, index in rows],
-        )
-
-
-def _make_way(tx: Transaction, ctx: Context, goal: Place, *, overwrite: bool) -> bool:
+def make_way(tx: Transaction, ctx: Context, goal: Place, *, overwrite: bool) -> bool:
     """Remove what the destination replaces; whether there was nothing. What is always there is there now as well."""
     if goal.name in homes.ALWAYS_THERE:
         homes.ensure(tx, goal.owner, ctx.now)

@@ -35,6 +35,11 @@ class Quota:
         self.limit = limit
         self._grants: dict[PrincipalId, _Grant] = {}
 
+    def require_size(self, octets: int) -> None:
+        """Refuse what would fill more than a whole home."""
+        if octets > self.limit:
+            raise _full()
+
     def require(self, tx: Transaction, principal_id: PrincipalId, more: int, now: int) -> None:
         """Refuse ``quota-not-exceeded`` when a home holds too much, ``more`` octets being new in this transaction.
 
@@ -48,7 +53,11 @@ class Quota:
             return
         room = self.limit - stored_calendars.usage(tx, principal_id)[1]
         if room < 0:
-            raise Refusal(Condition.QUOTA_NOT_EXCEEDED, "There is no room left in this calendar home.")
+            raise _full()
         if len(self._grants) >= _HOMES:
             self._grants.clear()
         self._grants[principal_id] = _Grant(room // _SHARE, now + _SECONDS)
+
+
+def _full() -> Refusal:
+    return Refusal(Condition.QUOTA_NOT_EXCEEDED, "There is no room left in this calendar home.")

@@ -10,7 +10,8 @@ import pytest
 
 from caldav_server.settings import LimitSettings
 from caldav_server.tests.face import NAMESPACES, Face, event
-from protocol.model import MAX_KEY_OCTETS
+from protocol.model import MAX_KEY_OCTETS, Seq
+from storage import calendars
 from storage.principals import set_delegates
 
 HOME = "/dav/calendars/anna/"
@@ -145,3 +146,34 @@ async def test_what_comes_too_late_for_a_removed_calendar_has_no_parent(face: Fa
     statuses = await asyncio.gather(face.ask("DELETE", HOME + "work/"), *puts)
     assert statuses[0].status == 204
     assert {each.status for each in statuses[1:]} <= {201, 409}
+
+
+async def test_others_write_while_a_large_calendar_is_copied(face: Face) -> None:
+    """RFC 4918 §9.8.3: a copy comes to light whole, and holds nobody up on its way."""
+    for number in range(400):
+        assert (await face.put(f"{HOME}calendar/{number}.ics", event(f"u{number}"))).status == 201
+    assert (await face.ask("MKCALENDAR", HOME + "other/")).status == 201
+    copying = asyncio.ensure_future(face.ask("COPY", HOME + "calendar/", Destination=HOME + "copy/"))
+    beside = 0
+    while not copying.done():
+        assert (await face.ask("GET", HOME + "copy/")).status == 404 or copying.done()
+        assert (await face.put(f"{HOME}other/{beside}.ics", event(f"o{beside}"))).status == 201
+        beside += 1
+    assert (await copying).status == 201
+    assert beside > 5
+    listed = await face.ask("PROPFIND", HOME + "copy/", Depth="1")
+    assert len(listed.hrefs()) == 401
+    assert len((await face.sync(HOME + "copy/")).hrefs()) == 400
+
+
+async def test_a_copy_that_has_no_room_leaves_nothing_behind(tmp_path: Path) -> None:
+    """RFC 4331 §6: the refusal comes before anything is seen, and what was made out of sight goes again."""
+    face = await Face.make(tmp_path, limits=LimitSettings(home_bytes=20_000))
+    for number in range(80):
+        assert (await face.put(f"{HOME}calendar/{number}.ics", event(f"u{number}"))).status == 201
+    refused = await face.ask("COPY", HOME + "calendar/", Destination=HOME + "copy/")
+    assert (refused.status, refused.condition) == (507, "quota-not-exceeded")
+    assert (await face.ask("PROPFIND", HOME + "copy/", Depth="0")).status == 404
+    owner = face.people["anna"].principal_id
+    assert await face.db.read(lambda tx: calendars.tombstones(tx, owner, Seq(0))) == []
+    face.db.close()

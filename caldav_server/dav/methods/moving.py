@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from caldav_server.calendaring import calendars, objects, transfers
+from caldav_server.calendaring import calendars, copying, objects, transfers
 from caldav_server.dav import paths
 from caldav_server.dav.call import Call
 from caldav_server.dav.methods.writing import home_at, target_at, target_in
@@ -75,6 +75,6 @@ async def _transfer_calendar(call: Call, source: Resource, goal: Location, *, mo
     place = calendars.Place(home.owner, goal.collection, home.access, paths.href(goal))
     if move:
         return await calendars.move(call.ctx, source.calendar, source.access, source.href, place, overwrite=overwrite)
-    return await calendars.copy(
+    return await copying.copy(
         call.ctx, source.calendar, source.access, place, overwrite=overwrite, with_members=depth is Depth.INFINITY
     )
