@@ -22,6 +22,9 @@ _OF_MANY = Statement(
     select(_d.resource_id, _d.name, _d.xml).where(_d.principal_id == bindparam("pid"), in_list(_d.resource_id, "ids"))
 )
 _OF_PRINCIPAL = Statement(select(_d.resource_id, _d.name, _d.xml).where(_d.principal_id == bindparam("pid")))
+_NAMED = Statement(
+    select(_d.resource_id, _d.name, _d.xml).where(_d.principal_id == bindparam("pid"), in_list(_d.name, "names"))
+)
 _insert = insert(tables.dead_properties)
 _SET = Statement(
     _insert.on_conflict_do_update(
@@ -69,9 +72,16 @@ def drop_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes) ->
     return tx.run(_DROP, pid=principal_id, resource=resource_id)
 
 
-def dead_properties_all(tx: Transaction, principal_id: PrincipalId) -> dict[bytes, list[DeadProperty]]:
-    """Every dead property below a principal, by the resource that carries it."""
+def dead_properties_all(
+    tx: Transaction, principal_id: PrincipalId, names: Iterable[str] | None = None
+) -> dict[bytes, list[DeadProperty]]:
+    """Every dead property below a principal, or those of some names, by the resource that carries it."""
     found: dict[bytes, list[DeadProperty]] = {}
-    for resource_id, name, xml in tx.all(_OF_PRINCIPAL, pid=principal_id):
+    wanted = None if names is None else list(names)
+    if wanted is None:
+        rows = tx.all(_OF_PRINCIPAL, pid=principal_id)
+    else:
+        rows = tx.all(_NAMED, pid=principal_id, names=wanted) if wanted else []
+    for resource_id, name, xml in rows:
         found.setdefault(resource_id, []).append(DeadProperty(name, xml))
     return found

@@ -76,20 +76,21 @@ def _properties(shape: _Shape, plan: Plan, collection: Resource, meta: ObjectMet
     )
 
 
-def could_meet_dead(plan: Plan) -> bool:
-    """Whether a name was asked for that members could keep as a dead property."""
+def dead_names(plan: Plan) -> list[str] | None:
+    """The asked-for names that members could keep as a dead property; ``None``: any."""
     if plan.ask.kind is not PropKind.PROP:
-        return True
-    return any(name not in PROPERTIES and name != CALENDAR_DATA for name in plan.ask.names)
+        return None
+    return [name for name in plan.ask.names if name not in PROPERTIES and name != CALENDAR_DATA]
 
 
 async def writer_for(call: Call, plan: Plan, collection: Resource) -> MemberWriter:
     """A function that writes one member, with the members' dead properties at hand when the plan could meet one."""
     await fill(call.ctx, [collection], plan.needs() & {"delegates"})
     dead: dict[bytes, dict[str, str]] = {}
-    if could_meet_dead(plan) and collection.owner is not None:
+    names = dead_names(plan)
+    if names != [] and collection.owner is not None:
         owner_id = collection.owner.principal_id
-        kept = await call.ctx.db.read(lambda tx: dead_properties_all(tx, owner_id))
+        kept = await call.ctx.db.read(lambda tx: dead_properties_all(tx, owner_id, names))
         dead = {each: {prop.name: prop.xml for prop in found} for each, found in kept.items()}
     if plan.ask.kind is not PropKind.PROP or dead:
         return _careful_writer(plan, collection, dead)

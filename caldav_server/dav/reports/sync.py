@@ -8,7 +8,7 @@ from caldav_server.calendaring import access, queries
 from caldav_server.dav import paths
 from caldav_server.dav.answers import Plan, streamed, whole
 from caldav_server.dav.call import Call
-from caldav_server.dav.members import could_meet_dead, member_chunks
+from caldav_server.dav.members import dead_names, member_chunks
 from caldav_server.dav.remembered import state_of
 from caldav_server.dav.resources import Kind, Resource, children, collection_resource, fill
 from caldav_server.dav.tokens import SyncToken, parse_token, render_token
@@ -61,7 +61,7 @@ async def _calendar(call: Call, resource: Resource, body: reports.SyncCollection
     floor = token.floor if more and token.floor > reached else Seq(0)
     tail = _tail(resource, more, render_token(call.view.epoch, cid, reached, floor))
     plan = Plan(body.wanted, call.view, call.minimal)
-    if not could_meet_dead(plan):
+    if dead_names(plan) == []:
         call.depends_on = state_of(now, resource.accounts_version)
     chunks = _changes(call, plan, resource, changed)
     if len(changed) <= queries.BATCH:
