@@ -19,7 +19,7 @@ from protocol.errors import Refusal
 from protocol.ical import availability, freebusy, timezones
 from protocol.ical.document import Document
 from protocol.ical.filters import Bounds, CompFilter, bounds, matches, satisfies
-from protocol.ical.instants import absolute, wall_range
+from protocol.ical.instants import absolute, walls_of
 from protocol.model import (
     BusyType,
     Calendar,
@@ -94,11 +94,16 @@ def _select(tx: Transaction, calendar: Calendar, limits: Bounds, zone: timezones
     if limits.range is None:
         every = ids(tx, *place, limits.components)
         return Selection(every, []) if limits.exact else Selection([], every)
-    wall = wall_range(limits.range, zone)
-    inside = stored_occurrences.candidates(tx, *place, limits.range, wall, limits.components)
+    walls = walls_of(limits.range, zone)
     beyond = stored_occurrences.beyond(tx, *place, limits.range, limits.components)
+    possible = stored_occurrences.candidates(tx, *place, limits.range, walls.wide, limits.components)
     if not limits.exact:
-        return Selection([], list(dict.fromkeys([*inside, *beyond])))
+        return Selection([], list(dict.fromkeys([*possible, *beyond])))
+    inside = possible
+    if not walls.exact:
+        # An end of the range is at a transition of the zone, where wall time does not say what is in the range.
+        inside = stored_occurrences.candidates(tx, *place, limits.range, walls.sure, limits.components)
+        beyond = list(dict.fromkeys([*possible, *beyond]))
     if not beyond:
         return Selection(inside, [])
     sure = set(inside)
@@ -189,7 +194,8 @@ def _busy(
     principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
     beyond = stored_occurrences.beyond(tx, principal_id, calendar_id, window, _TAKE_TIME)
     skipped = set(beyond)
-    rows = stored_occurrences.busy(tx, principal_id, calendar_id, window, wall_range(window, zone))
+    # What the wall clock only seems to show in the window is cut off with all else that is outside of it.
+    rows = stored_occurrences.busy(tx, principal_id, calendar_id, window, walls_of(window, zone).wide)
     for start, end, floating, kind, object_id in rows:
         if object_id in skipped:
             continue
@@ -208,7 +214,7 @@ def _availabilities(
 ) -> list[availability.Availability]:
     """The VAVAILABILITY objects of a calendar that reach into the window (RFC 7953 §4)."""
     principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
-    wall = wall_range(window, zone)
+    wall = walls_of(window, zone).wide
     found = stored_occurrences.candidates(tx, principal_id, calendar_id, window, wall, _AVAILABILITY)
     if not found:
         return []

@@ -144,3 +144,15 @@ def test_ten_years_are_answered_or_refused_quickly(calendar: Calendar) -> None:
     calendar.add("a.ics", event(end="DURATION:PT10M", more="RRULE:FREQ=HOURLY"))
     answer = calendar.freebusy("20260101T000000Z", "20360101T000000Z")
     assert answer.status in {200, 403, 507} and answer.seconds < allowed(5)
+
+
+def test_floating_time_at_a_transition(new_calendar) -> None:
+    """RFC 4791 §7.10: floating time in an hour that the clock shows twice blocks the first one (RFC 5545 §3.3.5)."""
+    made = new_calendar("<C:calendar-timezone-id>Europe/Berlin</C:calendar-timezone-id>")
+    made.add("a.ics", event(start="DTSTART:20261025T023500", end="DTEND:20261025T024500"))
+    made.add("b.ics", event(start="DTSTART:20260329T023000", end="DURATION:PT5M"))
+    autumn, spring = ("20261025T003500Z", "20261025T004500Z", "BUSY"), ("20260329T013000Z", "20260329T013500Z", "BUSY")
+    assert periods(made, "20261025T003000Z", "20261025T011500Z") == {autumn}
+    assert periods(made, "20261025T010500Z", "20261025T014500Z") == set()
+    assert periods(made, "20260329T012500Z", "20260329T014500Z") == {spring}
+    assert periods(made, "20260329T005500Z", "20260329T010000Z") == set()

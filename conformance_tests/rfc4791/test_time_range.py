@@ -296,3 +296,21 @@ def test_daylight_saving(calendar: Calendar) -> None:
     assert calendar.events(time_range("20260328T090000Z", "20260328T090100Z")) == {"a.ics"}
     assert calendar.events(time_range("20260330T080000Z", "20260330T080100Z")) == {"a.ics"}
     assert calendar.events(time_range("20260330T090000Z", "20260330T090100Z")) == set()
+
+
+IN_BERLIN = "<C:calendar-timezone-id>Europe/Berlin</C:calendar-timezone-id>"
+PLACED = {
+    "an overlap": ("20261025T023500", "20261025T003000Z", "20261025T003600Z", "20261025T011500Z", "20261025T020000Z"),
+    "a gap": ("20260329T023000", "20260329T012500Z", "20260329T013100Z", "20260329T014500Z", "20260329T020000Z"),
+}
+
+
+@pytest.mark.parametrize("case", PLACED)
+@pytest.mark.parametrize("rule", ["", "RRULE:FREQ=DAILY;COUNT=2"])
+def test_floating_time_at_a_transition(new_calendar, case: str, rule: str) -> None:
+    """RFC 4791 §9.8: floating time is where its zone's clock shows it first, in a gap by the offset before it."""
+    wall, before, during, after, later = PLACED[case]
+    made = new_calendar(IN_BERLIN)
+    made.add("a.ics", event(start=f"DTSTART:{wall}", end="DURATION:PT5M", more=rule))
+    rows = [(before, after, True), (before, during, True), (during, after, True), (after, later, False)]
+    check(made, "VEVENT", [*rows, (f"{wall[:8]}T000000Z", before, False)])

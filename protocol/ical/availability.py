@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from protocol.ical.components import Component
-from protocol.ical.instants import Timezones, absolute, instant
+from protocol.ical.components import Component, Property
+from protocol.ical.instants import Timezones, absolute, room_around
+from protocol.ical.overlap import Clock, Moment, end_of, names_of
 from protocol.ical.periods import BusyPeriod, Span, clip, subtract, union
 from protocol.ical.recurrence import Budget, occurrences_of
 from protocol.ical.timezones import Zone, definitions_of
-from protocol.ical.values import parse_duration
 from protocol.model import FOREVER, BusyType, TimeRange
 
 _BUSYTYPES = {"BUSY": BusyType.BUSY, "BUSY-TENTATIVE": BusyType.TENTATIVE}
@@ -42,6 +42,7 @@ def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, bu
     budget does not suffice.
     """
     timezones = definitions_of(calendar.components)
+    wider = room_around(window, zone)
     found = []
     for component in calendar.components:
         if component.name != "VAVAILABILITY":
@@ -53,7 +54,7 @@ def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, bu
         for master, overrides in series_of(component):
             spans.extend(
                 absolute(item.start, item.end, item.floating, zone)
-                for item in occurrences_of(master, overrides, timezones, window, zone_floating=zone, budget=budget)
+                for item in occurrences_of(master, overrides, timezones, wider, zone_floating=zone, budget=budget)
             )
         found.append(
             Availability(
@@ -69,18 +70,23 @@ def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, bu
 
 def extent(component: Component, timezones: Timezones, zone: Zone | None) -> Span:
     """Start and end of a VAVAILABILITY; what it leaves open is ``FOREVER`` (RFC 7953 §3.1)."""
-    begins = instant(component.first("DTSTART"), timezones, zone)
-    ends = instant(component.first("DTEND"), timezones, zone)
-    start = -FOREVER if begins is None else begins[0]
-    if ends is not None:
-        return start, ends[0]
-    duration = component.value("DURATION")
-    if duration is None or begins is None:
-        return start, FOREVER
+    names, clock = names_of(component), Clock(timezones)
+    begins, ends = (_moment(names.get(name), clock) for name in ("DTSTART", "DTEND"))
+    if begins is None:
+        return -FOREVER, FOREVER if ends is None else absolute(ends.seconds, ends.seconds, ends.floating, zone)[1]
     try:
-        return start, start + parse_duration(duration).total
+        last = end_of(names, begins, clock, "DTEND")
     except ValueError:
-        return start, FOREVER
+        last = None
+    start, end = absolute(begins.seconds, begins.seconds if last is None else last, begins.floating, zone)
+    return start, FOREVER if last is None else end
+
+
+def _moment(line: Property | None, clock: Clock) -> Moment | None:
+    try:
+        return None if line is None else clock.moment(line)
+    except ValueError:
+        return None
 
 
 def unavailable(found: Iterable[Availability], window: TimeRange) -> list[BusyPeriod]:

@@ -7,6 +7,8 @@ query or an answer does then is the caller's. ``zone`` is where floating and all
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from protocol.ical.components import Component, Property
 from protocol.ical.timezones import UTC, Zone, clock_of, to_epoch, zone_of_tzid
@@ -66,17 +68,54 @@ def period_of(text: str, zone: Zone | None) -> tuple[int, int] | None:
 
 
 def absolute(start: int, end: int, floating: bool, zone: Zone | None) -> tuple[int, int]:
-    """Start and end as instants; floating time, wall seconds read as UTC, is taken in ``zone`` (``None``: UTC)."""
+    """Start and end as instants; floating time, wall seconds read as UTC, is taken in ``zone`` (``None``: UTC).
+
+    What begins in a gap of the zone and ends soon after it has no length (RFC 5545 §3.3.5).
+    """
     if not floating or zone is None:
         return start, end
     clock = clock_of(zone)
-    return clock.to_epoch(start), clock.to_epoch(end)
+    begins = clock.to_epoch(start)
+    return begins, max(clock.to_epoch(end), begins)
 
 
-def wall_range(window: TimeRange, zone: Zone | None) -> TimeRange:
-    """A range as the wall clock of ``zone`` shows it, read as UTC: what floating entries of the index compare with."""
+class Walls(NamedTuple):
+    """A range as the wall clock of a zone shows it, read as UTC: what floating entries of the index compare with.
+
+    An entry outside ``wide`` is not in the range, one that meets ``sure`` is. Between the two, which differ only where
+    an end of the range is at a transition, whoever knows the times themselves decides (RFC 5545 §3.3.5).
+    """
+
+    wide: TimeRange
+    sure: TimeRange
+
+    @property
+    def exact(self) -> bool:
+        """Whether wall time decides alone."""
+        return self.wide is self.sure
+
+
+@lru_cache(maxsize=1024)
+def walls_of(window: TimeRange, zone: Zone | None) -> Walls:
+    """The wall times of a range in ``zone`` (``None``: UTC)."""
     if zone is None:
-        return window
+        return Walls(window, window)
     clock = clock_of(zone)
     start, end = window.start, window.end
-    return TimeRange(None if start is None else clock.to_wall(start), None if end is None else clock.to_wall(end))
+    first = (0, 0) if start is None else clock.offsets_around(start)
+    last = (0, 0) if end is None else clock.offsets_around(end)
+    wide = TimeRange(None if start is None else start + first[0], None if end is None else end + last[1])
+    if first[0] == first[1] and last[0] == last[1]:
+        return Walls(wide, wide)
+    return Walls(wide, TimeRange(None if start is None else start + first[1], None if end is None else end + last[0]))
+
+
+def room_around(window: TimeRange, zone: Zone | None) -> TimeRange:
+    """A range with a second of room at each end, and so much at a transition that no floating time in it is missed."""
+    wide, sure = walls_of(window, zone)
+    start, end = window.start, window.end
+    if start is not None and wide.start is not None and sure.start is not None:
+        start -= 1 + 2 * (sure.start - wide.start)
+    if end is not None and wide.end is not None and sure.end is not None:
+        end += 1 + 2 * (wide.end - sure.end)
+    return TimeRange(start, end)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from protocol.ical import overlap
 from protocol.ical.components import Component
 from protocol.ical.document import Document
-from protocol.ical.instants import absolute, wall_range
+from protocol.ical.instants import Walls, absolute, room_around, walls_of
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.timezones import Zone
 from protocol.ical.values import Form
@@ -44,14 +44,38 @@ def scheduled(document: Document, window: TimeRange, zone: Zone | None, budget: 
     ``zone`` is where floating and all-day data are at home (``None``: UTC). Refuses with ``max-instances`` when the
     budget does not suffice.
     """
-    walls = wall_range(window, zone)
+    walls = walls_of(window, zone)
     found = [
-        item
-        for item in all_scheduled(document, window, zone, budget)
-        if (walls if item.entry.floating else window).overlaps(item.entry.start, item.entry.end)
+        item for item in all_scheduled(document, window, zone, budget) if meets(item, document, window, walls, zone)
     ]
     found.sort(key=lambda item: item.entry.start)
     return found
+
+
+def meets(item: Scheduled, document: Document, window: TimeRange, walls: Walls, zone: Zone | None) -> bool:
+    """Whether an occurrence meets a range, whose ``walls_of`` in the same zone are ``walls``."""
+    entry = item.entry
+    if not entry.floating:
+        return window.overlaps(entry.start, entry.end)
+    if walls.sure.overlaps(entry.start, entry.end):
+        return True
+    return not walls.exact and walls.wide.overlaps(entry.start, entry.end) and _placed(item, document, window, zone)
+
+
+def _placed(item: Scheduled, document: Document, window: TimeRange, zone: Zone | None) -> bool:
+    """Whether a floating occurrence meets a range, decided on the instants of its times (RFC 5545 §3.3.5)."""
+    component = item.component
+    times = stretch(item, document, zone)
+    if component.name in _BY_THEIR_TIMES and times is not None:
+        master = None if item.occurrence is None else document.master
+        names = overlap.names_in_series(component, master)
+        entry = overlap.occurrence_entry(component.name, names, *times, floating=False)
+        return window.overlaps(entry.start, entry.end)
+    start, end = absolute(item.entry.start, item.entry.end, True, zone) if times is None else times
+    return window.overlaps(start, max(end, start + 1))
+
+
+_BY_THEIR_TIMES = frozenset({"VEVENT", "VTODO"})
 
 
 def all_scheduled(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[Scheduled]:
@@ -69,11 +93,33 @@ def all_scheduled(document: Document, window: TimeRange, zone: Zone | None, budg
             yield Scheduled(member, entry)
 
 
+def of_overrides(document: Document, zone: Zone | None, budget: Budget) -> dict[int, Scheduled]:
+    """What each override says of its own occurrence, wherever that is, by the ``id`` of the override.
+
+    For an object that ``recurs``; the rules of its series are not asked.
+    """
+    master = document.master
+    if master is not None:
+        lines = [line for line in master.properties if line.name not in _RULES]
+        master = Component(master.name, lines, master.components)
+    alone = Document(
+        document.calendar, document.uid, document.component, master, document.overrides, document.timezones
+    )
+    found = _series(alone, TimeRange(), zone, budget)
+    # Of a THISANDFUTURE override the first is its own.
+    own: dict[int, Scheduled] = {}
+    for item in found:
+        if item.occurrence is not None and item.occurrence.is_override:
+            own.setdefault(id(item.component), item)
+    return own
+
+
+_RULES = frozenset({"RRULE", "EXRULE"})
+
+
 def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[Scheduled]:
     # A second wider, since a table may count what only touches the range.
-    wider = TimeRange(
-        None if window.start is None else window.start - 1, None if window.end is None else window.end + 1
-    )
+    wider = room_around(window, zone)
     names: dict[int, overlap.Names] = {}
     for occurrence in occurrences(document, wider, zone_floating=zone, budget=budget):
         component = occurrence.component

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -23,9 +24,11 @@ from protocol.ical.filters import (
     satisfies,
 )
 from protocol.ical.index import index_document
-from protocol.ical.instants import wall_range
+from protocol.ical.instants import absolute, walls_of
+from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, render
+from protocol.ical.schedule import scheduled
 from protocol.model import ALL_COMPONENTS, ComponentKind, TimeRange
 from protocol.tests.appendix_b import (
     ABCD2,
@@ -652,13 +655,105 @@ def test_index_and_filter_agree(item: tuple[str, bytes], start: int, length: int
     parsed = document(data)
     index = index_document(parsed, horizon=window.end + 30 * 86400)
     assert index.indexed_until > window.end
-    walls = wall_range(window, zone)
-    by_index = any((walls if entry.floating else window).overlaps(entry.start, entry.end) for entry in index.entries)
+    walls = walls_of(window, zone)
+    possible, sure = (
+        any((wall if entry.floating else window).overlaps(entry.start, entry.end) for entry in index.entries)
+        for wall in walls
+    )
     filter_ = inside(CompFilter(kind, time_range=window))
     assert bounds(filter_).exact
-    assert matches(filter_, document(data), zone, Budget()) is by_index
+    decided = matches(filter_, document(data), zone, Budget())
+    assert (sure <= decided <= possible) and (not walls.exact or sure is possible)
     expanded = render(data, lambda: document(data), CalendarDataRequest(expand=window), zone)
-    assert (f"BEGIN:{kind}".encode() in expanded) is by_index
+    assert (f"BEGIN:{kind}".encode() in expanded) is decided
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+SPRING, AUTUMN = at("20240331T010000Z"), at("20241027T010000Z")
+
+
+@pytest.mark.parametrize(
+    ("wall", "start", "end", "expected"),
+    [
+        ("20241027T023500", "20241027T003000Z", "20241027T011500Z", True),
+        ("20241027T021000", "20241027T003000Z", "20241027T011500Z", False),
+        ("20241027T021000", "20241027T010500Z", "20241027T013000Z", False),
+        ("20241027T021000", "20241027T001000Z", "20241027T001100Z", True),
+        ("20241027T030000", "20241027T013000Z", "20241027T020000Z", False),
+        ("20241027T030000", "20241027T013000Z", "20241027T020001Z", True),
+        ("20240331T023000", "20240331T012500Z", "20240331T014500Z", True),
+        ("20240331T023000", "20240331T005500Z", "20240331T011000Z", False),
+        ("20240331T031000", "20240331T010000Z", "20240331T011500Z", True),
+        ("20240331T031000", "20240331T012000Z", "20240331T014500Z", False),
+    ],
+)
+@pytest.mark.parametrize("rule", ["", "RRULE:FREQ=DAILY;COUNT=1", "RDATE:20200101T000000"])
+def test_9_8_floating_time_is_where_the_clock_first_shows_it(
+    wall: str, start: str, end: str, expected: bool, rule: str
+) -> None:
+    """RFC 4791 §9.8, RFC 5545 §3.3.5: the first pass of an overlap, in a gap the offset before it."""
+    data = calendar(component("VEVENT", "UID:1", f"DTSTART:{wall}", "DURATION:PT5M", *filter(None, [rule])))
+    assert match(inside(CompFilter("VEVENT", time_range=between(start, end))), data, BERLIN) is expected
+
+
+@given(
+    kind=st.sampled_from(["VEVENT", "VTODO", "VJOURNAL"]),
+    near=st.sampled_from([SPRING, AUTUMN]),
+    begin=st.integers(-60, 60),
+    length=st.none() | st.integers(0, 60),
+    low=st.integers(-60, 60),
+    width=st.integers(1, 60),
+    slip=st.sampled_from([-1, 0, 1]),
+    rule=st.sampled_from([(), ("RRULE:FREQ=DAILY;COUNT=3",)]),
+)
+def test_floating_time_near_a_transition(kind, near, begin, length, low, width, slip, rule) -> None:
+    """As what ``absolute`` makes of its times would be; and the index loses nothing and is sure of nothing wrong."""
+    first = near + 5400 + begin * 180  # wall time
+    last = first if length is None or kind == "VJOURNAL" else first + length * 180
+    ends = (
+        () if length is None or kind == "VJOURNAL" else (when("DUE" if kind == "VTODO" else "DTEND", last, "floating"),)
+    )
+    data = calendar(component(kind, "UID:1", when("DTSTART", first, "floating"), *ends, *rule))
+    window = TimeRange(near + low * 180 + slip, near + (low + width) * 180 + slip)
+    starts, stops = absolute(first, last, True, BERLIN)
+    fixed = calendar(
+        component(
+            kind,
+            "UID:1",
+            f"DTSTART:{utc_text(starts)}",
+            *(line.replace(line.partition(":")[2], utc_text(stops)) for line in ends),
+        )
+    )
+    filter_ = inside(CompFilter(kind, time_range=window))
+    decided = match(filter_, data, BERLIN)
+    assert decided is match(filter_, fixed, BERLIN)
+    entries = index_document(document(data), horizon=near + 30 * 86400).entries
+    possible, sure = (any(wall.overlaps(each.start, each.end) for each in entries) for wall in walls_of(window, BERLIN))
+    assert sure <= decided <= possible
+
+
+def test_available_blocks_near_a_transition() -> None:
+    """RFC 7953 §3.1: AVAILABLE is found where its floating time is placed."""
+    block = ("BEGIN:AVAILABLE", "UID:2", "DTSTART:20241027T023500", "DURATION:PT5M", "END:AVAILABLE")
+    data = calendar(component("VAVAILABILITY", "UID:1", *block))
+
+    def found(start: str, end: str) -> bool:
+        inner = CompFilter("AVAILABLE", time_range=between(start, end))
+        return match(inside(CompFilter("VAVAILABILITY", comp_filters=(inner,))), data, BERLIN)
+
+    assert found("20241027T003000Z", "20241027T011500Z")
+    assert not found("20241027T010500Z", "20241027T020000Z")
+
+
+def test_wall_time_decides_alone_but_at_transitions() -> None:
+    for zone in (None, UTC, EASTERN, BERLIN, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Pacific/Apia")):
+        days = range(at("20230101T000000Z"), at("20250101T000000Z"), 86400)
+        exact = [walls_of(TimeRange(day, day + 7 * 86400), zone).exact for day in days]
+        assert exact.count(False) <= 4
+    assert not walls_of(TimeRange(SPRING, None), BERLIN).exact
+    assert walls_of(TimeRange(SPRING - 2, SPRING + 3602), BERLIN).exact
+    assert not walls_of(TimeRange(None, AUTUMN + 3600), BERLIN).exact
+    assert walls_of(TimeRange(at("99990301T000000Z"), None), BERLIN).exact
 
 
 def test_a_series_described_by_a_this_and_future_override() -> None:
@@ -780,3 +875,45 @@ def test_a_property_in_local_time_of_its_zone() -> None:
     )
     window = between("20260105T150000Z", "20260105T150001Z")
     assert match(props("VEVENT", PropFilter("X-DUE", time_range=window)), data)
+
+
+@pytest.mark.parametrize("range_", ["", ";RANGE=THISANDFUTURE"])
+def test_many_overrides_are_looked_at_once(range_: str) -> None:
+    """RFC 4791 §9.7.1: each override is a component to match, and a range without an end asks them all."""
+    days = [f"{at('20240101T100000Z') + day * 86400}" for day in range(1500)]
+    stamps = [utc_text(int(day)) for day in days]
+    overrides = [component("VEVENT", "UID:1", f"RECURRENCE-ID{range_}:{day}", f"DTSTART:{day}") for day in stamps]
+    master = component("VEVENT", "UID:1", "DTSTART:20240101T100000Z", "RRULE:FREQ=DAILY")
+    parsed = document(
+        calendar(
+            master, *overrides, component("VEVENT", "UID:1", f"RECURRENCE-ID:{LAST}", f"DTSTART:{LAST}", "X-FOO:x")
+        )
+    )
+    filter_ = inside(
+        CompFilter("VEVENT", time_range=between("20280101T000000Z", None), prop_filters=(PropFilter("X-BAR"),))
+    )
+    assert not matches(filter_, parsed, None, Budget())
+    calls = 0
+
+    def counted(*args):
+        nonlocal calls
+        calls += 1
+        return scheduled(*args)
+
+    everything = CompFilter(
+        "VEVENT",
+        time_range=between("20330101T000000Z", None),
+        prop_filters=(PropFilter("DTSTART"), PropFilter("RECURRENCE-ID")),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("protocol.ical.filters.matching.scheduled", counted)
+        begun = time.process_time()
+        found = matches(inside(everything), parsed, None, Budget())
+        spent = time.process_time() - begun
+    assert found is bool(range_)
+    assert calls <= 8 and spent < 0.35
+    foo = CompFilter("VEVENT", time_range=between("20280101T000000Z", None), prop_filters=(PropFilter("X-FOO"),))
+    assert matches(inside(foo), parsed, None, Budget())
+
+
+LAST = "20300101T100000Z"

@@ -14,6 +14,8 @@ from protocol.ical.availability import availabilities, unavailable
 from protocol.ical.components import Property
 from protocol.ical.document import parse_calendar
 from protocol.ical.freebusy import BusyPeriod, busy_periods, merge, render_freebusy
+from protocol.ical.index import index_document
+from protocol.ical.instants import absolute
 from protocol.ical.periods import clip, subtract, union, utc_text
 from protocol.ical.recurrence import Budget
 from protocol.model import BusyType, TimeRange
@@ -194,6 +196,31 @@ def test_availability_says_nothing_outside_its_extent() -> None:
         component("VAVAILABILITY", "UID:3", "DTSTART:20121112T000000Z"),
     ) == ["20111110T000000Z-060000Z BUSY", "20111112T000000Z-060000Z TENTATIVE"]
     assert unreachable(window, component("VAVAILABILITY", "UID:1")) == ["20111101T000000Z-000000Z UNAVAILABLE"]
+
+
+@pytest.mark.parametrize("start", ["DTSTART;TZID=US/Eastern:20111105T000000", "DTSTART:20111105T000000"])
+@pytest.mark.parametrize("end", ["DURATION:P2D", "DTEND;TZID=US/Eastern:20111107T000000", "DURATION:PT49H"])
+def test_days_of_an_extent_are_nominal(start: str, end: str) -> None:
+    """RFC 5545 §3.3.6: two days over the end of summer time are 49 hours, for the index too."""
+    if not start.startswith("DTSTART;"):
+        end = end.replace(";TZID=US/Eastern", "").replace("49H", "48H")
+    data = calendar(ZONE, component("VAVAILABILITY", "UID:1", start, end))
+    window = between("20111101T000000Z", "20111201T000000Z")
+    away = unavailable(availabilities(parse_calendar(data), window, EASTERN, Budget()), window)
+    assert stamps(away) == ["20111105T040000Z-050000Z UNAVAILABLE"]
+    assert away[0].end == at("20111107T050000Z")
+    [entry] = index_document(document(data), horizon=at("20120101T000000Z")).entries
+    assert absolute(entry.start, entry.end, entry.floating, EASTERN) == away[0][:2]
+
+
+def test_available_time_at_a_transition() -> None:
+    """RFC 5545 §3.3.5: 01:30 of New York, floating, on the day it comes twice, is the first of the two."""
+    window = between("20111106T051500Z", "20111106T061000Z")
+    block = ("BEGIN:AVAILABLE", "UID:2", "DTSTART:20111106T013000", "DURATION:PT10M", "END:AVAILABLE")
+    assert unreachable(window, component("VAVAILABILITY", "UID:1", *block)) == [
+        "20111106T051500Z-053000Z UNAVAILABLE",
+        "20111106T054000Z-061000Z UNAVAILABLE",
+    ]
 
 
 def test_a_higher_priority_overrides_a_lower_one() -> None:

@@ -7,16 +7,17 @@ an occurrence counts for the component that describes it, so one that an overrid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 
 from protocol.ical import alarms, availability
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.filters.text import param_matches, satisfies, texts_of
 from protocol.ical.filters.tree import ANY, CompFilter, PropFilter
-from protocol.ical.instants import instant, instants, wall_range
+from protocol.ical.instants import absolute, instant, instants, room_around, walls_of
 from protocol.ical.recurrence import Budget, occurrences_of, span
-from protocol.ical.schedule import Scheduled, own_stretch, recurs, scheduled, stretch
+from protocol.ical.schedule import Scheduled, meets, of_overrides, own_stretch, recurs, scheduled, stretch
 from protocol.ical.timezones import Zone
 from protocol.model import FOREVER, TimeRange
 
@@ -41,14 +42,18 @@ def matches(filter_: CompFilter, document: Document, zone: Zone | None, budget: 
 class _Matcher:
     """One document under one filter: remembers what its time ranges found."""
 
-    __slots__ = ("_budget", "_chunks", "_document", "_members", "_zone")
+    __slots__ = ("_budget", "_chunks", "_document", "_followed", "_members", "_overrides", "_span", "_zone")
 
     def __init__(self, document: Document, zone: Zone | None, budget: Budget) -> None:
         self._document = document
         self._zone = zone
         self._budget = budget
         self._members = {id(member): member for member in document.members}
-        self._chunks: dict[tuple[int | None, int | None], list[Scheduled]] = {}
+        self._chunks: dict[tuple[int | None, int | None], dict[int, list[Scheduled]]] = {}
+        self._overrides: dict[int, Scheduled] | None = None
+        self._span: tuple[int, int] | None = None
+        self._followed: list[int] | None = None
+        """The original starts of the THISANDFUTURE overrides."""
 
     def calendar(self, filter_: CompFilter) -> bool:
         document = self._document
@@ -96,66 +101,80 @@ class _Matcher:
         return component.name == "AVAILABLE" and self._available(component, parent, window)
 
     def _available(self, component: Component, parent: Component, window: TimeRange) -> bool:
-        timezones = self._document.timezones
+        timezones, zone = self._document.timezones, self._zone
+        wider = room_around(window, zone)
+        self._budget.spend(len(parent.components))
         for master, overrides in availability.series_of(parent):
-            found = occurrences_of(master, overrides, timezones, window, zone_floating=self._zone, budget=self._budget)
-            if any(item.component is component for item in found):
-                return True
+            if component is not master and not any(component is each for each in overrides):
+                continue  # what another UID's occurrences are, its own component will be asked
+            found = occurrences_of(master, overrides, timezones, wider, zone_floating=zone, budget=self._budget)
+            for item in found:
+                start, end = absolute(item.start, item.end, item.floating, zone)
+                if item.component is component and window.overlaps(start, max(end, start + 1)):
+                    return True
         return False
 
-    def _scheduled(self, component: Component, window: TimeRange) -> Iterator[Scheduled]:
-        """The occurrences in a window, in pieces from the near end on, so that one that exists is found soon."""
-        for low, high in self._pieces(component, window):
-            found = self._chunks.get((low, high))
-            if found is None:
-                found = scheduled(self._document, TimeRange(low, high), self._zone, self._budget)
-                self._chunks[low, high] = found
-            yield from (item for item in found if self._meets(item, window))
-
-    def _meets(self, item: Scheduled, window: TimeRange) -> bool:
-        """Whether a piece's occurrence is in the window, which the piece need not be part of."""
-        return (wall_range(window, self._zone) if item.entry.floating else window).overlaps(
-            item.entry.start, item.entry.end
-        )
-
-    def _pieces(self, component: Component, window: TimeRange) -> Iterator[tuple[int | None, int | None]]:
+    def _scheduled(self, component: Component, window: TimeRange) -> Iterable[Scheduled]:
+        """A component's occurrences in a window, in pieces from the near end on, so that one is found soon."""
+        document, zone = self._document, self._zone
         low, high = window.start, window.end
-        if not recurs(self._document) or (low is not None and high is not None and high - low <= _YEAR):
-            yield low, high
-            return
+        if not recurs(document) or (low is not None and high is not None and high - low <= _YEAR):
+            return self._piece(component, low, high)
+        walls = walls_of(window, zone)
+        # A piece need not be part of the window.
+        pieces = self._pieces(component, low, high)
+        return (item for items in pieces for item in items if meets(item, document, window, walls, zone))
+
+    def _pieces(self, component: Component, low: int | None, high: int | None) -> Iterator[list[Scheduled]]:
         recurrence_id = component.first("RECURRENCE-ID")
         if recurrence_id is not None and recurrence_id.param("RANGE") is None:
             # It describes one occurrence: where that is, not where the series is, is the place to look.
-            times = own_stretch(component, self._document, self._zone)
-            at = instant(recurrence_id, self._document.timezones, self._zone)
-            if times is not None:
-                yield times[0] - 1, times[1] + 1
-            elif at is not None:
-                yield at[0] - 1, at[0] + 1  # without times of its own it stays where it was
+            yield self._own(component)
             return
-        first, last = span(self._document)
+        if self._span is None:
+            self._span = span(self._document)
+        first, last = self._span
         low = max(-FOREVER if low is None else low, first - _ROOM)
-        high = min(FOREVER if high is None else high, last + _ROOM, self._succeeded_at(component) + _ROOM)
+        # Cut where the series ends, not where another component takes over, so that all share the pieces.
+        high = min(FOREVER if high is None else high, last + _ROOM)
+        until = min(high, self._succeeded_at(component) + _ROOM)
         step = _FIRST_STEP
-        while low < high:
-            yield low, min(low + step, high)
+        while low < until:
+            yield self._piece(component, low, min(low + step, high))
             low, step = low + step, step * _GROWTH
+
+    def _piece(self, component: Component, low: int | None, high: int | None) -> list[Scheduled]:
+        """The occurrences that a component describes in a range; they are looked for once for all components."""
+        found = self._chunks.get((low, high))
+        if found is None:
+            found = self._chunks[low, high] = {}
+            for item in scheduled(self._document, TimeRange(low, high), self._zone, self._budget):
+                found.setdefault(id(item.component), []).append(item)
+        return found.get(id(component), [])
+
+    def _own(self, override: Component) -> list[Scheduled]:
+        if self._overrides is None:
+            self._overrides = of_overrides(self._document, self._zone, self._budget)
+        item = self._overrides.get(id(override))
+        return [] if item is None else [item]
 
     def _succeeded_at(self, component: Component) -> int:
         """From when on a later THISANDFUTURE override describes the series instead of a component."""
-        own, shift = -FOREVER, 0
-        followers = []
-        for override in self._document.overrides:
-            line = override.first("RECURRENCE-ID")
-            found = instant(line, self._document.timezones, self._zone)
-            if line is None or found is None or line.param("RANGE") is None:
-                continue
-            if override is component:
-                own = found[0]
-                times = own_stretch(override, self._document, self._zone)
-                shift = 0 if times is None else max(times[0] - own, 0)
-            followers.append(found[0])
-        return min((at for at in followers if at > own), default=FOREVER) + shift
+        if self._followed is None:
+            lines = ((override, override.first("RECURRENCE-ID")) for override in self._document.overrides)
+            found = (
+                instant(line, self._document.timezones, self._zone)
+                for _, line in lines
+                if line is not None and line.param("RANGE") is not None
+            )
+            self._followed = sorted({at[0] for at in found if at is not None})
+        own = instant(component.first("RECURRENCE-ID"), self._document.timezones, self._zone)
+        place = 0 if own is None else bisect_right(self._followed, own[0])
+        if place == len(self._followed):
+            return FOREVER
+        times = None if own is None else own_stretch(component, self._document, self._zone)
+        shift = 0 if times is None or own is None else max(times[0] - own[0], 0)
+        return self._followed[place] + shift
 
     # -- properties
 

@@ -97,6 +97,20 @@ class Clock:
             )
         return found
 
+    def offsets_around(self, instant: int) -> tuple[int, int]:
+        """The least and the greatest offset by which wall times are placed around an instant (RFC 5545 §3.3.5).
+
+        They differ only where the instant is at a transition, or no longer after one than that has moved the clock:
+        there the wall times of instants and the instants of wall times are not in the same order.
+        """
+        if instant >= _FAR:
+            return self.offsets_around(instant - ((instant - _FAR) // _CYCLE + 1) * _CYCLE)
+        least = most = self.offset(instant)
+        for at, before, after in self.transitions(instant - _MARGIN - 1, instant + 2):
+            if instant <= at + abs(after - before) + 1:
+                least, most = min(least, before, after), max(most, before, after)
+        return least, most
+
     def _instant_stretch(self, number: int) -> Stretch:
         begin = number << _SHIFT
         stretch = self._probed(begin, begin + _SPAN)
@@ -169,6 +183,9 @@ class _Fixed(Clock):
         return self._seconds
 
     def bounds(self, low: int, high: int) -> tuple[int, int]:
+        return self._seconds, self._seconds
+
+    def offsets_around(self, instant: int) -> tuple[int, int]:
         return self._seconds, self._seconds
 
     def transitions(self, low: int, high: int) -> list[tuple[int, int, int]]:
