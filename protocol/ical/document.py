@@ -101,7 +101,7 @@ def document_of(calendar: Component, limits: Limits = DEFAULT, *, strict: bool =
     master, overrides = _master_and_overrides(members, fields)
     series = fields[members.index(master)] if master is not None else {}
     repairs = _repair(members, fields, series, strict)
-    chosen = duplicates.newest(overrides) if len(overrides) > 1 else overrides
+    chosen = duplicates.newest(overrides, master, timezones) if len(overrides) > 1 else overrides
     if len(chosen) < len(overrides):
         repairs.append("duplicate-override")
         if strict:

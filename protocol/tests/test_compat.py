@@ -7,8 +7,10 @@ import pytest
 from protocol.errors import Condition, Refusal
 from protocol.ical import compat
 from protocol.ical.compat import duplicates, ends, until, value_types
-from protocol.ical.components import Property
+from protocol.ical.components import Component, Property
 from protocol.ical.document import Parsed, parse_document
+from protocol.ical.recurrence import occurrences_of
+from protocol.model import TimeRange
 from protocol.tests.test_document import body, event
 
 DATA = Condition.VALID_CALENDAR_DATA
@@ -119,7 +121,66 @@ def test_duplicate_overrides() -> None:
     ):
         document = lenient(body(master, *pair), "duplicate-override").document
         assert [each.value("SUMMARY") for each in document.overrides] == ["new"]
-    assert duplicates.newest([]) == []
+    assert duplicates.newest([], None, {}) == []
+
+
+HERE = "DTSTART;TZID=Europe/Berlin:20240101T100000"
+
+
+def begun(start: str, *lines: str) -> str:
+    return event("1", *lines).replace("DTSTART;TZID=Here:20240101T100000", start)
+
+
+@pytest.mark.parametrize(
+    ("start", "one", "other"),
+    [
+        (HERE, ":20240102T090000Z", ";TZID=Europe/Berlin:20240102T100000"),
+        (HERE, ":20240102T090000Z", ";TZID=America/New_York:20240102T040000"),
+        (HERE, ":20240102T100000", ";TZID=Europe/Berlin:20240102T100000"),
+        (HERE, ":20240102T100000", ":20240102T090000Z"),
+        ("DTSTART:20240101T090000Z", ":20240102T090000Z", ";TZID=Europe/Berlin:20240102T100000"),
+        ("DTSTART:20240101T100000", ":20240102T100000", ";TZID=Europe/Berlin:20240102T100000"),
+        ("DTSTART;VALUE=DATE:20240101", ";VALUE=DATE:20240102", ":20240102T000000"),
+        (None, ":20240102T090000Z", ";TZID=Europe/Berlin:20240102T100000"),
+    ],
+)
+def test_duplicate_overrides_that_are_written_differently(start: str | None, one: str, other: str) -> None:
+    """RFC 5545 §3.8.4.4: two texts of one original start name one occurrence; the higher SEQUENCE counts."""
+    master = "" if start is None else begun(start, "RRULE:FREQ=DAILY")
+    for first, second in ((one, other), (other, one)):
+        pair = [
+            event("1", f"RECURRENCE-ID{line}", "SUMMARY:new" if sequence else "SUMMARY:old", f"SEQUENCE:{sequence}")
+            for line, sequence in ((first, 2), (second, 0))
+        ]
+        for parts in (pair, pair[::-1]):
+            parsed = parse_document(body(master, *parts))
+            assert [each.value("SUMMARY") for each in parsed.document.overrides] == ["new"]
+            assert "duplicate-override" in parsed.repairs
+
+
+def test_overrides_of_two_occurrences_stay_two() -> None:
+    """RFC 5545 §3.8.4.4: the same wall time in two zones is two original starts."""
+    overrides = (
+        event("1", f"RECURRENCE-ID;TZID={zone}:20240102T100000") for zone in ("Europe/Berlin", "America/New_York")
+    )
+    more = (event("1", "RECURRENCE-ID:20240103T090000Z"), event("1", "RECURRENCE-ID:20240102T090000Z"))
+    master = begun(HERE, "RRULE:FREQ=HOURLY")
+    document = parse_document(body(master, *overrides, *more)).document
+    assert len(document.overrides) == 3
+
+
+def test_of_two_bare_overrides_the_newer_counts() -> None:
+    """RFC 7953 §3.1: AVAILABLE components recur as events do, duplicates included."""
+    pair = [
+        Component("AVAILABLE", [Property.make("UID", "1"), Property.make("SEQUENCE", number), *times])
+        for number, times in (
+            ("2", [Property.make("RECURRENCE-ID", "20240102T090000Z"), Property.make("DTSTART", "20240105T090000Z")]),
+            ("1", [Property.make("RECURRENCE-ID", "20240102T090000Z"), Property.make("DTSTART", "20240106T090000Z")]),
+        )
+    ]
+    for overrides in (pair, pair[::-1]):
+        [found] = occurrences_of(None, overrides, {}, TimeRange())
+        assert found.component is pair[0]
 
 
 def test_recurrence_in_an_override() -> None:

@@ -6,21 +6,66 @@ then the one that comes last in the text is the view's; the text keeps both.
 
 from __future__ import annotations
 
-from protocol.ical.components import Component
+from collections.abc import Hashable, Mapping, Sequence
+
+from protocol.ical.components import Component, Property
+from protocol.ical.instants import instant, zone_of
+from protocol.ical.timezones import UTC
+from protocol.ical.values import parse_when
+
+_UTC_LENGTH = 16
 
 
-def newest(overrides: list[Component]) -> list[Component]:
-    """One override per RECURRENCE-ID (value and TZID as written), in the order of their first appearance."""
-    chosen: dict[tuple[tuple[str, str | None], ...], Component] = {}
-    for override in overrides:
-        key = tuple((line.value.strip().upper(), line.param("TZID")) for line in override.all("RECURRENCE-ID"))
+def newest(
+    overrides: Sequence[Component], master: Component | None, timezones: Mapping[str, Component]
+) -> list[Component]:
+    """One override per occurrence, in the order of their first appearance (RFC 5545 §3.8.4.4)."""
+    lines = [override.first("RECURRENCE-ID") for override in overrides]
+    texts = [None if line is None else (line.param("TZID"), line.value.strip().upper()) for line in lines]
+    keys: Sequence[Hashable] = texts
+    # Written in one way, two occurrences have two texts: ordinary objects are not looked at any closer.
+    if len({(text[0], len(text[1])) for text in texts if text is not None}) > 1:
+        keys = _originals(lines, texts, master, timezones)
+    chosen: dict[Hashable, Component] = {}
+    for key, override in zip(keys, overrides, strict=True):
         rival = chosen.get(key)
-        if rival is None or _rank(override) >= _rank(rival):
+        if rival is None or rank(override) >= rank(rival):
             chosen[key] = override
     return list(chosen.values())
 
 
-def _rank(component: Component) -> tuple[int, str]:
+def rank(component: Component) -> tuple[int, str]:
+    """Of two overrides of one occurrence that with the higher rank counts; of equals the later in the text."""
     text = (component.value("SEQUENCE") or "").strip()
     sequence = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     return sequence, component.value("DTSTAMP") or ""
+
+
+def _originals(
+    lines: Sequence[Property | None],
+    texts: Sequence[Hashable],
+    master: Component | None,
+    timezones: Mapping[str, Component],
+) -> list[Hashable]:
+    """The original starts that RECURRENCE-IDs say in the zone of the series, whatever they are written in."""
+    start = None if master is None else master.first("DTSTART") or master.first("DUE")
+    home = None if start is None else zone_of(start, timezones)
+    if start is not None and len(start.value.strip()) == _UTC_LENGTH:
+        home = UTC
+    floating = start is not None and home is None
+    found: list[Hashable] = []
+    for line, text in zip(lines, texts, strict=True):
+        if floating and line is not None:
+            found.append(_wall(line) or text)
+        else:
+            at = instant(line, timezones, home)
+            found.append(text if at is None else at[0])
+    return found
+
+
+def _wall(line: Property) -> Hashable:
+    """Floating series know no zones (RFC 5545 §3.3.5): their occurrences are told by what the clock shows."""
+    try:
+        return parse_when(line.value)[0]
+    except ValueError:
+        return None

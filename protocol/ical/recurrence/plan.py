@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from protocol.errors import Condition, Refusal
+from protocol.ical.compat.duplicates import rank
 from protocol.ical.components import Component, Property
 from protocol.ical.recurrence.timing import DAY, Moment, Timing, Zones, moment_of, moments_of, timing_of
 from protocol.ical.rules.budget import Budget
@@ -258,7 +259,9 @@ def _read_overrides(plan: Plan, components: Iterable[Component]) -> None:
         if timing is not None and override.key < timing.start.instant and override.key not in extra_keys:
             # Left over from a split: before the series begins there is nothing to override.
             continue
-        found.setdefault(override.key, override)
+        rival = found.get(override.key)
+        if rival is None or rank(component) >= rank(rival.component):
+            found[override.key] = override
     plan.overrides = found
     plan.taken = plan.excluded | found.keys()
     plan.placed = tuple(sorted(found.values(), key=attrgetter("starts_at")))
