@@ -109,7 +109,7 @@ class _Template:
         self._rest = "\r\n".join(lines)
         self.size = self._rest.__sizeof__() + _ROOM if self.is_wanted else 0
         self._end_name = "DUE" if component.name == "VTODO" else "DTEND"
-        self._heads = {name: name + params_without(line, TIME_PARAMS) for name, line in self._times.items()}
+        self._heads = {name: _head(line) for name, line in self._times.items()}
         self._duration = _seconds(self._times.get("DURATION"))
         self._home = _clock_of_series(document)
         start = self._times.get("DTSTART")
@@ -179,6 +179,14 @@ def _clock_of_series(document: Document) -> Clock | None:
         return None
     zone = UTC if line.value.rstrip()[-1:] in "Zz" else zone_of(line, document.timezones)
     return None if zone is None else clock_of(zone)
+
+
+def _head(line: Property) -> str:
+    """The name of a time with its foreign parameters; most have no other than one that says how it is written."""
+    text = line.params_text
+    if not text or (text.count(";") == 1 and text.startswith((";TZID=", ";VALUE="))):
+        return line.name
+    return line.name + params_without(line, TIME_PARAMS)
 
 
 def _seconds(line: Property | None) -> int | None:
