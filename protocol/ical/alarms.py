@@ -7,23 +7,28 @@ is cancelled or done. Nominal days of a trigger are days of the calendar of the 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from operator import itemgetter
+from typing import NamedTuple
 
 from protocol.ical.components import Component
 from protocol.ical.document import Document
 from protocol.ical.instants import instant, zone_of
+from protocol.ical.periods import Span
 from protocol.ical.recurrence import Budget
-from protocol.ical.schedule import Scheduled, all_scheduled, recurs, stretch
-from protocol.ical.timezones import UTC, Zone, from_epoch, to_epoch
+from protocol.ical.schedule import all_scheduled, recurs, stretch
+from protocol.ical.timezones import UTC, Zone, clock_of
 from protocol.ical.values import Duration, parse_duration
 from protocol.model import FOREVER, TimeRange
 
 _DAY = 86400
 _SILENT_STATUS = frozenset({"CANCELLED", "COMPLETED"})
+_NEAR = 6 * 3600
 _FIRST_LOOK = 32 * _DAY
 _GROWTH = 4
+_CACHE_KEY = "alarms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,17 @@ class _Trigger:
         """Seconds from the first to the last time it goes off."""
         return self.repeats * self.every
 
+    @property
+    def reach(self) -> int:
+        """No time it goes off is farther from its component's than this: some hours, doubled as often as is needed."""
+        farthest = max(abs(self.offset.total), abs(self.offset.total + self.tail)) + self.room
+        return _NEAR << (farthest // _NEAR).bit_length()
+
+    @property
+    def room(self) -> int:
+        """By how much nominal days may be longer or shorter than 24 hours, and floating time elsewhere, generously."""
+        return _DAY if self.offset.days else 2 * 3600
+
     def times(self, first: int, window: TimeRange) -> range:
         """The instants in a window, given the first one."""
         low, high = window.start, window.end
@@ -62,6 +78,14 @@ class _Trigger:
             inside = (low is None or low <= first) and (high is None or first < high)
             return range(first, first + inside)
         return range(first + since * self.every, first + until * self.every, self.every)
+
+
+class _Expanded(NamedTuple):
+    """What ``_spans_around`` found for one window, by reach."""
+
+    window: TimeRange
+    zone: Zone | None
+    spans: dict[int, dict[int, tuple[list[Span], list[Span]]]]
 
 
 def overlaps(
@@ -129,48 +153,67 @@ def _instants(
     zone: Zone | None,
     budget: Budget,
 ) -> Iterator[AlarmInstant]:
-    triggers = [(alarm, trigger) for alarm in alarms if (trigger := _read(alarm, document, zone)) is not None]
-    relative = []
-    for alarm, trigger in triggers:
-        if trigger.absolute is None:
-            relative.append((alarm, trigger))
+    for alarm in alarms:
+        trigger = _read(alarm, document, zone)
+        if trigger is None:
             continue
-        for at in trigger.times(trigger.absolute, window):
-            budget.spend(1)
-            yield AlarmInstant(at, alarm, component)
-    if not relative:
-        return
-    for item in _occurrences(document, component, [trigger for _, trigger in relative], window, zone, budget):
-        times = stretch(item, document, zone)
-        if times is None:
+        if trigger.absolute is not None:
+            for at in trigger.times(trigger.absolute, window):
+                budget.spend(1)
+                yield AlarmInstant(at, alarm, component)
             continue
-        for alarm, trigger in relative:
-            first = _shift(times[trigger.from_end], trigger.offset, _home(component, document, zone))
+        home = _home(component, document, zone)
+        for times in _near(document, component, trigger, window, zone, budget):
+            first = _shift(times[trigger.from_end], trigger.offset, home)
             for at in trigger.times(first, window):
                 budget.spend(1)
                 yield AlarmInstant(at, alarm, component, times[0])
 
 
-def _occurrences(
-    document: Document,
-    component: Component,
-    triggers: list[_Trigger],
-    window: TimeRange,
-    zone: Zone | None,
-    budget: Budget,
-) -> Iterator[Scheduled]:
-    """The occurrences that a component describes and whose alarms can go off in a window."""
-    if not recurs(document):
-        window = TimeRange()
-    # A day of room: a nominal day has up to 25 hours.
-    latest = max(trigger.offset.total + trigger.tail for trigger in triggers) + _DAY
-    earliest = min(trigger.offset.total for trigger in triggers) - _DAY
-    wider = TimeRange(
-        None if window.start is None else window.start - latest, None if window.end is None else window.end - earliest
-    )
+def _near(
+    document: Document, component: Component, trigger: _Trigger, window: TimeRange, zone: Zone | None, budget: Budget
+) -> Iterator[Span]:
+    """The occurrences that a component describes and whose alarm may go off in a window."""
+    known = _spans_around(document, trigger.reach, window, zone, budget).get(id(component))
+    if known is None:
+        return
+    times, place = known[trigger.from_end], itemgetter(int(trigger.from_end))
+    latest, earliest = trigger.offset.total + trigger.tail + trigger.room, trigger.offset.total - trigger.room
+    first = 0 if window.start is None else bisect_left(times, window.start - latest, key=place)
+    last = len(times) if window.end is None else bisect_right(times, window.end - earliest, key=place)
+    for number in range(first, last):
+        budget.spend(1)
+        yield times[number]
+
+
+def _spans_around(
+    document: Document, reach: int, window: TimeRange, zone: Zone | None, budget: Budget
+) -> dict[int, tuple[list[Span], list[Span]]]:
+    """Of each component by ``id`` its occurrences within ``reach`` of a window, by their starts and by their ends.
+
+    A component may have hundreds of alarms and an object thousands of components: they share one expansion.
+    """
+    known = document.cache.get(_CACHE_KEY)
+    if not isinstance(known, _Expanded) or (known.window, known.zone) != (window, zone):
+        known = document.cache[_CACHE_KEY] = _Expanded(window, zone, {})
+    if reach in known.spans:
+        return known.spans[reach]
+    wider = TimeRange()
+    if recurs(document):
+        wider = TimeRange(
+            None if window.start is None else window.start - reach, None if window.end is None else window.end + reach
+        )
+    found: dict[int, list[Span]] = {}
     for item in all_scheduled(document, wider, zone, budget):
-        if item.component is component:
-            yield item
+        times = stretch(item, document, zone)
+        if times is not None:
+            found.setdefault(id(item.component), []).append(times)
+    spans = {
+        each: (sorted(times), sorted(times, key=itemgetter(1))) if len(times) > 1 else (times, times)
+        for each, times in found.items()
+    }
+    known.spans[reach] = spans
+    return spans
 
 
 def _home(component: Component, document: Document, zone: Zone | None) -> Zone:
@@ -187,7 +230,8 @@ def _home(component: Component, document: Document, zone: Zone | None) -> Zone:
 def _shift(at: int, offset: Duration, zone: Zone) -> int:
     if not offset.days or zone is UTC:
         return at + offset.total
-    return to_epoch(from_epoch(at, zone) + timedelta(days=offset.days), zone) + offset.seconds
+    clock = clock_of(zone)
+    return clock.to_epoch(clock.to_wall(at) + offset.days * _DAY) + offset.seconds
 
 
 def _read(alarm: Component, document: Document, zone: Zone | None) -> _Trigger | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.alarms import due, next_due
+from protocol.ical.alarms import due, next_due, overlaps
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget
 from protocol.tests.appendix_b import ZONE, at, between, calendar, component, document
@@ -150,3 +151,46 @@ def test_work_is_bounded() -> None:
     with pytest.raises(Refusal) as refused:
         heard(data)
     assert refused.value.condition is Condition.MAX_INSTANCES
+
+
+def test_the_alarms_of_an_object_share_one_expansion() -> None:
+    """RFC 5545 §3.6.6: a component may have any number of them, and so may every override."""
+    alarms = [line for minute in range(300) for line in alarm(f"TRIGGER:-PT{minute + 5}M")]
+    dates = ",".join(f"2026{month:02}{day:02}T{hour:02}0000Z" for month in range(1, 12) for day in range(1, 29)
+                     for hour in range(24))  # fmt: skip
+    held = document(event("DTSTART:20260101T100000Z", f"RDATE:{dates}", *alarms))
+    (component,) = held.members
+    window = between("20270201T000000Z", "20270202T000000Z")
+    budget = Budget()
+    begin = time.process_time()
+    valarms = [item for item in component.components if item.name == "VALARM"]
+    assert len(valarms) == 300
+    assert not any(overlaps(held, component, item, window, None, budget) for item in valarms)
+    assert time.process_time() - begin < 0.1  # one expansion takes a fifth of it
+    busy = between("20260201T000000Z", "20260201T000100Z")
+    assert [overlaps(held, component, item, busy, None, budget) for item in valarms].count(True) == 5
+
+
+def test_alarms_near_and_far_are_found_together() -> None:
+    triggers = ("-PT15M", "-P1D", "-P3DT1H", "-P9W", "P40D", "-P3000000D", "P3000000D")
+    lines = [line for trigger in triggers for line in alarm(f"TRIGGER:{trigger}")]
+    data = event("DTSTART;TZID=US/Eastern:20260310T100000", "DURATION:PT1H", "RRULE:FREQ=YEARLY;COUNT=3", *lines,
+                 *alarm("TRIGGER;RELATED=END:-P1D", "REPEAT:2", "DURATION:PT30M"))  # fmt: skip
+    assert heard(data, "20260101T000000Z", "20261231T000000Z") == [
+        "20260106T150000Z",
+        "20260307T140000Z",
+        "20260309T140000Z",
+        "20260309T150000Z",
+        "20260309T153000Z",
+        "20260309T160000Z",
+        "20260310T134500Z",
+        "20260419T140000Z",
+    ]
+
+
+def test_days_beyond_the_calendar() -> None:
+    """RFC 4791 §9.9: a trigger that no date can name goes off in no range, and breaks no other question."""
+    for trigger in ("-P3000000D", "P3000000D", "P99999999999999D"):
+        data = event("DTSTART;TZID=US/Eastern:20260105T100000", "DURATION:P3000000D", *alarm(f"TRIGGER:{trigger}"),
+                     *alarm("TRIGGER;RELATED=END:P1D"), *alarm("TRIGGER:-PT15M"))  # fmt: skip
+        assert heard(data) == ["20260105T144500Z"]

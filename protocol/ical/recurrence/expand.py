@@ -94,21 +94,23 @@ def expand(plan: Plan, window: Window, budget: Budget, limit: int | None = None)
         else:
             start = plan.timing.start
             _keep(found, window, plan.timing, start.wall, start.instant, start.wall, plan.master)
-    for override in _placed(plan, window):
+    for override in _placed(plan, window, budget):
         start = override.timing.start
         _keep(found, window, override.timing, start.wall, start.instant, override.wall, override.component, plan)
     found.sort(key=attrgetter("start"))
     return found if limit is None else found[:limit]
 
 
-def _placed(plan: Plan, window: Window) -> tuple[Override, ...]:
+def _placed(plan: Plan, window: Window, budget: Budget) -> tuple[Override, ...]:
     """The overrides that may meet the window."""
     placed = plan.placed
     if len(placed) < _FEW:
         return placed
     begins = attrgetter("starts_at")
     first = bisect_left(placed, min(window.low, window.wall_low) - plan.longest_override, key=begins)
-    return placed[first : bisect_right(placed, max(window.high, window.wall_high), key=begins)]
+    placed = placed[first : bisect_right(placed, max(window.high, window.wall_high), key=begins)]
+    budget.spend(len(placed))
+    return placed
 
 
 def _keep(
