@@ -268,6 +268,27 @@ def test_moved_override(calendar: Calendar) -> None:
     )
 
 
+def test_override_of_an_event_that_does_not_recur(calendar: Calendar) -> None:
+    """RFC 5545 §3.8.4.4: an override takes the place of the only occurrence as it does of one among many."""
+    uid = new_uid()
+    master = component("VEVENT", uid, "DTSTART:20260105T100000Z\nDURATION:PT1H\nSUMMARY:x")
+    moved = component("VEVENT", uid, "RECURRENCE-ID:20260105T100000Z\nDTSTART:20260109T100000Z\nDURATION:PT1H")
+    calendar.add("a.ics", vcalendar(master, moved))
+    check(calendar, "VEVENT", [(at("05"), at("06"), False), (at("09"), at("10"), True)])
+
+
+def test_zone_with_an_escaped_name(new_calendar) -> None:
+    """RFC 5545 §3.8.3.1: a VTIMEZONE's TZID is TEXT; the parameter that names it is quoted, not escaped."""
+    zone = (
+        "BEGIN:VTIMEZONE\nTZID:Foo\\, Barland\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:+0533\n"
+        "TZOFFSETTO:+0533\nEND:STANDARD\nEND:VTIMEZONE\n"
+    )
+    made = new_calendar(UTC_TEXT)
+    start = 'DTSTART;TZID="Foo, Barland":20260105T153300'
+    made.add("a.ics", event(start=start, end="DURATION:PT1H", zone=zone))
+    check(made, "VEVENT", TIMED)
+
+
 def test_far_future(calendar: Calendar) -> None:
     """RFC 4791 §9.9: no horizon: an occurrence in 2090 of a series of 2026 is found, the day beside it is not."""
     calendar.add("a.ics", event(more="RRULE:FREQ=WEEKLY"))
