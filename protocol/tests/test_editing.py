@@ -20,8 +20,8 @@ from protocol.ical.editing import (
     remove_following,
     remove_occurrence,
 )
-from protocol.ical.editing.rule import moved_rule
-from protocol.ical.editing.times import SeriesTime, moved
+from protocol.ical.editing.moves import SeriesMove, moved_rule
+from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import said_again
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Occurrence, occurrences
@@ -300,7 +300,8 @@ def test_change_all_to_whole_days_needs_an_end() -> None:
         ("FREQ=YEARLY;BYMONTH=3;BYMONTHDAY=6", "20260306", "20260407", "FREQ=YEARLY;BYMONTH=4;BYMONTHDAY=7"),
         ("FREQ=WEEKLY;BYDAY=FR", "20260306", "20260308", "FREQ=WEEKLY;BYDAY=SU"),
         ("FREQ=WEEKLY;UNTIL=20260320", "20260306", "20260307", "FREQ=WEEKLY;UNTIL=20260321"),
-        ("FREQ=MONTHLY;BYMONTHDAY=1,15", "20260301", "20260302", "FREQ=MONTHLY;BYMONTHDAY=1,15"),
+        ("FREQ=MONTHLY;BYMONTHDAY=1,15", "20260301", "20260302", "FREQ=MONTHLY;BYMONTHDAY=2,16"),
+        ("FREQ=MONTHLY;BYMONTHDAY=1,31", "20260301", "20260302", "FREQ=MONTHLY;BYMONTHDAY=1,31"),
         ("FREQ=DAILY;COUNT=3", "20260306", "20260307", "FREQ=DAILY;COUNT=3"),
     ],
 )
@@ -470,8 +471,8 @@ def test_a_rule_keeps_what_does_not_move(start: str, moved_to: str, rule: str, e
     line = read(start)
     old = SeriesTime.of(line, {})
     new = SeriesTime.of(said_again(line, moved_to, drop=frozenset()), {})
-    changed = moved_rule(read(f"RRULE:{rule}"), old, new, new.wall - old.wall)
-    assert changed.value == (rule if expected is None else expected)
+    changed = moved_rule(read(f"RRULE:{rule}"), old, new)
+    assert changed.line.value == (rule if expected is None else expected)
 
 
 def test_new_alarms_and_old_sequence() -> None:
@@ -555,7 +556,8 @@ def test_extra_dates_of_another_type_follow_the_series() -> None:
         ("RDATE", "20260310T120000Z,nonsense", "RDATE;VALUE=DATE:20260311"),
         ("EXDATE", "20260313", "EXDATE;VALUE=DATE:20260314"),
     ):
-        assert moved(read(f"{name}:{value}"), old, new, 86400).raw == expected
+        (changed,) = SeriesMove(old, new, ()).lines(read(f"{name}:{value}"))
+        assert changed.raw == expected
     assert old.walls(read("RDATE:20260310T120000Z,nonsense")) == [at("20260310T000000Z")]
 
 
@@ -568,3 +570,54 @@ def test_an_override_that_cannot_be_told_stays_as_it_is() -> None:
     broken.properties = [read("RECURRENCE-ID:soon") if line.name == "RECURRENCE-ID" else line for line in
                          broken.properties]  # fmt: skip
     assert b"RECURRENCE-ID:soon" in change_all(parsed, edit("DTSTART:20260306T110000Z"), now=NOW)
+
+
+# -- daylight saving time
+
+BERLIN_NIGHTS = event(
+    "DTSTART;TZID=Europe/Berlin:20260301T220000", "DTEND;TZID=Europe/Berlin:20260302T060000",
+    "RRULE:FREQ=DAILY;COUNT=60", "SUMMARY:a",
+)  # fmt: skip
+
+
+def test_a_split_on_the_night_of_a_time_change_keeps_the_length() -> None:
+    """RFC 5545 §3.8.5.3: a DTEND says one exact duration for every occurrence."""
+    before = shown(BERLIN_NIGHTS)
+    split = change_following(document(BERLIN_NIGHTS), nth(BERLIN_NIGHTS, 27), edit("SUMMARY:b"), uid="v", now=NOW)
+    assert shown(split.before) == before[:27]
+    assert [item[:2] for item in shown(split.after)] == [item[:2] for item in before[27:]]
+    assert "DTEND;TZID=Europe/Berlin:20260329T070000\r\n" in split.after.decode()
+
+
+def test_a_series_moved_over_a_time_change_keeps_the_length() -> None:
+    changed = change_all(document(BERLIN_NIGHTS), edit("DTSTART;TZID=Europe/Berlin:20260328T220000"), now=NOW)
+    assert {at(end) - at(start) for start, end, _ in shown(changed)} == {8 * 3600}
+
+
+def test_a_split_whose_end_comes_twice_is_said_in_utc() -> None:
+    """RFC 5545 §3.3.5, §3.8.2.2: the second pass of an hour has no name in local time."""
+    data = event("DTSTART;TZID=Europe/Berlin:20261020T230000", "DTEND;TZID=Europe/Berlin:20261021T030000",
+                 "RRULE:FREQ=DAILY;COUNT=9", "SUMMARY:a")  # fmt: skip
+    before = shown(data)
+    split = change_following(document(data), nth(data, 4), edit("SUMMARY:a"), uid="v", now=NOW)
+    assert [*shown(split.before), *shown(split.after)] == before
+    assert "DTEND:20261025T010000Z\r\n" in split.after.decode()
+
+
+def test_an_occurrence_in_a_gap_is_found_as_an_expansion_names_it() -> None:
+    """RFC 5545 §3.3.5: 02:30 on the night when the clocks go forward is 03:30."""
+    data = event("DTSTART;TZID=Europe/Berlin:20260320T023000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=20")
+    in_gap = nth(data, 9)
+    for name in ("20260329T013000Z", "20260329T023000", "20260329T033000"):
+        assert find_occurrence(document(data), name) == in_gap
+    assert find_occurrence(document(data), "20260329T023000Z") is None
+    in_utc = event("DTSTART;TZID=Europe/Berlin:20260320T023000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=20",
+                   more=(override("RECURRENCE-ID:20260329T013000Z", "DTSTART:20260329T113000Z", "DURATION:PT1H",
+                                  "SUMMARY:own"),))  # fmt: skip
+    moved_one = find_occurrence(document(in_utc), "20260329T013000Z")
+    assert moved_one is not None
+    assert moved_one.component.value("SUMMARY") == "own"
+    changed = document(change_occurrence(document(in_utc), moved_one, edit("SUMMARY:new"), now=NOW))
+    assert [item.value("SUMMARY") for item in changed.overrides] == ["new"]
+    removed = remove_occurrence(document(in_utc), moved_one, now=NOW)
+    assert len(shown(removed)) == 19

@@ -36,12 +36,17 @@ def original_wall(override: Component, time: SeriesTime) -> int | None:
     return walls[0] if walls else None
 
 
+def original_key(override: Component, time: SeriesTime) -> int | None:
+    """The same as an instant: two texts of one instant are of one occurrence (RFC 5545 §3.8.4.4)."""
+    line = override.first("RECURRENCE-ID")
+    keys = [] if line is None else time.keys(line)
+    return keys[0] if keys else None
+
+
 def override_of(document: Document, time: SeriesTime, wall: int) -> Component | None:
     """The override of one occurrence."""
-    for item in document.overrides:
-        if original_wall(item, time) == wall:
-            return item
-    return None
+    key = time.instant(wall)
+    return next((item for item in document.overrides if original_key(item, time) == key), None)
 
 
 def is_following(override: Component) -> bool:
@@ -62,15 +67,16 @@ def find_occurrence(document: Document, recurrence_id: str, budget: Budget | Non
     time = series_time(document)
     wall = wall_seconds(at)
     if form is Form.UTC and time.clock is not None:
-        wall = time.clock.to_wall(wall)
-    override = override_of(document, time, wall)
+        key, wall = wall, time.clock.to_wall(wall)
+    else:
+        key = time.instant(wall)
+    start = key
+    override = next((item for item in document.overrides if original_key(item, time) == key), None)
     if override is not None and (line := override.first("DTSTART")) is not None:
         own = SeriesTime.of(line, document.timezones)
-        start = time.instant(wall) if own is None else own.instant(own.wall)
-    else:
-        start = time.instant(wall)
+        start = key if own is None else own.instant(own.wall)
     # A THISANDFUTURE override may have moved it, and nothing says how far but the occurrences themselves.
     room = 366 * 86400 if any(map(is_following, document.overrides)) else 1
-    window = TimeRange(start - room, start + room)
-    found = occurrences(document, window, budget=budget)
-    return next((item for item in found if item.wall == wall), None)
+    found = occurrences(document, TimeRange(start - room, start + room), budget=budget)
+    # In a DST gap the engine's wall time is the one of the rule, the clock shows another: the instant is the same.
+    return next((item for item in found if item.wall == wall or time.instant(item.wall) == key), None)

@@ -6,19 +6,24 @@ UID given by the caller, related to the first. Every exception, extra date and o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property, escape
 from protocol.ical.document import Document
-from protocol.ical.editing.base import RECURRENCE_NAMES, original_wall, series_time
+from protocol.ical.editing.base import RECURRENCE_NAMES, is_following, original_key, original_wall, series_time
 from protocol.ical.editing.edit import Edit, replaced, revised, text_of
-from protocol.ical.editing.rule import ended_before, parts_of, with_parts
+from protocol.ical.editing.moves import SeriesMove, moved_rule
+from protocol.ical.editing.rests import Ruled, last_of, rest_of_exclusion, rest_of_rule, rules_of
+from protocol.ical.editing.rule import ended_before
 from protocol.ical.editing.series import change_all, changed_members
-from protocol.ical.editing.times import SeriesTime
+from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.ical.lines import said_again
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.model import FOREVER, TimeRange, Uid
+
+_DATES = frozenset({"RDATE", "EXDATE"})
+_TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,10 @@ class _Cut:
         """The same as the occurrences have it: an instant, of floating time and whole days wall time."""
         return self.time.instant(self.wall)
 
-
-_OVERLAPPING = 1000
-"""More occurrences of one rule than can be under way at one moment."""
+    @property
+    def is_before_start(self) -> bool:
+        """Whether all that comes before the cut are extra dates earlier than DTSTART (or nothing)."""
+        return self.instant <= self.time.instant(self.time.wall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,8 @@ def change_following(
 ) -> Split:
     """One occurrence and all after it changed; ``uid`` is for the second part, ``now`` is epoch seconds.
 
-    Refuses with ``max-instances`` when ``budget`` does not suffice to count a COUNT rule.
+    Refuses with ``max-instances`` when ``budget`` does not suffice to count a COUNT rule, and with
+    ``valid-calendar-object-resource`` when the rules of the series cannot be said from that occurrence on.
     """
     master = document.master
     budget = budget or Budget()
@@ -82,12 +89,22 @@ def _any_before(document: Document, master: Component, cut: _Cut) -> bool:
     """Whether an occurrence is left before the cut."""
     plain = _with_members(document, master, ())
     found = occurrences(plain, TimeRange(-FOREVER, cut.instant), budget=cut.budget, limit=1)
-    return any(item.wall < cut.wall for item in found) or any(_before(item, cut) for item in document.overrides)
+    return any(cut.time.instant(item.wall) < cut.instant for item in found) or any(
+        _before(item, cut) and not _is_left_over(item, master, cut) for item in document.overrides
+    )
 
 
 def _before(override: Component, cut: _Cut) -> bool:
-    own = original_wall(override, cut.time)
-    return own is not None and own < cut.wall
+    own = original_key(override, cut.time)
+    return own is not None and own < cut.instant
+
+
+def _is_left_over(override: Component, master: Component, cut: _Cut) -> bool:
+    """Whether an override is of no occurrence, because it is of a time before DTSTART that no RDATE names."""
+    own = original_key(override, cut.time)
+    if own is None or own >= cut.time.instant(cut.time.wall):
+        return False
+    return all(own not in cut.time.keys(line) for line in master.all("RDATE"))
 
 
 def _with_members(document: Document, master: Component, overrides: tuple[Component, ...]) -> Document:
@@ -95,18 +112,27 @@ def _with_members(document: Document, master: Component, overrides: tuple[Compon
 
 
 def _first_part(document: Document, master: Component, cut: _Cut, now: int) -> list[Component]:
+    rules = {id(each.line): each for name in ("RRULE", "EXRULE") for each in _rules(document, master, name, cut)}
     lines: list[Property] = []
     for line in master.properties:
         if line.name in ("RRULE", "EXRULE"):
+            if cut.is_before_start:
+                continue
             # A COUNT that is used up before the cut must not become an UNTIL that lies after its end.
-            goes_on = _next_by_rule(document, master, [line], cut) is not None
+            goes_on = rules[id(line)].next_from(cut.wall, cut.budget) is not None
             lines.append(ended_before(line, cut.time, cut.wall) if goes_on else line)
         elif line.name in ("RDATE", "EXDATE"):
             lines.extend(_part(line, cut, first=True))
         else:
             lines.append(line)
-    ended = revised(Component(master.name, lines, master.components), master, now)
-    return [ended, *(item for item in document.overrides if _before(item, cut))]
+    ended = Component(master.name, lines, master.components)
+    overrides = [item for item in document.overrides if _before(item, cut)]
+    if cut.is_before_start:
+        # DTSTART itself is in the other part, so that the first of the extra dates begins this one.
+        extra = [wall for line in ended.all("RDATE") for wall in cut.time.walls(line)]
+        ended = _started_at(ended, cut.time, _first_of(extra), document)
+        overrides = [item for item in overrides if not _is_left_over(item, master, cut)]
+    return [revised(ended, master, now), *overrides]
 
 
 def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
@@ -114,78 +140,123 @@ def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
     kept = []
     texts = line.value.split(",")
     for text in texts:
-        walls = cut.time.walls(Property(line.name, text, line.params, line.raw))
-        if walls and (walls[0] < cut.wall) is first:
+        keys = cut.time.keys(Property(line.name, text, line.params, line.raw))
+        if keys and (keys[0] < cut.instant) is first:
             kept.append(text)
     if len(kept) == len(texts):
         return [line]
     return [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
 
 
+def _rules(document: Document, master: Component, name: str, cut: _Cut) -> tuple[Ruled, ...]:
+    return rules_of(master, name, cut.time, document.timezones)
+
+
 def _second_part(document: Document, master: Component, cut: _Cut, uid: str) -> Document:
     """The series from the cut on as an object of its own, not yet changed."""
-    # Its first start by rule from the cut on is the new DTSTART, for an RDATE may not fit the rule.
-    rules = [line for line in master.properties if line.name == "RRULE"]
-    start = _next_by_rule(document, master, rules, cut)
-    lines: list[Property] = []
-    for line in master.properties:
-        if line.name == "RRULE":
-            if start is not None:
-                lines.append(_rest_of_rule(document, master, line, cut))
-        elif line.name in ("RDATE", "EXDATE"):
-            lines.extend(_part(line, cut, first=False))
-        elif line.name != "EXRULE" or start is not None:
-            lines.append(line)
-    own = Component(master.name, lines, master.components)
-    moved = _started_at(own, cut.time, _first_extra_date(own, cut.time) if start is None else start, document)
+    speaker = _speaker(document, master, cut)
+    overrides = [item for item in document.overrides if not _before(item, cut) and item is not speaker]
+    lines, start = _recurrence_from(document, master, cut)
+    own = replaced(master if speaker is None else _spoken(speaker, master), lines, RECURRENCE_NAMES)
+    if speaker is None:
+        own = _started_at(own, cut.time, start, document)
+    else:
+        own, overrides = _moved_along(own, overrides, speaker, replace(cut.time, wall=start), document)
     new_uid = Property.make("UID", escape(uid))
-    related = [*moved.all("RELATED-TO"), Property.make("RELATED-TO", document.uid, (("RELTYPE", ("SIBLING",)),))]
-    moved = replaced(moved, [new_uid, *related])
-    overrides = tuple(replaced(item, [new_uid]) for item in document.overrides if not _before(item, cut))
-    return Document(document.calendar, Uid(uid), document.component, moved, overrides, document.timezones)
+    related = [*own.all("RELATED-TO"), Property.make("RELATED-TO", document.uid, (("RELTYPE", ("SIBLING",)),))]
+    own = replaced(own, [new_uid, *related])
+    renamed = tuple(replaced(item, [new_uid]) for item in overrides)
+    return Document(document.calendar, Uid(uid), document.component, own, renamed, document.timezones)
 
 
-def _by_rule(document: Document, master: Component, rules: list[Property]) -> Document:
-    """What rules alone yield: the document without exceptions, extra dates and overrides."""
-    lines = [line for line in master.properties if line.name not in RECURRENCE_NAMES]
-    lines.extend(Property("RRULE", line.value, line.params, line.raw) for line in rules)
-    return _with_members(document, Component(master.name, lines), ())
+def _recurrence_from(document: Document, master: Component, cut: _Cut) -> tuple[list[Property], int]:
+    """The recurrence lines of the second part, and its DTSTART as original start of the series."""
+    time, budget = cut.time, cut.budget
+    rules = _rules(document, master, "RRULE", cut)
+    dates = [part for line in master.properties if line.name in _DATES for part in _part(line, cut, first=False)]
+    extra = [wall for line in dates if line.name == "RDATE" for wall in time.walls(line)]
+    if cut.is_before_start:
+        start = time.wall
+    else:
+        # Its first start by rule is the new DTSTART, for an RDATE may not fit the rule.
+        by_rule = [wall for each in rules if (wall := each.next_from(cut.wall, budget)) is not None]
+        start = min(by_rule) if by_rule else _first_of(extra)
+    lines = []
+    for each in rules:
+        again, walls = rest_of_rule(each, cut.wall, start, budget)
+        lines += again + time.lines("RDATE", (wall for wall in walls if wall != start))
+    last = last_of(rules, extra, budget)
+    for each in _rules(document, master, "EXRULE", cut):
+        again, walls = rest_of_exclusion(each, last, cut.wall, start, budget)
+        lines += again + time.lines("EXDATE", walls)
+    return [*lines, *dates], start
 
 
-def _next_by_rule(document: Document, master: Component, rules: list[Property], cut: _Cut) -> int | None:
-    """The first start that rules yield at or after the cut, in wall time; ``None`` when they have ended."""
-    plain = _by_rule(document, master, rules)
-    found = occurrences(plain, TimeRange(cut.instant, None), budget=cut.budget, limit=_OVERLAPPING)
-    return next((item.wall for item in found if item.wall >= cut.wall), None)
-
-
-def _rest_of_rule(document: Document, master: Component, line: Property, cut: _Cut) -> Property:
-    count = parts_of(line).get("COUNT", "").strip()
-    if not count.isdecimal():
-        return line
-    plain = _by_rule(document, master, [line])
-    earlier = occurrences(plain, TimeRange(-FOREVER, cut.instant), budget=cut.budget)
-    gone = sum(item.wall < cut.wall for item in earlier)
-    return with_parts(line, COUNT=str(max(int(count) - gone, 1)))
-
-
-def _first_extra_date(component: Component, time: SeriesTime) -> int:
-    """The DTSTART of a second part that has only RDATEs left."""
-    walls = [wall for line in component.all("RDATE") for wall in time.walls(line)]
+def _first_of(walls: list[int]) -> int:
+    """The DTSTART of a part that has only RDATEs."""
     if not walls:
         raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, "The series has no occurrence left to begin with.")
     return min(walls)
 
 
+def _speaker(document: Document, master: Component, cut: _Cut) -> Component | None:
+    """The THISANDFUTURE override that describes what comes from the cut on (RFC 5545 §3.2.13, §3.8.4.4)."""
+    found = [
+        (key, item)
+        for item in document.overrides
+        if is_following(item) and (key := original_key(item, cut.time)) is not None and key <= cut.instant
+    ]
+    found = [pair for pair in found if not _is_left_over(pair[1], master, cut)]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _spoken(speaker: Component, master: Component) -> Component:
+    """A THISANDFUTURE override as a master; one without a time of its own leaves its occurrences where they were."""
+    lines = [line for line in speaker.properties if line.name != "RECURRENCE-ID"]
+    if not _TIMES & {line.name for line in lines}:
+        lines += [line for line in master.properties if line.name in _TIMES]
+    return Component(speaker.name, lines, speaker.components)
+
+
+def _moved_along(
+    own: Component, overrides: list[Component], speaker: Component, old: SeriesTime, document: Document
+) -> tuple[Component, list[Component]]:
+    """The second part and its overrides moved as far as the THISANDFUTURE override moved its occurrence."""
+    line = own.first("DTSTART") or own.first("DUE")
+    its = None if line is None else SeriesTime.of(line, document.timezones)
+    original = original_wall(speaker, old)
+    if its is None or original is None:
+        return _started_at(own, old, old.wall, document), overrides
+    untimed = not _TIMES & {line.name for line in speaker.properties}
+    new = replace(its, wall=old.wall + (0 if untimed else its.wall - original))
+    own = _started_at(own, its, new.wall, document)
+    if new.wall == old.wall and new.same_form(old):
+        return own, overrides
+    move = SeriesMove.of(own, old, new)
+    exclusions = [moved_rule(line, old, new) for line in own.all("EXRULE")]
+    if not move.exact or not all(rule.exact for rule in exclusions):
+        raise Refusal(
+            Condition.VALID_CALENDAR_OBJECT_RESOURCE,
+            "The rule of this series cannot be said for the times that an earlier change gave its occurrences.",
+        )
+    dates = [part for line in own.properties if line.name in _DATES for part in move.lines(line)]
+    own = replaced(own, [*(rule.line for rule in (*move.rules, *exclusions)), *dates])
+    moved = [
+        replaced(item, [part for line in item.all("RECURRENCE-ID") for part in move.lines(line)]) for item in overrides
+    ]
+    return own, moved
+
+
 def _started_at(component: Component, time: SeriesTime, wall: int, document: Document) -> Component:
-    """The master with its start at an original start of its series and its end as far away as before."""
+    """The master with its start at a wall time of its series and its end as far away as before."""
+    by_due = component.first("DTSTART") is None
     lines = []
     for line in component.properties:
-        if line.name == "DTSTART":
-            lines.append(time.line("DTSTART", wall, like=line))
+        if line.name == "DTSTART" or (by_due and line.name == "DUE"):
+            lines.append(time.line(line.name, wall, like=line))
         elif line.name in ("DTEND", "DUE"):
             end = SeriesTime.of(line, document.timezones)
-            lines.append(line if end is None else end.line(line.name, end.wall + wall - time.wall, like=line))
+            lines.append(line if end is None else end_as_far(line, time, end, time, wall))
         else:
             lines.append(line)
     return Component(component.name, lines, component.components)

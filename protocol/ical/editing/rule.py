@@ -6,6 +6,7 @@ Rules of this module: parts that are not changed keep their text and their order
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Iterator
 from datetime import datetime
 
 from protocol.ical.components import Property
@@ -14,6 +15,7 @@ from protocol.ical.lines import said_again
 from protocol.ical.values import Form, parse_when, render_when, wall_of, wall_seconds
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_GREGORIAN = ("GREGORIAN", "GREGORY")
 _MONTHLY = frozenset({"MONTHLY", "YEARLY"})
 
 
@@ -45,24 +47,8 @@ def ended_before(line: Property, time: SeriesTime, wall: int) -> Property:
     return with_parts(line, COUNT=None, UNTIL=until)
 
 
-def moved_rule(line: Property, old: SeriesTime, new: SeriesTime, delta: int) -> Property:
-    """The rule of a series that moved by ``delta`` seconds of wall time: the days it names move along.
-
-    Weekdays of a weekly rule all move by the same number of days; of a monthly or yearly rule, a month, day of the
-    month or n-th weekday that is the old DTSTART's becomes the new one's. Other parts stay, since they say no day.
-    """
-    parts = parts_of(line)
-    changes: dict[str, str | None] = {}
-    if "UNTIL" in parts and (until := _moved_until(parts["UNTIL"], old, new, delta)) is not None:
-        changes["UNTIL"] = until
-    days = new.wall // DAY - old.wall // DAY
-    if days:
-        changes.update(_moved_days(parts, wall_of(old.wall), wall_of(new.wall), days))
-    changes = {name: value for name, value in changes.items() if value != parts.get(name)}
-    return with_parts(line, **changes) if changes else line
-
-
-def _moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int) -> str | None:
+def moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int) -> str | None:
+    """The UNTIL of a series that moved by ``delta`` seconds of wall time; ``None`` when it cannot be read."""
     try:
         at, form = parse_when(text)
     except ValueError:
@@ -80,21 +66,67 @@ def _moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int) -> str
     return render_when(wall_of(new.instant(wall)), Form.UTC)
 
 
-def _moved_days(parts: dict[str, str], old: datetime, new: datetime, days: int) -> dict[str, str | None]:
+def ways_to_move(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Iterator[dict[str, str | None]]:
+    """The changes that may say a rule's days and times as they are after its DTSTART moved, the least first."""
+    times = moved_times(parts, old, new)
+    yield {}
+    yield times
+    days = new.wall // DAY - old.wall // DAY
+    if not days:
+        return
+    by_day: dict[str, str | None] = {}
+    if "BYDAY" in parts:
+        by_day["BYDAY"] = ",".join(_later(day, days) for day in parts["BYDAY"].upper().split(","))
+        yield times | by_day
+        # A fortnight's weekdays stay together only when the week begins as much later (RFC 5545 §3.3.10, WKST).
+        yield times | by_day | {"WKST": _later(parts.get("WKST", "MO").strip().upper(), days)}
+    if "BYMONTHDAY" in parts and (numbers := _later_numbers(parts["BYMONTHDAY"], days)):
+        yield times | by_day | {"BYMONTHDAY": numbers}
+    yield times | days_like_start(parts, wall_of(old.wall), wall_of(new.wall))
+
+
+def moved_times(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> dict[str, str | None]:
+    """BYHOUR, BYMINUTE and BYSECOND as much later as DTSTART's hour, minute and second are."""
+    if Form.DATE in (old.form, new.form):
+        return {}
+    changes: dict[str, str | None] = {}
+    for name, unit, size in (("BYHOUR", 3600, 24), ("BYMINUTE", 60, 60), ("BYSECOND", 1, 60)):
+        later = new.wall // unit - old.wall // unit
+        numbers = parts.get(name, "").split(",")
+        if later % size and all(number.strip().isdecimal() for number in numbers):
+            changes[name] = ",".join(map(str, sorted({(int(number) + later) % size for number in numbers})))
+    return changes
+
+
+def days_like_start(parts: dict[str, str], old: datetime, new: datetime) -> dict[str, str | None]:
+    """The month, day of the month or n-th weekday that was the old DTSTART's, as the new one's."""
     frequency = parts.get("FREQ", "").upper()
     by_day = parts.get("BYDAY", "").upper().split(",") if parts.get("BYDAY") else []
     changes: dict[str, str | None] = {}
-    if frequency == "WEEKLY" and by_day:
-        changes["BYDAY"] = ",".join(_later(day, days) for day in by_day)
-    if frequency in _MONTHLY:
-        if parts.get("BYMONTHDAY") == str(old.day):
-            changes["BYMONTHDAY"] = str(new.day)
-        if parts.get("BYMONTH") == str(old.month):
-            changes["BYMONTH"] = str(new.month)
-        if len(by_day) == 1 and by_day[0] in _nth_weekdays(old):
-            place = _nth_weekdays(old).index(by_day[0])
-            changes["BYDAY"] = _nth_weekdays(new)[place]
+    if frequency not in _MONTHLY or parts.get("RSCALE", "GREGORIAN").upper() not in _GREGORIAN:
+        return changes
+    if parts.get("BYMONTHDAY") == str(old.day):
+        changes["BYMONTHDAY"] = str(new.day)
+    if parts.get("BYMONTH") == str(old.month):
+        changes["BYMONTH"] = str(new.month)
+    if len(by_day) == 1 and by_day[0] in _nth_weekdays(old):
+        place = _nth_weekdays(old).index(by_day[0])
+        changes["BYDAY"] = _nth_weekdays(new)[place]
     return changes
+
+
+def _later_numbers(text: str, days: int) -> str:
+    """Days of the month so many days later, counted from the same end of the month; empty when there are none such."""
+    later = []
+    for item in text.split(","):
+        if not item.strip().lstrip("+-").isdecimal():
+            return ""
+        number = int(item)
+        moved = number + days
+        if (number < 0) is not (moved < 0) or not moved:
+            moved += 1 if number < 0 else -1  # past the end of the month: there is no day 0
+        later.append(moved)
+    return ",".join(map(str, later)) if all(0 < abs(number) <= 31 for number in later) else ""
 
 
 def _later(day: str, days: int) -> str:

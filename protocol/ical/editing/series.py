@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
-from protocol.ical.editing.base import original_wall, series_time
+from protocol.ical.editing.base import RECURRENCE_NAMES, original_wall, series_time
 from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, text_of
-from protocol.ical.editing.rule import moved_rule
-from protocol.ical.editing.times import SeriesTime, moved
+from protocol.ical.editing.moves import SeriesMove, moved_rule
+from protocol.ical.editing.rests import excluded_starts
+from protocol.ical.editing.rule import parts_of, with_parts
+from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.ical.timezones import tzid_of
 from protocol.ical.values import Form
 
@@ -46,18 +48,20 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
         ]
     timezones = {**document.timezones, **{tzid_of(zone): zone for zone in edit.timezones}}
     changed = with_moved_end(master, applied(master, edit), timezones)
-    times = None
+    time = None if not document.overrides else series_time(document)
+    move = None if time is None else SeriesMove(time, time, ())
     if _starts(changed) != _starts(master):
         new = _time_of(changed, timezones)
         # A master that had no time had no occurrences to move.
         old = new if master.first("DTSTART") is None and master.first("DUE") is None else series_time(document)
-        changed = _moved_series(changed, edit, old, new)
-        times = old, new
+        move = SeriesMove.of(master, old, new, edit.names)
+        changed = _moved_series(master, changed, edit, move, timezones)
+        changed = _with_overridden(changed, document, move)
     members = [revised(changed, master, now)]
     for override in document.overrides:
         item = _with_shared(override, master, changed, edit)
-        time = series_time(document)
-        item = _moved_override(item, override, master, changed, times or (time, time), timezones)
+        if move is not None:
+            item = _moved_override(item, override, master, changed, move, timezones)
         same = item.properties == override.properties and item.components == override.components
         members.append(override if same else revised(item, override, now))
     return members
@@ -85,6 +89,8 @@ def with_moved_end(before: Component, after: Component, timezones: Mapping[str, 
     old, new = SeriesTime.of(old_line, timezones), SeriesTime.of(new_line, timezones)
     if old is None or new is None:
         return after
+    # One time alone keeps what the clock on the wall shows; of a series the end says how long each occurrence lasts.
+    recurs = any(line.name in RECURRENCE_NAMES for line in before.properties)
     ends = []
     for name in ("DTEND", "DUE"):
         line = after.first(name)
@@ -93,24 +99,60 @@ def with_moved_end(before: Component, after: Component, timezones: Mapping[str, 
             continue
         if (old.form is Form.DATE) is not (new.form is Form.DATE):
             raise Refusal(Condition.VALID_CALENDAR_DATA, f"A DTSTART of another type needs a new {name}.")
-        form = end if old.same_form(new) else new
-        ends.append(form.line(name, end.wall + new.wall - old.wall, like=line))
+        if recurs:
+            ends.append(end_as_far(line, old, end, new, new.wall))
+        else:
+            form = end if old.same_form(new) else new
+            ends.append(form.line(name, end.wall + new.wall - old.wall, like=line))
     return replaced(after, ends)
 
 
-def _moved_series(changed: Component, edit: Edit, old: SeriesTime, new: SeriesTime) -> Component:
-    delta = new.wall - old.wall
+def _moved_series(
+    master: Component, changed: Component, edit: Edit, move: SeriesMove, timezones: Mapping[str, Component]
+) -> Component:
+    rules = iter(move.rules)
+    doubled = move.doubled()
     lines: list[Property] = []
     for line in changed.properties:
         if line.name in edit.names:
             lines.append(line)
         elif line.name in _DATES:
-            lines.append(moved(line, old, new, delta))
-        elif line.name in ("RRULE", "EXRULE"):
-            lines.append(moved_rule(line, old, new, delta))
+            lines.extend(move.lines(line))
+        elif line.name == "RRULE":
+            lines.append(_counted(next(rules).line, more=int(doubled is not None)))
+        elif line.name == "EXRULE":
+            lines.extend(_moved_exclusion(master, line, move, timezones))
         else:
             lines.append(line)
+    if doubled is not None and "EXDATE" not in edit.names:
+        lines.append(move.new.line("EXDATE", doubled))
     return Component(changed.name, lines, changed.components)
+
+
+def _with_overridden(changed: Component, document: Document, move: SeriesMove) -> Component:
+    """The series with an RDATE for each overridden occurrence that a rule left behind its new DTSTART.
+
+    An override of nothing is not shown there, and what a user changed by hand must not vanish (RFC 5545 §3.8.4.4).
+    """
+    walls = [wall for item in document.overrides if (wall := original_wall(item, move.old)) is not None]
+    left = [to for wall in walls if wall > move.old.wall and (to := move.to(wall)) < move.new.wall]
+    return replaced(changed, [*changed.all("RDATE"), *move.new.lines("RDATE", left)]) if left else changed
+
+
+def _counted(rule: Property, more: int) -> Property:
+    count = parts_of(rule).get("COUNT", "").strip()
+    return with_parts(rule, COUNT=str(int(count) + more)) if more and count.isdecimal() else rule
+
+
+def _moved_exclusion(
+    master: Component, line: Property, move: SeriesMove, timezones: Mapping[str, Component]
+) -> list[Property]:
+    """An EXRULE of the series that moved: as a rule, or when that excluded other occurrences, as EXDATEs."""
+    rule = moved_rule(line, move.old, move.new)
+    if move.exact and rule.exact:
+        return [rule.line]
+    walls = [move.to(wall) for wall in excluded_starts(master, line, timezones)]
+    return move.new.lines("EXDATE", walls)
 
 
 def _with_shared(override: Component, master: Component, changed: Component, edit: Edit) -> Component:
@@ -129,59 +171,56 @@ def _moved_override(
     override: Component,
     master: Component,
     changed: Component,
-    times: tuple[SeriesTime, SeriesTime],
+    move: SeriesMove,
     timezones: Mapping[str, Component],
 ) -> Component:
     """The override of the moved series: its RECURRENCE-ID, and its own times where they were the series'."""
-    old, new = times
-    delta = new.wall - old.wall
-    moves = bool(delta) or not old.same_form(new)
+    old, new = move.old, move.new
+    moves = bool(move.delta) or not old.same_form(new)
     line = item.first("RECURRENCE-ID")
     wall = original_wall(override, old)
     if line is None or wall is None:
         return item
-    lines = [moved(line, old, new, delta)] if moves else []
+    lines = move.lines(line) if moves else []
+    to = move.to(wall)
     start = override.first("DTSTART")
     own = None if start is None else SeriesTime.of(start, timezones)
-    if start is None or own is None or own.wall != wall or not own.same_form(old):
+    if start is None or own is None or own.wall not in old.readings(wall) or not own.same_form(old):
         return replaced(item, lines)
     if not moves and all(lines_of(master, name) == lines_of(changed, name) for name in _ENDS):
         return item
     if moves:
-        lines.append(new.line("DTSTART", wall + delta, like=start))
+        lines.append(new.line("DTSTART", to, like=start))
     follows = _length(override, timezones) == _length(master, timezones)
     source = changed if follows else override
-    lines.extend(_ends_at(source, _wall_of(source, timezones), wall + delta, new, timezones))
+    lines.extend(_ends_at(source, new, to, timezones))
     return replaced(item, lines, frozenset(_ENDS) - {line.name for line in lines})
 
 
-def _wall_of(component: Component, timezones: Mapping[str, Component]) -> int:
-    line = component.first("DTSTART")
-    time = None if line is None else SeriesTime.of(line, timezones)
-    return 0 if time is None else time.wall
+def _time(component: Component, name: str, timezones: Mapping[str, Component]) -> SeriesTime | None:
+    line = component.first(name)
+    return None if line is None else SeriesTime.of(line, timezones)
 
 
 def _length(component: Component, timezones: Mapping[str, Component]) -> tuple[str, int | str | None]:
-    """How long a component says it is: by which property, and wall seconds or the DURATION."""
+    """How long a component says it is: by which property, and seconds or the DURATION."""
+    start = _time(component, "DTSTART", timezones)
     for name in ("DTEND", "DUE"):
-        line = component.first(name)
-        time = None if line is None else SeriesTime.of(line, timezones)
-        if time is not None:
-            return name, time.wall - _wall_of(component, timezones)
+        end = _time(component, name, timezones)
+        if end is not None:
+            return name, 0 if start is None else end.instant(end.wall) - start.instant(start.wall)
     return "DURATION", component.value("DURATION")
 
 
-def _ends_at(
-    source: Component, base: int, wall: int, new: SeriesTime, timezones: Mapping[str, Component]
-) -> list[Property]:
-    """The end lines of ``source``, whose start is at ``base``, for a start at ``wall``."""
+def _ends_at(source: Component, new: SeriesTime, wall: int, timezones: Mapping[str, Component]) -> list[Property]:
+    """The end lines of ``source`` for a start at ``wall``."""
+    start = _time(source, "DTSTART", timezones)
     ends = []
     for line in source.properties:
         if line.name == "DURATION":
             ends.append(line)
         elif line.name in ("DTEND", "DUE"):
-            time = SeriesTime.of(line, timezones)
-            if time is not None:
-                form = time if time.form is new.form else new
-                ends.append(form.line(line.name, wall + time.wall - base, like=line))
+            end = SeriesTime.of(line, timezones)
+            if end is not None and start is not None:
+                ends.append(end_as_far(line, start, end, new, wall))
     return ends

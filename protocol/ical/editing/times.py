@@ -6,11 +6,12 @@ the series' DTSTART; a time moved by ``delta`` keeps what a person reads on it, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from protocol.ical.components import Component, Property
 from protocol.ical.lines import TIME_PARAMS, params_without, said_again
+from protocol.ical.periods import utc_text
 from protocol.ical.recurrence.timing import Moment, Zones, moment_of
 from protocol.ical.timezones import Clock
 from protocol.ical.values import Form, render_when, wall_of
@@ -51,6 +52,11 @@ class SeriesTime:
         value = self.text(wall)
         return Property(name, value, None, f"{name}{params}:{value}")
 
+    def lines(self, name: str, walls: Iterable[int]) -> list[Property]:
+        """All those wall times as one line, or none."""
+        texts = list(map(self.text, sorted(set(walls))))
+        return [said_again(self.line(name, 0), ",".join(texts), drop=frozenset())] if texts else []
+
     def text(self, wall: int) -> str:
         """A value of this form."""
         return render_when(wall_of(wall), self.form)
@@ -65,6 +71,18 @@ class SeriesTime:
             return moment.wall
         return self.clock.to_wall(moment.instant)
 
+    def key_of(self, moment: Moment) -> int:
+        """Which original start another time means, as an instant: in a DST gap two wall times are the same one."""
+        wall = self.wall_of(moment)
+        if self.form is Form.DATE or moment.form is Form.DATE or self.clock is None or moment.clock is None:
+            return self.instant(wall)
+        return moment.instant
+
+    def keys(self, line: Property) -> list[int]:
+        """The times of an EXDATE, RDATE or RECURRENCE-ID as instants of original starts; of a PERIOD its start."""
+        moments = (moment_of(text.partition("/")[0], line, self.zones) for text in line.value.split(","))
+        return [self.key_of(moment) for moment in moments if moment is not None]
+
     def walls(self, line: Property) -> list[int]:
         """The times of an EXDATE, RDATE or RECURRENCE-ID as original starts; of a PERIOD its start."""
         found = []
@@ -74,42 +92,38 @@ class SeriesTime:
                 found.append(self.wall_of(moment))
         return found
 
+    def readings(self, wall: int) -> tuple[int, ...]:
+        """The wall times that are the same instant as one: behind a DST gap there is a second (RFC 5545 §3.3.5)."""
+        if self.clock is None:
+            return (wall,)
+        instant = self.clock.to_epoch(wall)
+        shown = self.clock.to_wall(instant), instant + self.clock.offset(instant - DAY)
+        return wall, *(other for other in shown if other != wall and self.clock.to_epoch(other) == instant)
+
     def instant(self, wall: int) -> int:
         """Epoch seconds of a wall time; of floating time and whole days the number itself."""
         return wall if self.clock is None else self.clock.to_epoch(wall)
 
 
+def end_as_far(line: Property, start: SeriesTime, end: SeriesTime, new: SeriesTime, wall: int) -> Property:
+    """The DTEND or DUE ``end`` of a component that began at ``start``, for one that begins at ``wall`` of ``new``.
+
+    An end time says an exact length, for every occurrence (RFC 5545 §3.8.5.3): on a night when the clocks change
+    the clock on the wall does not.
+    """
+    form = end if start.same_form(new) else new
+    clock = form.clock or new.clock
+    if clock is None or start.clock is None or Form.DATE in (start.form, end.form, new.form):
+        return form.line(line.name, end.wall + wall - start.wall, like=line)
+    length = (end.clock or start.clock).to_epoch(end.wall) - start.instant(start.wall)
+    at = new.instant(wall) + length
+    shown = clock.to_wall(at)
+    if clock.to_epoch(shown) == at:
+        return form.line(line.name, shown, like=line)
+    # The second pass of an hour that comes twice has no name in local time (RFC 5545 §3.3.5, §3.8.2.2: or UTC).
+    return said_again(line, utc_text(at))
+
+
 def _tzid_params(line: Property) -> str:
     rest = {key for key, _ in line.params if key != "TZID"}
     return params_without(line, rest)
-
-
-def moved(line: Property, old: SeriesTime, new: SeriesTime, delta: int) -> Property:
-    """An EXDATE, RDATE or RECURRENCE-ID of a series that moved by ``delta`` seconds of wall time and writes ``new``."""
-    values = []
-    for text in line.value.split(","):
-        first, slash, rest = text.partition("/")
-        moment = moment_of(first, line, old.zones)
-        if moment is None:
-            continue
-        if moment.form is Form.DATE and old.form is not Form.DATE and line.name == "EXDATE":
-            return _moved_days(line, delta)
-        value = new.text(old.wall_of(moment) + delta)
-        if slash and rest[:1] not in "Pp+-":
-            last = moment_of(rest, line, old.zones)
-            rest = rest if last is None else new.text(old.wall_of(last) + delta)
-        values.append(value + slash + rest)
-    is_period = (line.param("VALUE") or "").upper() == "PERIOD" and new.form is not Form.DATE
-    params = ";VALUE=DATE" if new.form is Form.DATE else new.tzid + (";VALUE=PERIOD" if is_period else "")
-    return said_again(line, ",".join(values), params=params)
-
-
-def _moved_days(line: Property, delta: int) -> Property:
-    """Whole days excluded from a timed series: they move by whole days."""
-    days = round(delta / DAY) * DAY
-    values = []
-    for text in line.value.split(","):
-        moment = moment_of(text, line, Zones({}))
-        if moment is not None:
-            values.append(render_when(wall_of(moment.wall + days), Form.DATE))
-    return said_again(line, ",".join(values), params=";VALUE=DATE")

@@ -1,0 +1,180 @@
+"""What rules still yield from a moment on, for an object that begins there (RFC 5545 §3.3.10, RFC 7529 §4.1).
+
+A rule says its days and its phase by its DTSTART. Under a later DTSTART it goes on as it is, or with its days written
+out, or, when its phase is another and its end is near, as dates. Rules of this module: a rule that none of these says
+is refused, never approximated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from protocol.errors import Condition, Refusal
+from protocol.ical.components import Component, Property
+from protocol.ical.editing.rule import ended_before, parts_of, with_parts
+from protocol.ical.editing.times import DAY, SeriesTime
+from protocol.ical.recurrence import Budget, Rule, Series, parse_rule
+from protocol.ical.recurrence.plan import BoundRule, plan_of
+from protocol.ical.rules import Freq
+from protocol.ical.rules.binding import completed
+from protocol.ical.rules.rscale import calendar_system
+from protocol.ical.rules.rule import LEAP_MONTH
+from protocol.ical.rules.series import END
+from protocol.ical.values import Form
+
+_COMPARED = 60
+"""Starts that tell two patterns of one rule apart: another phase shows in the first, a lost day within some years."""
+_MOST_DATES = 500
+"""More dates than that are not written in the place of a rule."""
+_DISORDER = 2 * 3600
+"""Within a DST gap instants and wall times are not in the same order."""
+_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """One RRULE or EXRULE of a series with what it yields; ``alone``: its COUNT counts DTSTART."""
+
+    line: Property
+    rule: BoundRule
+    time: SeriesTime
+    alone: bool
+
+    def starts(self, budget: Budget, low: int = -END, high: int = END) -> Iterator[int]:
+        """Its starts in ``[low, high)``, in wall time of the series."""
+        clock, until = self.time.clock, self.rule.until
+        for wall in self.rule.series.starts(low, high, budget):
+            if until is None or clock is None or wall == self.rule.series.start or clock.to_epoch(wall) <= until:
+                yield wall
+
+    def starts_from(self, wall: int, budget: Budget) -> Iterator[int]:
+        """Its starts from the instant of a wall time on."""
+        instant = self.time.instant(wall)
+        return (found for found in self.starts(budget, wall - _DISORDER) if self.time.instant(found) >= instant)
+
+    def next_from(self, wall: int, budget: Budget) -> int | None:
+        """Its first start at or after a wall time; ``None`` when it has ended."""
+        return next(self.starts_from(wall, budget), None)
+
+
+def rules_of(master: Component, name: str, time: SeriesTime, timezones: Mapping[str, Component]) -> tuple[Ruled, ...]:
+    """The RRULEs or EXRULEs of a series."""
+    plan = plan_of(master, (), timezones)
+    rules = plan.rules if name == "RRULE" else plan.exclusion_rules
+    alone = name == "RRULE" and len(rules) == 1
+    return tuple(Ruled(line, rule, time, alone) for line, rule in zip(master.all(name), rules, strict=False))
+
+
+def rest_of_rule(ruled: Ruled, cut: int, start: int, budget: Budget) -> tuple[list[Property], list[int]]:
+    """What an RRULE yields from ``cut`` on, for a series that begins at ``start``: as a rule, or as dates."""
+    if ruled.next_from(cut, budget) is None:
+        return [], []
+    line = _under_start(ruled, cut, start)
+    if line is None:
+        return [], _dates(ruled.starts_from(cut, budget))
+    return [_with_rest_of_count(ruled, line, cut, budget)], []
+
+
+def rest_of_exclusion(
+    ruled: Ruled, last: int, cut: int, start: int, budget: Budget
+) -> tuple[list[Property], list[int]]:
+    """The same of an EXRULE; as dates it excludes nothing after ``last``, where the series ends."""
+    if ruled.next_from(cut, budget) is None:
+        return [], []
+    line = _under_start(ruled, cut, start)
+    if line is not None:
+        return [_with_rest_of_count(ruled, line, cut, budget)], []
+    return [], _dates(ruled.starts(budget, cut, last + 1))
+
+
+def excluded_starts(master: Component, line: Property, timezones: Mapping[str, Component]) -> list[int]:
+    """Every start that an EXRULE excludes; refuses when they are too many to be written as dates."""
+    start = master.first("DTSTART")
+    time = None if start is None else SeriesTime.of(start, timezones)
+    if time is None:
+        return []
+    budget = Budget()
+    extra = [wall for each in master.all("RDATE") for wall in time.walls(each)]
+    last = last_of(rules_of(master, "RRULE", time, timezones), extra, budget)
+    for ruled in rules_of(master, "EXRULE", time, timezones):
+        if ruled.line is line or ruled.line.raw == line.raw:
+            return _dates(ruled.starts(budget, high=last + 1))
+    return []
+
+
+def last_of(rules: Iterable[Ruled], extra: Iterable[int], budget: Budget) -> int:
+    """The last start that rules and extra dates may have, in wall time."""
+    walls = [END - 1 if each.rule.series.forever else each.rule.series.last(budget) for each in rules]
+    return max((END - 1 if wall is None else wall for wall in (*walls, *extra)), default=-END)
+
+
+def _dates(walls: Iterator[int]) -> list[int]:
+    found = list(islice(walls, _MOST_DATES + 1))
+    if len(found) > _MOST_DATES:
+        raise Refusal(
+            Condition.VALID_CALENDAR_OBJECT_RESOURCE,
+            "The rules of this series cannot be said from another start, and have too many dates to list them.",
+        )
+    return found
+
+
+def _under_start(ruled: Ruled, cut: int, start: int) -> Property | None:
+    """The rule as it has to be said under another DTSTART; ``None`` when its phase is not to be had there."""
+    all_day = ruled.time.form is Form.DATE
+    series = ruled.rule.series
+    wanted = _pattern(ruled.line, series.start, cut, all_day=all_day)
+    for line in (ruled.line, _written_out(ruled.line, series.rule, series.start, all_day=all_day)):
+        if _pattern(line, start, cut, all_day=all_day) == wanted:
+            return line
+    return None
+
+
+def _pattern(line: Property, start: int, low: int, *, all_day: bool) -> list[int]:
+    rule = replace(parse_rule(line.value), count=None, until=None)
+    series = Series(rule, start, all_day=all_day, include_start=False)
+    return list(islice(series.starts(low, END, Budget()), _COMPARED))
+
+
+def _written_out(line: Property, rule: Rule, start: int, *, all_day: bool) -> Property:
+    """The rule with the days and times that it took from its DTSTART."""
+    if rule.empty:
+        return line
+    system = calendar_system(rule.rscale)
+    days = completed(rule, system, start // DAY)
+    changes: dict[str, str | None] = {}
+    if rule.freq >= Freq.WEEKLY and not rule.by_day and days.weekdays and len(days.weekdays) < 7:
+        changes["BYDAY"] = ",".join(_WEEKDAYS[weekday] for _, weekday in days.weekdays)
+    if not rule.by_month_day and days.month_days:
+        changes["BYMONTHDAY"] = ",".join(map(str, days.month_days))
+    if not rule.by_month and days.months:
+        changes["BYMONTH"] = ",".join(map(_month, sorted(days.months)))
+    if not all_day:
+        if rule.freq >= Freq.DAILY and not rule.by_hour:
+            changes["BYHOUR"] = str(start // 3600 % 24)
+        if rule.freq >= Freq.HOURLY and not rule.by_minute:
+            changes["BYMINUTE"] = str(start // 60 % 60)
+        if rule.freq >= Freq.MINUTELY and not rule.by_second:
+            changes["BYSECOND"] = str(start % 60)
+    return with_parts(line, **changes)
+
+
+def _month(label: int) -> str:
+    return str(label) if label < LEAP_MONTH else f"{label - LEAP_MONTH}L"
+
+
+def _with_rest_of_count(ruled: Ruled, line: Property, cut: int, budget: Budget) -> Property:
+    count = parts_of(line).get("COUNT", "").strip()
+    if not count.isdecimal():
+        return line
+    if ruled.alone:
+        instant = ruled.time.instant(cut)
+        earlier = ruled.starts(budget, high=cut + _DISORDER)
+        gone = sum(ruled.time.instant(wall) < instant for wall in earlier)
+        return with_parts(line, COUNT=str(max(int(count) - gone, 1)))
+    # Which starts the COUNT of one rule among several counts is not defined (RFC 5545 §3.8.5.3); where it ends is.
+    last = ruled.rule.series.last(budget)
+    if last is None or last >= END - DAY:
+        return with_parts(line, COUNT=None)
+    return ended_before(line, ruled.time, last + (DAY if ruled.time.form is Form.DATE else 1))

@@ -1,0 +1,328 @@
+"""Edits of series whose rules do not simply go along: splits and moves, checked by the occurrences that come out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from protocol.errors import Condition, Refusal
+from protocol.ical.editing import Edit, change_all, change_following, remove_following
+from protocol.ical.periods import utc_text
+from protocol.ical.recurrence import occurrences
+from protocol.tests.appendix_b import at, between, document
+from protocol.tests.test_editing import NOW, edit, event, nth, override, shown
+
+LONG = between("20250101T000000Z", "20300101T000000Z")
+
+
+def starts(data: bytes | None) -> list[str]:
+    """The start of every occurrence."""
+    return [start for start, _, _ in shown(data, LONG)]
+
+
+def split_at(data: bytes, start: str, *raw: str) -> tuple[bytes | None, bytes]:
+    """Both parts, cut at the occurrence that begins at ``start``."""
+    (cut,) = (item for item in occurrences(document(data), LONG) if utc_text(item.start) == start)
+    split = change_following(document(data), cut, edit(*raw), uid="v", now=NOW)
+    return split.before, split.after
+
+
+def is_whole(data: bytes, start: str) -> bool:
+    """Whether the parts of a split are the series, each occurrence once and in the right part."""
+    before, after = split_at(data, start)
+    whole = shown(data, LONG)
+    first, second = shown(before, LONG), shown(after, LONG)
+    assert first == [item for item in whole if item[0] < start]
+    assert second == [item for item in whole if item[0] >= start]
+    return bool(first and second)
+
+
+# -- a split after a THISANDFUTURE override
+
+
+def from_then_on(*more: str, rule: str = "FREQ=WEEKLY;COUNT=10", moved_to: str = "20260316T140000Z") -> bytes:
+    """A weekly series from 2 March 2026, 10:00 UTC, moved and stretched from its third occurrence on."""
+    return event(
+        "DTSTART:20260302T100000Z", "DURATION:PT1H", f"RRULE:{rule}", "SUMMARY:a", "LOCATION:x", *more,
+        more=(override("RECURRENCE-ID;RANGE=THISANDFUTURE:20260316T100000Z", f"DTSTART:{moved_to}", "DURATION:PT2H",
+                       "SUMMARY:b"),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("moved_to", ["20260316T140000Z", "20260316T100000Z", "20260318T013000Z"])
+def test_a_split_keeps_an_earlier_this_and_future_change(moved_to: str) -> None:
+    """RFC 5545 §3.2.13: what comes after the override is as the override is, also in an object of its own."""
+    data = from_then_on("EXDATE:20260413T100000Z", moved_to=moved_to)
+    found = shown(data, LONG)
+    for number in (2, 5):
+        before, after = split_at(data, found[number][0], "SUMMARY:c")
+        assert shown(before, LONG) == found[:number]
+        assert shown(after, LONG) == [(start, end, "c") for start, end, _ in found[number:]]
+        assert document(after).overrides == ()
+        assert document(after).master.first("LOCATION") is None
+
+
+def test_a_split_keeps_later_changes_beside_an_earlier_this_and_future_change() -> None:
+    data = event(
+        "DTSTART:20260302T100000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;COUNT=10", "SUMMARY:a",
+        "RDATE:20260415T100000Z",
+        more=(
+            override("RECURRENCE-ID;RANGE=THISANDFUTURE:20260309T100000Z", "DTSTART:20260309T120000Z", "DURATION:PT2H",
+                     "SUMMARY:b"),
+            override("RECURRENCE-ID:20260406T100000Z", "DTSTART:20260407T100000Z", "DURATION:PT1H", "SUMMARY:own"),
+            override("RECURRENCE-ID;RANGE=THISANDFUTURE:20260420T100000Z", "DTSTART:20260420T160000Z", "DURATION:PT3H",
+                     "SUMMARY:c"),
+        ),
+    )  # fmt: skip
+    assert is_whole(data, "20260330T120000Z")
+
+
+def test_a_split_after_a_this_and_future_change_that_the_rule_cannot_say() -> None:
+    data = from_then_on(rule="FREQ=DAILY;BYHOUR=10,22;BYDAY=MO,TU", moved_to="20260316T140000Z")
+    with pytest.raises(Refusal) as refused:
+        split_at(data, "20260330T140000Z", "SUMMARY:c")
+    assert refused.value.condition is Condition.VALID_CALENDAR_OBJECT_RESOURCE
+
+
+# -- a split whose new DTSTART does not say what the old one said
+
+
+@pytest.mark.parametrize(
+    ("start", "rule", "cut"),
+    [
+        ("20260131", "RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=BACKWARD;COUNT=20", "20260228T000000Z"),
+        ("20260131", "RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=FORWARD;COUNT=20", "20260301T000000Z"),
+        ("20240229", "RSCALE=GREGORIAN;FREQ=YEARLY;SKIP=FORWARD;COUNT=5", "20250301T000000Z"),
+        ("20260131", "RSCALE=GREGORIAN;FREQ=MONTHLY;INTERVAL=2;SKIP=FORWARD;COUNT=20", "20261001T000000Z"),
+    ],
+)
+def test_a_split_keeps_the_day_that_skip_moved(start: str, rule: str, cut: str) -> None:
+    """RFC 7529 §4.1: the day that is not there this time is meant the next time."""
+    assert is_whole(event(f"DTSTART;VALUE=DATE:{start}", f"RRULE:{rule}", "SUMMARY:a"), cut) or start < "2025"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("RRULE:FREQ=WEEKLY;INTERVAL=2", "RRULE:FREQ=DAILY;INTERVAL=3;COUNT=9"),
+        ("RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=6", "RRULE:FREQ=DAILY;INTERVAL=3;COUNT=30"),
+        ("RRULE:FREQ=WEEKLY;INTERVAL=2;UNTIL=20260501T100000Z", "RRULE:FREQ=DAILY"),
+        ("RRULE:FREQ=WEEKLY;BYDAY=MO,FR;COUNT=20", "EXRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=4"),
+        ("RRULE:FREQ=DAILY;COUNT=60", "EXRULE:FREQ=WEEKLY;INTERVAL=2"),
+        ("RRULE:FREQ=DAILY;COUNT=9", "RRULE:FREQ=DAILY;BYHOUR=17;COUNT=9", "EXRULE:FREQ=DAILY;INTERVAL=4"),
+        ("RRULE:FREQ=DAILY;COUNT=5", "EXRULE:FREQ=MONTHLY", "RDATE:20260402T100000Z,20260403T100000Z"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", [";TZID=Europe/Berlin:20260302T100000", ":20260302T100000Z"])
+def test_a_split_keeps_the_phase_of_every_rule(lines: tuple[str, ...], form: str) -> None:
+    data = event(f"DTSTART{form}", "DURATION:PT1H", "SUMMARY:a", *lines)
+    whole = starts(data)
+    cuts = [is_whole(data, start) for start in whole[1 : min(len(whole), 25)] if _is_finite_or_early(lines, start)]
+    assert cuts
+    assert all(cuts)
+
+
+def _is_finite_or_early(lines: tuple[str, ...], start: str) -> bool:
+    """Endless rules of different phase are refused, which is another test's."""
+    endless = [line for line in lines if "COUNT" not in line and "UNTIL" not in line and line.startswith("RRULE")]
+    return "INTERVAL=2" not in "".join(endless) or start < "20260309"
+
+
+def test_a_split_of_endless_rules_of_different_phase_is_refused() -> None:
+    data = event("DTSTART:20260302T100000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;INTERVAL=2",
+                 "RRULE:FREQ=DAILY;INTERVAL=3", "SUMMARY:a")  # fmt: skip
+    with pytest.raises(Refusal) as refused:
+        split_at(data, "20260311T100000Z")
+    assert refused.value.condition is Condition.VALID_CALENDAR_OBJECT_RESOURCE
+    assert starts(remove_following(document(data), nth(data, 4), now=NOW)) == starts(data)[:4]
+
+
+def test_a_split_at_dtstart_leaves_earlier_dates_alone() -> None:
+    """RFC 5545 §3.8.5.2: an RDATE before DTSTART is of the first part, DTSTART of the second."""
+    data = event("DTSTART:20260310T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=10", "SUMMARY:a",
+                 "RDATE:20260301T100000Z,20260302T100000Z", "EXDATE:20260305T100000Z,20260312T100000Z",
+                 more=(override("RECURRENCE-ID:20260302T100000Z", "DTSTART:20260302T120000Z", "SUMMARY:own"),
+                       override("RECURRENCE-ID:20260305T100000Z", "DTSTART:20260305T120000Z", "SUMMARY:left over")),
+                 )  # fmt: skip
+    assert is_whole(data, "20260310T100000Z")
+    shorter = remove_following(document(data), nth(data, 2), now=NOW)
+    assert starts(shorter) == ["20260301T100000Z", "20260302T120000Z"]
+    only_left_over = event("DTSTART:20260310T100000Z", "RRULE:FREQ=DAILY;COUNT=3",
+                           more=(override("RECURRENCE-ID:20260305T100000Z", "DTSTART:20260305T120000Z"),))  # fmt: skip
+    assert remove_following(document(only_left_over), nth(only_left_over, 0), now=NOW) is None
+
+
+# -- exceptions of a series that moves
+
+
+def moved_by(data: bytes, start: str, seconds: int, *expected_lines: str) -> None:
+    """Every occurrence moved by so many seconds, when DTSTART (UTC) becomes ``start``."""
+    changed = change_all(document(data), edit(f"DTSTART:{start}"), now=NOW)
+    wanted = sorted(
+        (at(old) + seconds, at(end) + seconds, title) for old, end, title in shown(data, LONG) if title != "own"
+    )
+    assert sorted((at(a), at(b), title) for a, b, title in shown(changed, LONG) if title != "own") == wanted
+    for text in expected_lines:
+        assert f"{text}\r\n" in changed.decode()
+
+
+@pytest.mark.parametrize(
+    ("rule", "start", "excluded", "overridden", "to", "seconds", "expected"),
+    [
+        ("FREQ=DAILY;BYHOUR=9,17;COUNT=10", "20260302T090000Z", "20260304T170000Z", "20260303T170000Z",
+         "20260302T100000Z", 3600, "RRULE:FREQ=DAILY;BYHOUR=10,18;COUNT=10"),
+        ("FREQ=DAILY;BYHOUR=9,23;COUNT=10", "20260302T090000Z", "20260304T230000Z", "20260303T230000Z",
+         "20260302T100000Z", 3600, "RRULE:FREQ=DAILY;BYHOUR=0,10;COUNT=10"),
+        ("FREQ=HOURLY;BYMINUTE=0,30;COUNT=10", "20260302T090000Z", "20260302T103000Z", "20260302T113000Z",
+         "20260302T094000Z", 2400, "RRULE:FREQ=HOURLY;BYMINUTE=10,40;COUNT=10"),
+        ("FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR;COUNT=10", "20260302T230000Z", "20260306T230000Z", "20260309T230000Z",
+         "20260303T010000Z", 7200, "RRULE:FREQ=DAILY;BYDAY=TU,WE,TH,FR,SA;COUNT=10"),
+        ("FREQ=MONTHLY;BYMONTHDAY=2,15;UNTIL=20260615T230000Z", "20260302T230000Z", "20260315T230000Z",
+         "20260402T230000Z", "20260303T010000Z", 7200, "RRULE:FREQ=MONTHLY;BYMONTHDAY=3,16;UNTIL=20260616T010000Z"),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=9", "20260331T230000Z", "20260430T230000Z", "20260531T230000Z",
+         "20260401T010000Z", 7200, "RRULE:FREQ=MONTHLY;BYMONTHDAY=1;COUNT=9"),
+        ("FREQ=MONTHLY;BYMONTHDAY=1;COUNT=9", "20260301T010000Z", "20260401T010000Z", "20260501T010000Z",
+         "20260228T230000Z", -7200, "RRULE:FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=9"),
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SU;COUNT=6", "20260302T090000Z", "20260308T090000Z", "20260316T090000Z",
+         "20260303T090000Z", 86400, "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,MO;COUNT=6;WKST=TU"),
+        ("FREQ=WEEKLY;BYDAY=MO,FR;COUNT=6", "20260302T090000Z", "20260306T090000Z", "20260309T090000Z",
+         "20260303T090000Z", 86400, "RRULE:FREQ=WEEKLY;BYDAY=TU,SA;COUNT=6"),
+    ],
+)  # fmt: skip
+def test_exceptions_move_with_their_rule(
+    rule: str, start: str, excluded: str, overridden: str, to: str, seconds: int, expected: str
+) -> None:
+    """RFC 5545 §3.8.5.1, §3.8.4.4: what was deleted stays deleted, what was changed is shown once."""
+    data = event(f"DTSTART:{start}", "DURATION:PT1H", f"RRULE:{rule}", f"EXDATE:{excluded}", "SUMMARY:a",
+                 more=(override(f"RECURRENCE-ID:{overridden}", "DTSTART:20260407T033000Z", "SUMMARY:own"),),
+                 )  # fmt: skip
+    assert len(shown(data, LONG)) == len(shown(event(f"DTSTART:{start}", f"RRULE:{rule}"), LONG)) - 1
+    moved_by(data, to, seconds, expected)
+
+
+def exceptions_after(rule: str, start: str, to: str, excluded: str, overridden: str) -> list[str]:
+    """The starts of a moved series, but for the one that has its own time."""
+    data = event(f"DTSTART:{start}", "DURATION:PT1H", f"RRULE:{rule}", f"EXDATE:{excluded}", "SUMMARY:a",
+                 more=(override(f"RECURRENCE-ID:{overridden}", "DTSTART:20260407T033000Z", "SUMMARY:own"),),
+                 )  # fmt: skip
+    changed = change_all(document(data), edit(f"DTSTART:{to}"), now=NOW)
+    return [first for first, _, title in shown(changed, LONG) if title != "own"]
+
+
+def test_exceptions_stay_where_their_rule_stays() -> None:
+    left = exceptions_after(
+        "FREQ=DAILY;BYDAY=MO,TU;BYHOUR=9,23;COUNT=7", "20260302T090000Z", "20260302T100000Z",
+        "20260302T230000Z", "20260303T230000Z",
+    )  # fmt: skip
+    assert left == ["20260302T100000Z", "20260303T090000Z", "20260309T090000Z", "20260309T230000Z", "20260310T090000Z"]
+    assert exceptions_after(
+        "FREQ=MONTHLY;BYMONTHDAY=1,31;COUNT=6", "20260301T230000Z", "20260302T010000Z",
+        "20260331T230000Z", "20260501T230000Z",
+    ) == ["20260302T010000Z", "20260401T010000Z", "20260531T010000Z", "20260601T010000Z"]  # fmt: skip
+
+
+def test_exceptions_of_a_monthly_rule_stay_in_their_month() -> None:
+    assert exceptions_after(
+        "FREQ=MONTHLY;BYDAY=1FR;UNTIL=20260807T100000Z", "20260306T100000Z", "20260314T100000Z",
+        "20260807T100000Z", "20260605T100000Z",
+    ) == ["20260314T100000Z", "20260411T100000Z", "20260509T100000Z", "20260711T100000Z"]  # fmt: skip
+    assert exceptions_after(
+        "FREQ=MONTHLY;BYMONTHDAY=31;COUNT=5", "20260331T100000Z", "20260330T100000Z",
+        "20260531T100000Z", "20260731T100000Z",
+    ) == ["20260330T100000Z", "20260430T100000Z", "20260630T100000Z"]  # fmt: skip
+
+
+def test_a_first_occurrence_moved_back_is_not_left_behind() -> None:
+    """The rule's days stay, and its first one, which moved, must not be there twice."""
+    data = event("DTSTART:20260330T100000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYMONTHDAY=2,30;COUNT=4",
+                 "EXDATE:20260430T100000Z", "SUMMARY:a")  # fmt: skip
+    assert starts(data) == ["20260330T100000Z", "20260402T100000Z", "20260502T100000Z"]
+    changed = change_all(document(data), edit("DTSTART:20260329T100000Z"), now=NOW)
+    assert starts(changed) == ["20260329T100000Z", "20260402T100000Z", "20260502T100000Z"]
+
+
+def test_whole_days_excluded_from_a_timed_series_move_with_their_occurrences() -> None:
+    data = event("DTSTART:20260302T230000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5", "SUMMARY:a",
+                 "EXDATE;VALUE=DATE:20260304")  # fmt: skip
+    moved_by(data, "20260303T010000Z", 7200, "EXDATE;VALUE=DATE:20260305")
+    twice = event("DTSTART:20260302T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;BYHOUR=9,23;COUNT=8", "SUMMARY:a",
+                  "EXDATE;VALUE=DATE:20260304")  # fmt: skip
+    moved_by(twice, "20260302T100000Z", 3600, "EXDATE:20260304T100000Z,20260305T000000Z")
+
+
+def test_an_exclusion_rule_excludes_the_same_occurrences_after_a_move() -> None:
+    data = event("DTSTART:20260302T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=40", "SUMMARY:a",
+                 "EXRULE:FREQ=WEEKLY;BYDAY=WE")  # fmt: skip
+    moved_by(data, "20260303T100000Z", 86400, "EXRULE:FREQ=WEEKLY;BYDAY=TH")
+    numbered = event("DTSTART:20260302T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=40", "SUMMARY:a",
+                     "EXRULE:FREQ=MONTHLY;BYMONTHDAY=5,31")  # fmt: skip
+    moved_by(numbered, "20260303T100000Z", 86400, "EXDATE:20260306T100000Z,20260401T100000Z,20260406T100000Z")
+    endless = event("DTSTART:20260302T100000Z", "RRULE:FREQ=DAILY", "EXRULE:FREQ=MONTHLY;BYMONTHDAY=5,31")
+    with pytest.raises(Refusal) as refused:
+        change_all(document(endless), edit("DTSTART:20260303T100000Z"), now=NOW)
+    assert refused.value.condition is Condition.VALID_CALENDAR_OBJECT_RESOURCE
+
+
+def test_an_exception_written_in_utc_in_a_gap_moves_with_its_occurrence() -> None:
+    """RFC 5545 §3.3.5: 02:30 on 29 March is 01:30 UTC, which the clock on the wall shows as 03:30."""
+    data = event("DTSTART;TZID=Europe/Berlin:20260320T023000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=20",
+                 "EXDATE:20260329T013000Z", "SUMMARY:a")  # fmt: skip
+    assert len(starts(data)) == 19
+    changed = change_all(document(data), edit("DTSTART;TZID=Europe/Berlin:20260320T033000"), now=NOW)
+    assert "20260329T013000Z" not in starts(changed)
+    assert len(starts(changed)) == 19
+
+
+RULES = st.sampled_from(
+    [
+        "FREQ=DAILY;INTERVAL=2",
+        "FREQ=DAILY;BYHOUR=9,17",
+        "FREQ=DAILY;BYDAY=MO,WE,FR",
+        "FREQ=DAILY;BYDAY=MO,WE,FR;BYHOUR=2,9,23",
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH,SU",
+        "FREQ=WEEKLY;BYDAY=MO,SU;BYHOUR=9,22;BYMINUTE=0,30",
+        "FREQ=MONTHLY;BYMONTHDAY=2,28",
+        "FREQ=MONTHLY;BYMONTHDAY=2,-1",
+        "FREQ=MONTHLY;BYDAY=1MO",
+        "FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=1",
+        "FREQ=HOURLY;INTERVAL=7;BYMINUTE=0,20",
+        "FREQ=YEARLY;BYMONTH=3,9;BYDAY=MO",
+    ]
+)
+
+
+@given(
+    rule=RULES,
+    hours=st.integers(-50, 50),
+    minutes=st.sampled_from([0, 0, 15]),
+    deleted=st.sets(st.integers(1, 11), min_size=1, max_size=3),
+    changed=st.integers(1, 11),
+)
+def test_no_exception_is_lost_when_a_series_moves(
+    rule: str, hours: int, minutes: int, deleted: set[int], changed: int
+) -> None:
+    """The changed one is shown once, wherever the rule goes; where all can go along, what was deleted stays deleted."""
+    assume(changed not in deleted)
+    lines = ["DTSTART:20260302T090000Z", "DURATION:PT1H", f"RRULE:{rule};COUNT=12", "SUMMARY:a"]
+    plain = starts(event(*lines))
+    excluded = f"EXDATE:{','.join(plain[number] for number in sorted(deleted))}"
+    one = override(f"RECURRENCE-ID:{plain[changed]}", "DTSTART:20250601T000000Z", "SUMMARY:own")
+    data = event(*lines, excluded, more=(one,))
+    to = at("20260302T090000Z") + hours * 3600 + minutes * 60
+    moved = change_all(document(data), edit(f"DTSTART:{utc_text(to)}"), now=NOW)
+    without = change_all(document(event(*lines)), edit(f"DTSTART:{utc_text(to)}"), now=NOW)
+    own = [item for item in shown(moved, LONG) if item[2] == "own"]
+    assert len(own) == 1
+    there = set(starts(without))
+    gone = there - {start for start, _, title in shown(moved, LONG) if title != "own"}
+    assert set(starts(moved)) - {own[0][0]} <= there
+    shift = to - at("20260302T090000Z")
+    if there == {utc_text(at(start) + shift) for start in plain}:
+        assert len(gone) == len(deleted) + 1
+        assert gone == {utc_text(at(plain[number]) + shift) for number in {*deleted, changed}}
+
+
+def test_an_edit_of_nothing_moves_nothing() -> None:
+    data = event("DTSTART:20260302T100000Z", "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SU;COUNT=6", "SUMMARY:a")
+    assert starts(change_all(document(data), Edit(), now=NOW)) == starts(data)
