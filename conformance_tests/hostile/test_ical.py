@@ -25,6 +25,9 @@ def overrides(count: int) -> bytes:
 EACH_SECOND = (
     "BEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0100\nRRULE:FREQ=SECONDLY\nEND:STANDARD\n"
 )
+EVERY_SECOND = "BYHOUR={1};BYMINUTE={0};BYSECOND={0}".format(
+    ",".join(map(str, range(60))), ",".join(map(str, range(24)))
+)
 ALARM = "BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:x\nTRIGGER:-PT1M\nREPEAT:{}\nDURATION:PT1S\nEND:VALARM\n"
 BOMBS = {
     "3,000 nested components": lambda: event(more="BEGIN:X-A\n" * 3000 + "END:X-A\n" * 3000),
@@ -68,6 +71,25 @@ BOMBS = {
         more="RRULE:FREQ=YEARLY;BYSECOND={0};BYMINUTE={0};BYHOUR={1};BYMONTHDAY={2}".format(
             ",".join(map(str, range(60))), ",".join(map(str, range(24))), ",".join(map(str, range(1, 32)))
         )
+    ),
+    "100 rules of every second": lambda: event(
+        more="\n".join(f"RRULE:FREQ=DAILY;INTERVAL={n};COUNT=1;{EVERY_SECOND}" for n in range(1, 101))
+    ),
+    "20 rules of every second": lambda: event(
+        more="\n".join(f"RRULE:FREQ=DAILY;INTERVAL={n};COUNT=1;{EVERY_SECOND}" for n in range(1, 21))
+    ),
+    "1,000 RDATEs and 300 EXRULEs": lambda: event(
+        more="RDATE:" + ",".join(f"2026{1 + n // 100:02}{1 + n % 28:02}T{n % 24:02}0000Z" for n in range(1000)) + "\n"
+        + "\n".join(f"EXRULE:FREQ=DAILY;INTERVAL={n}" for n in range(1, 301))
+    ),
+    "a time zone of 200 rules of every second": lambda: event(
+        start="DTSTART;TZID=Q:20260105T100000", end="DURATION:PT1H",
+        zone="BEGIN:VTIMEZONE\nTZID:Q\n"
+        + "".join(
+            f"BEGIN:STANDARD\nDTSTART:1970{1 + n % 12:02}01T000000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0213\n"
+            f"RRULE:FREQ=YEARLY;INTERVAL={n + 1};COUNT=1;{EVERY_SECOND}\nEND:STANDARD\n" for n in range(200)
+        )
+        + "END:VTIMEZONE\n",
     ),
     "year 9999": lambda: event(start="DTSTART:99991231T235959Z", end="DTEND:99991231T235959Z", more="RRULE:FREQ=DAILY"),
     "year 0": lambda: event(start="DTSTART:00000101T000000Z", end="DTEND:00000101T010000Z"),
