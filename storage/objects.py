@@ -73,8 +73,9 @@ _PAGE = Statement(
     .order_by(_o.seq)
     .limit(bindparam("limit"))
 )
-_FETCH = Statement(select(*META, _o.data).where(*_mine, in_list(_o.name, "names"), _live))
-_FETCH_IDS = Statement(select(*META, _o.data).where(*_mine, in_list(_o.object_id, "oids"), _live))
+_small = _o.size <= bindparam("up_to")
+_FETCH = Statement(select(*META, _o.data).where(*_mine, in_list(_o.name, "names"), _live, _small))
+_FETCH_IDS = Statement(select(*META, _o.data).where(*_mine, in_list(_o.object_id, "oids"), _live, _small))
 
 _insert = sql_insert(objects)
 _SET_ALL = {
@@ -200,17 +201,26 @@ def page(
 
 
 def fetch(
-    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, names: Iterable[str]
+    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, names: Iterable[str], up_to: int = FOREVER
 ) -> list[CalendarObject]:
-    """The objects with these names, with text, in no particular order; unknown names are left out."""
-    return [object_of(row) for row in tx.all(_FETCH, pid=principal_id, cid=calendar_id, names=list(names))]
+    """The objects with these names, with text, in no particular order; unknown names are left out.
+
+    So are those whose text has more than ``up_to`` octets: many small ones fit into memory at once, large ones do not.
+    """
+    rows = tx.all(_FETCH, pid=principal_id, cid=calendar_id, names=list(names), up_to=up_to)
+    return [object_of(row) for row in rows]
 
 
 def fetch_ids(
-    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_ids: Iterable[ObjectId]
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    object_ids: Iterable[ObjectId],
+    up_to: int = FOREVER,
 ) -> list[CalendarObject]:
-    """The objects with these ids, with text, in no particular order. Ask for a few hundred at a time."""
-    return [object_of(row) for row in tx.all(_FETCH_IDS, pid=principal_id, cid=calendar_id, oids=list(object_ids))]
+    """The objects with these ids, like ``fetch``. Ask for a few hundred at a time."""
+    rows = tx.all(_FETCH_IDS, pid=principal_id, cid=calendar_id, oids=list(object_ids), up_to=up_to)
+    return [object_of(row) for row in rows]
 
 
 def _index_values(index: ObjectIndex) -> dict[str, Any]:

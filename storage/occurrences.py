@@ -79,7 +79,7 @@ _BUSY = Statement(
             )
             for bucket in range(4)
         )
-    )
+    ).limit(bindparam("limit"))
 )
 _BEYOND = Statement(
     select(_o.object_id).where(
@@ -228,13 +228,18 @@ def candidates(
 
 
 def busy(
-    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, absolute: TimeRange, wall: TimeRange
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    absolute: TimeRange,
+    wall: TimeRange,
+    limit: int = 1 << 31,
 ) -> list[tuple[int, int, int, int, ObjectId]]:
     """``(start, end, floating, busy, object_id)`` of each indexed occurrence in the range that takes time.
 
     ``floating`` 1: start and end are wall time read as UTC; ``busy`` is a ``BusyType`` above ``FREE``.
     """
-    return tx.all(_BUSY, pid=principal_id, cid=calendar_id, **_bounds(absolute, wall))
+    return tx.all(_BUSY, pid=principal_id, cid=calendar_id, limit=limit, **_bounds(absolute, wall))
 
 
 def beyond(

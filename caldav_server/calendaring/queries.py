@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from typing import TypeVar
 
 from caldav_server.calendaring.context import Context
 from caldav_server.calendaring.texts import Allowance, document_of
-from protocol.errors import Refusal
+from protocol.errors import Condition, Refusal
 from protocol.ical import availability, freebusy, timezones
 from protocol.ical.document import Document
 from protocol.ical.filters import Bounds, CompFilter, bounds, matches, satisfies
@@ -32,11 +33,15 @@ from protocol.model import (
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage.database import Transaction
-from storage.members import ids, uids
+from storage.members import ids, metas, uids
 
 T = TypeVar("T")
 BATCH = 128
 """How many texts are fetched, decided and rendered per visit to a storage thread."""
+LIGHT = 64 * 1024
+"""Octets: texts up to this size are fetched together."""
+MOST_BUSY = 100_000
+"""Occurrences of one calendar that one free-busy answer is made of at most."""
 PIECE = 1024 * 1024
 """Characters of answer after which a visit ends, so that an answer of any size passes through bounded memory."""
 
@@ -121,36 +126,43 @@ async def in_batches(
     An object that went away since its id was read is left out too: the next synchronisation reports it.
     """
     for start in range(0, len(ids), BATCH):
-        some = ids[start : start + BATCH]
-        waiting: list[CalendarObject] | None = None
-        while waiting is None or waiting:
-
-            def visit(
-                tx: Transaction, some: Sequence[ObjectId] = some, fetched: list[CalendarObject] | None = waiting
-            ) -> tuple[list[str], list[CalendarObject]]:
-                if fetched is None:
-                    fetched = stored.fetch_ids(tx, calendar.principal_id, calendar.calendar_id, some)
-                return _piece(work, fetched)
-
-            texts, waiting = await ctx.db.read(visit)
+        todo = list(ids[start : start + BATCH])
+        while todo:
+            texts, todo = await ctx.db.read(partial(_piece, calendar=calendar, todo=todo, work=work))
             yield texts
 
 
 def _piece(
-    work: Callable[[CalendarObject], str | None], objects: list[CalendarObject]
-) -> tuple[list[str], list[CalendarObject]]:
-    """What ``work`` makes of the first objects, until that is a ``PIECE``, and the objects that are left."""
+    tx: Transaction, calendar: Calendar, todo: list[ObjectId], work: Callable[[CalendarObject], str | None]
+) -> tuple[list[str], list[ObjectId]]:
+    """What ``work`` makes of the first objects, until that is a ``PIECE``, and the ids that are left."""
     texts: list[str] = []
-    size = 0
-    for done, each in enumerate(objects, 1):
+    size, left = 0, set(todo)
+    for each in _each(tx, calendar, todo):
+        left.discard(each.meta.object_id)
         text = work(each)
         if text is None:
             continue
         texts.append(text)
         size += len(text)
         if size >= PIECE:
-            return texts, objects[done:]
+            return texts, [object_id for object_id in todo if object_id in left]
     return texts, []
+
+
+def _each(tx: Transaction, calendar: Calendar, ids: Sequence[ObjectId]) -> Iterator[CalendarObject]:
+    """Objects with their texts: small ones many at a time, large ones alone; what is gone is left out."""
+    place = (calendar.principal_id, calendar.calendar_id)
+    for start in range(0, len(ids), BATCH):
+        some = ids[start : start + BATCH]
+        found = stored.fetch_ids(tx, *place, some, up_to=LIGHT)
+        yield from found
+        if len(found) < len(some):
+            here = {each.meta.object_id for each in found}
+            for object_id in some:
+                large = None if object_id in here else stored.get(tx, *place, object_id)
+                if large is not None:
+                    yield large
 
 
 def decider(query: Query, allowance: Allowance) -> Callable[[Document], bool]:
@@ -195,12 +207,16 @@ def _busy(
     beyond = stored_occurrences.beyond(tx, principal_id, calendar_id, window, _TAKE_TIME)
     skipped = set(beyond)
     # What the wall clock only seems to show in the window is cut off with all else that is outside of it.
-    rows = stored_occurrences.busy(tx, principal_id, calendar_id, window, walls_of(window, zone).wide)
+    rows = stored_occurrences.busy(
+        tx, principal_id, calendar_id, window, walls_of(window, zone).wide, limit=MOST_BUSY + 1
+    )
+    if len(rows) > MOST_BUSY:
+        raise Refusal(Condition.MAX_INSTANCES, "There is too much in this time; ask for less.")
     for start, end, floating, kind, object_id in rows:
         if object_id in skipped:
             continue
         yield freebusy.BusyPeriod(*absolute(start, end, bool(floating), zone), BusyType(kind))
-    for each in stored.fetch_ids(tx, principal_id, calendar_id, beyond) if beyond else ():
+    for each in _each(tx, calendar, beyond):
         with allowance.budget() as budget:
             yield from freebusy.busy_periods(document_of(each.data), window, zone, budget)
 
@@ -219,7 +235,7 @@ def _availabilities(
     if not found:
         return []
     absent: list[availability.Availability] = []
-    for each in stored.fetch_ids(tx, principal_id, calendar_id, found):
+    for each in _each(tx, calendar, found):
         with allowance.budget() as budget:
             absent += availability.availabilities(document_of(each.data).calendar, window, zone, budget)
     return absent
@@ -227,10 +243,23 @@ def _availabilities(
 
 async def with_names(
     ctx: Context, calendar: Calendar, names: Sequence[str], work: Callable[[CalendarObject], T]
-) -> list[T]:
-    """Fetch the objects of those names that exist and apply ``work`` in the storage thread (RFC 4791 §7.9)."""
+) -> tuple[list[T], list[str]]:
+    """Fetch the objects of those names that exist and apply ``work`` in the storage thread (RFC 4791 §7.9).
 
-    def visit(tx: Transaction) -> list[T]:
-        return [work(each) for each in stored.fetch(tx, calendar.principal_id, calendar.calendar_id, names)]
+    The names of the large ones, which have to be fetched one by one, come second.
+    """
+    place = (calendar.principal_id, calendar.calendar_id)
+
+    def visit(tx: Transaction) -> tuple[list[T], list[str]]:
+        found = stored.fetch(tx, *place, names, up_to=LIGHT)
+        here = {each.meta.name for each in found}
+        rest = [name for name in names if name not in here]
+        large = [meta.name for meta in metas(tx, *place, rest)] if rest else []
+        return [work(each) for each in found], large
 
     return await ctx.db.read(visit)
+
+
+def named(tx: Transaction, calendar: Calendar, name: str) -> CalendarObject | None:
+    """One object by its name."""
+    return stored.find(tx, calendar.principal_id, calendar.calendar_id, name)

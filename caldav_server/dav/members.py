@@ -161,7 +161,12 @@ async def member_chunks(call: Call, plan: Plan, collection: Resource, rows: Sequ
     for start in range(0, len(rows), queries.BATCH):
         some = [row[0] for row in rows[start : start + queries.BATCH]]
         if plan.wants_data:
-            yield "".join(await queries.with_names(call.ctx, calendar, some, with_data))
+            texts, large = await queries.with_names(call.ctx, calendar, some, with_data)
+            yield "".join(texts)
+            for name in large:
+                one = await call.ctx.db.read(partial(queries.named, calendar=calendar, name=name))
+                if one is not None:
+                    yield with_data(one)
         else:
             found = await call.ctx.db.read(
                 partial(metas, principal_id=calendar.principal_id, calendar_id=calendar.calendar_id, names=some)

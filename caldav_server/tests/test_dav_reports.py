@@ -17,6 +17,7 @@ from caldav_server.dav.reports import calendar as reports
 from caldav_server.tests.face import NAMESPACES, Answer, Face, event
 from protocol.errors import Refusal
 from protocol.ical.recurrence import DEFAULT_PERIODS
+from protocol.model import CalendarObject
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 RANGE = '<C:comp-filter name="VEVENT"><C:time-range start="20270105T000000Z" end="20270205T000000Z"/></C:comp-filter>'
@@ -165,3 +166,49 @@ def test_an_allowance_is_spent_by_what_answers_nothing() -> None:
     with pytest.raises(Refusal), allowance.budget():
         pass
     assert texts.REQUEST_PERIODS > DEFAULT_PERIODS
+
+
+async def test_large_objects_are_fetched_one_by_one_and_all_answered(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large the texts of a calendar are, only small ones are in memory together."""
+    names = [f"{number}.ics" for number in range(12)]
+    for number, name in enumerate(names):
+        fill = "X-FILL:" + "x" * (queries.LIGHT if number % 2 else 10)
+        assert (await face.put(CALENDAR + name, event(f"u{number}", "DURATION:PT1H", fill))).status == 201
+    together: list[int] = []
+    fetch, fetch_ids = queries.stored.fetch, queries.stored.fetch_ids
+
+    def counted(found: list[CalendarObject]) -> list[CalendarObject]:
+        together.append(sum(len(each.data) for each in found))
+        return found
+
+    monkeypatch.setattr(queries.stored, "fetch", lambda *args, **more: counted(fetch(*args, **more)))
+    monkeypatch.setattr(queries.stored, "fetch_ids", lambda *args, **more: counted(fetch_ids(*args, **more)))
+    asked = [*names, "none.ics"]
+    several = await multiget(face, *asked)
+    assert [href.rsplit("/", 1)[-1] for href in several.hrefs()] == asked
+    assert several.hrefs()[CALENDAR + "none.ics"] == 404
+    assert statuses(several) == dict.fromkeys(names, (200, ""))
+    queried = await face.query(CALENDAR, RANGE)
+    assert statuses(queried) == dict.fromkeys(names, (200, ""))
+    body = f"<D:propfind {NAMESPACES}><D:prop><C:calendar-data/></D:prop></D:propfind>"
+    listed = await face.ask("PROPFIND", CALENDAR, body, Depth="1", Prefer="depth-noroot")
+    assert {name for name, status in statuses(listed).items() if status[0] == 200} == set(names)
+    assert together and max(together) < queries.LIGHT
+
+
+async def test_free_busy_is_refused_before_it_is_too_much(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 4791 §7.10: more occurrences than one answer is made of are a named refusal, found out with as few rows."""
+    monkeypatch.setattr(queries, "MOST_BUSY", 20)
+    await face.put(f"{CALENDAR}a.ics", event("a", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=21"))
+    for days, status in ((20, 200), (21, 403)):
+        end = f"202701{5 + days:02}T000000Z"
+        body = (
+            f'<C:free-busy-query {NAMESPACES}><C:time-range start="20270105T000000Z" end="{end}"/></C:free-busy-query>'
+        )
+        answer = await face.ask("REPORT", CALENDAR, body, Depth="1")
+        assert (answer.status, answer.condition if status == 403 else "") == (
+            status,
+            "max-instances" if status == 403 else "",
+        )

@@ -17,6 +17,7 @@ from caldav_server.dav.resources import Kind, Resource, children
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus, reports
 from protocol.dav.headers import Depth
+from protocol.dav.hrefs import encode_segment
 from protocol.dav.xml import escape
 from protocol.errors import Condition, Refusal
 from protocol.ical import freebusy, rendering, timezones
@@ -24,6 +25,7 @@ from protocol.ical.components import PRODID
 from protocol.ical.document import Document
 from protocol.ical.scanner import decode_text
 from protocol.model import Access, CalendarObject
+from storage.database import Transaction
 
 _STREAM_FROM = queries.BATCH
 """Answers of at most one batch are sent whole, with a Content-Length."""
@@ -199,7 +201,7 @@ async def _multiget_batches(
         yield "".join(texts)
 
 
-_Later = Callable[[object], str]
+_Later = Callable[[Transaction], str]
 """Makes the response of an object in a storage thread, once all before it are on their way."""
 
 
@@ -243,7 +245,7 @@ async def _get_all(
     render = _renderer(plan, body.calendar_data, zone, allowance)
     size = 0
 
-    def write(found: CalendarObject, _tx: object = None) -> str:
+    def write(found: CalendarObject, _tx: Transaction | None = None) -> str:
         try:
             data = render(found, None)
         except Refusal as refusal:
@@ -259,7 +261,14 @@ async def _get_all(
         size += len(text)
         return place, text
 
-    return await queries.with_names(call.ctx, calendar, names, work)
+    def later(tx: Transaction, name: str) -> str:
+        found = queries.named(tx, calendar, name)
+        return (
+            multistatus.response_status(collection.href + encode_segment(name), 404) if found is None else write(found)
+        )
+
+    made, large = await queries.with_names(call.ctx, calendar, names, work)
+    return [*made, *(((calendar.name, name), partial(later, name=name)) for name in large)]
 
 
 # --- free-busy-query ---
