@@ -105,6 +105,9 @@ _PRUNE = Statement(
 _TOMBSTONES = Statement(
     select(_c.calendar_id).where(_mine, _c.removed == 1, _c.home_seq <= bindparam("up_to")).order_by(_c.home_seq)
 )
+_UNFINISHED = Statement(
+    select(_c.calendar_id).where(_mine, _c.removed == 1, _c.home_seq == 0, _c.created_at < bindparam("before"))
+)
 _PURGE = (
     *(
         Statement(
@@ -347,6 +350,11 @@ def prune(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, b
 def tombstones(tx: Transaction, principal_id: PrincipalId, up_to: Seq) -> list[CalendarId]:
     """Removed collections whose removal is numbered ``up_to`` or less: what upkeep may ``purge``."""
     return [CalendarId(row[0]) for row in tx.all(_TOMBSTONES, pid=principal_id, up_to=up_to)]
+
+
+def unfinished(tx: Transaction, principal_id: PrincipalId, before: int) -> list[CalendarId]:
+    """Collections that were staged before that time and never published: what upkeep may ``purge``."""
+    return [CalendarId(row[0]) for row in tx.all(_UNFINISHED, pid=principal_id, before=before)]
 
 
 def purge(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:

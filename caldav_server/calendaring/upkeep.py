@@ -24,6 +24,7 @@ from storage import server_state
 from storage.database import Database, Transaction
 
 _BATCH = 200
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,16 @@ async def rederive_zones(db: Database, settings: Settings, now: int, zone_data: 
     await db.write(lambda tx: server_state.set_zone_data(tx, zone_data))
     await db.write(_all_are_current)
     return affected
+
+
+async def forget_unfinished(db: Database, now: int) -> int:
+    """Forget copies of calendars that nobody finished, because their process ended a day ago or longer; how many."""
+    done = 0
+    for principal in await db.read(stored_principals.list_all):
+        owner = principal.principal_id
+        for calendar_id in await db.read(partial(stored_calendars.unfinished, principal_id=owner, before=now - _DAY)):
+            done += await db.write(partial(stored_calendars.purge, principal_id=owner, calendar_id=calendar_id))
+    return done
 
 
 def _all_are_current(tx: Transaction) -> None:

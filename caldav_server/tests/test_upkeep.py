@@ -13,7 +13,7 @@ from caldav_server.calendaring import upkeep
 from caldav_server.tests.face import Face, event
 from caldav_server.worker import upkeep as duty
 from protocol.ical.index import INDEX_VERSION
-from protocol.model import FOREVER, TimeRange
+from protocol.model import FOREVER, Calendar, CalendarId, TimeRange
 from storage import calendars, occurrences, server_state, tables
 from storage.database import Statement, Transaction
 
@@ -134,3 +134,12 @@ async def test_indexes_of_an_older_version_are_derived_anew_once(face: Face, mon
     await duty.once(face.db, face.settings, now, version)
     assert await last_indexed(face) == before
     assert await upkeep.reindex_older(face.db, face.settings, now) == 0
+
+
+async def test_copies_that_nobody_finished_are_forgotten_after_a_day(face: Face) -> None:
+    owner = face.people["anna"].principal_id
+    staged = Calendar(owner, CalendarId(b"s" * 16), "copy", created_at=1_800_000_000)
+    await face.db.write(lambda tx: calendars.stage(tx, staged))
+    assert await upkeep.forget_unfinished(face.db, 1_800_000_000 + 80_000) == 0
+    assert await upkeep.forget_unfinished(face.db, 1_800_000_000 + 90_000) == 1
+    assert await face.db.read(lambda tx: calendars.unfinished(tx, owner, 1 << 40)) == []

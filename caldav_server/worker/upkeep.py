@@ -44,6 +44,9 @@ async def once(db: Database, settings: Settings, now: int, zone_data: str) -> No
     reindexed = await upkeep.reindex_older(db, settings, now)
     if reindexed:
         logs.get().info("indexes of an older version derived anew", objects=reindexed)
+    forgotten = await upkeep.forget_unfinished(db, now)
+    if forgotten:
+        logs.get().info("unfinished copies of calendars forgotten", calendars=forgotten)
     extended = await upkeep.extend_horizon(db, settings, now)
     if extended:
         logs.get().info("horizon extended", objects=extended)
