@@ -79,9 +79,19 @@ def test_a_split_keeps_later_changes_beside_an_earlier_this_and_future_change() 
 
 
 def test_a_split_after_a_this_and_future_change_that_the_rule_cannot_say() -> None:
-    data = from_then_on(rule="FREQ=DAILY;BYHOUR=10,22;BYDAY=MO,TU", moved_to="20260316T140000Z")
+    """The change stays an override of the second part, which a new time for all of it cannot."""
+    data = from_then_on(rule="FREQ=DAILY;BYHOUR=10,22;BYDAY=MO,TU;COUNT=20")
+    found = shown(data, LONG)
+    before, after = split_at(data, "20260330T140000Z", "SUMMARY:c")
+    assert shown(before, LONG) == [item for item in found if item[0] < "20260330T140000Z"]
+    assert shown(after, LONG) == [(start, end, "c") for start, end, _ in found if start >= "20260330T140000Z"]
+    assert is_whole(data, "20260331T140000Z")
     with pytest.raises(Refusal) as refused:
-        split_at(data, "20260330T140000Z", "SUMMARY:c")
+        split_at(data, "20260330T140000Z", "DTSTART:20260330T150000Z")
+    assert refused.value.condition is Condition.VALID_CALENDAR_OBJECT_RESOURCE
+    earlier_date = from_then_on("RDATE:20260328T100000Z", rule="FREQ=DAILY;BYHOUR=10,22;BYDAY=MO,TU;COUNT=20")
+    with pytest.raises(Refusal) as refused:
+        split_at(earlier_date, "20260328T140000Z", "SUMMARY:c")
     assert refused.value.condition is Condition.VALID_CALENDAR_OBJECT_RESOURCE
 
 

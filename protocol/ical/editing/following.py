@@ -66,7 +66,7 @@ def change_following(
     cut = _Cut(series_time(document), occurrence.wall, budget)
     if master is None or not _any_before(document, master, cut):
         return Split(None, change_all(document, edit, now=now))
-    after = _second_part(document, master, cut, uid)
+    after = _second_part(document, master, cut, edit, uid)
     members = changed_members(after, edit, now)
     return Split(text_of(document, _first_part(document, master, cut, now)), text_of(after, members, edit.timezones))
 
@@ -152,7 +152,7 @@ def _rules(document: Document, master: Component, name: str, cut: _Cut) -> tuple
     return rules_of(master, name, cut.time, document.timezones)
 
 
-def _second_part(document: Document, master: Component, cut: _Cut, uid: str) -> Document:
+def _second_part(document: Document, master: Component, cut: _Cut, edit: Edit, uid: str) -> Document:
     """The series from the cut on as an object of its own, not yet changed."""
     speaker = _speaker(document, master, cut)
     overrides = [item for item in document.overrides if not _before(item, cut) and item is not speaker]
@@ -161,7 +161,8 @@ def _second_part(document: Document, master: Component, cut: _Cut, uid: str) -> 
     if speaker is None:
         own = _started_at(own, cut.time, start, document)
     else:
-        own, overrides = _moved_along(own, overrides, speaker, replace(cut.time, wall=start), document)
+        cannot_stay = bool(_TIMES & edit.names)
+        own, overrides = _moved_along(own, overrides, speaker, replace(cut.time, wall=start), document, cannot_stay)
     new_uid = Property.make("UID", escape(uid))
     related = [*own.all("RELATED-TO"), Property.make("RELATED-TO", document.uid, (("RELTYPE", ("SIBLING",)),))]
     own = replaced(own, [new_uid, *related])
@@ -219,7 +220,12 @@ def _spoken(speaker: Component, master: Component) -> Component:
 
 
 def _moved_along(
-    own: Component, overrides: list[Component], speaker: Component, old: SeriesTime, document: Document
+    own: Component,
+    overrides: list[Component],
+    speaker: Component,
+    old: SeriesTime,
+    document: Document,
+    cannot_stay: bool,
 ) -> tuple[Component, list[Component]]:
     """The second part and its overrides moved as far as the THISANDFUTURE override moved its occurrence."""
     line = own.first("DTSTART") or own.first("DUE")
@@ -235,16 +241,42 @@ def _moved_along(
     move = SeriesMove.of(own, old, new)
     exclusions = [moved_rule(line, old, new) for line in own.all("EXRULE")]
     if not move.exact or not all(rule.exact for rule in exclusions):
-        raise Refusal(
-            Condition.VALID_CALENDAR_OBJECT_RESOURCE,
-            "The rule of this series cannot be said for the times that an earlier change gave its occurrences.",
-        )
+        if cannot_stay:
+            raise _unsayable()
+        return _left_moved(own, overrides, old, new, document)
     dates = [part for line in own.properties if line.name in _DATES for part in move.lines(line)]
     own = replaced(own, [*(rule.line for rule in (*move.rules, *exclusions)), *dates])
     moved = [
         replaced(item, [part for line in item.all("RECURRENCE-ID") for part in move.lines(line)]) for item in overrides
     ]
     return own, moved
+
+
+def _left_moved(
+    own: Component, overrides: list[Component], old: SeriesTime, new: SeriesTime, document: Document
+) -> tuple[Component, list[Component]]:
+    """The second part at its original times, and a THISANDFUTURE override that moves all of it (RFC 5545 §3.2.13)."""
+    key = old.instant(old.wall)
+    earlier = any(found < key for line in own.all("RDATE") for found in old.keys(line))
+    if earlier or any(original_key(item, old) == key for item in overrides):
+        raise _unsayable()
+    ends = [
+        end_as_far(line, new, end, old, old.wall)
+        for name in ("DTEND", "DUE")
+        for line in own.all(name)
+        if (end := SeriesTime.of(line, document.timezones)) is not None
+    ]
+    recurrence_id = old.line("RECURRENCE-ID", old.wall)
+    ranged = said_again(recurrence_id, recurrence_id.value, params=";RANGE=THISANDFUTURE", drop=frozenset())
+    moved = replaced(own, [ranged], RECURRENCE_NAMES)
+    return replaced(own, [old.line("DTSTART", old.wall), *ends]), [moved, *overrides]
+
+
+def _unsayable() -> Refusal:
+    return Refusal(
+        Condition.VALID_CALENDAR_OBJECT_RESOURCE,
+        "The rule of this series cannot be said for the times that an earlier change gave its occurrences.",
+    )
 
 
 def _started_at(component: Component, time: SeriesTime, wall: int, document: Document) -> Component:
