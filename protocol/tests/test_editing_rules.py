@@ -7,10 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.editing import Edit, change_all, change_following, remove_following
+from protocol.ical.editing import Edit, change_all, change_following, change_occurrence, remove_following
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import occurrences
-from protocol.tests.appendix_b import at, between, document
+from protocol.tests.appendix_b import at, between, calendar, component, document
 from protocol.tests.test_editing import NOW, edit, event, nth, override, shown
 
 LONG = between("20250101T000000Z", "20300101T000000Z")
@@ -95,6 +95,18 @@ def test_a_split_after_a_this_and_future_change_that_the_rule_cannot_say() -> No
     assert refused.value.condition is Condition.VALID_CALENDAR_OBJECT_RESOURCE
 
 
+def test_a_split_after_a_this_and_future_change_without_a_time() -> None:
+    """RFC 5545 §3.6.2: a to-do need not say when it is; such an override leaves its occurrences where they were."""
+    todo = component("VTODO", "UID:u", "DTSTART:20260302T100000Z", "DUE:20260302T110000Z", "RRULE:FREQ=DAILY;COUNT=6",
+                     "SUMMARY:a")  # fmt: skip
+    data = calendar(todo, component("VTODO", "UID:u", "RECURRENCE-ID;RANGE=THISANDFUTURE:20260304T100000Z",
+                                    "SUMMARY:b", "DURATION:PT9H"))  # fmt: skip
+    found = shown(data, LONG)
+    before, after = split_at(data, found[4][0], "SUMMARY:c")
+    assert shown(before, LONG) == found[:4]
+    assert shown(after, LONG) == [(start, end, "c") for start, end, _ in found[4:]]
+
+
 # -- a split whose new DTSTART does not say what the old one said
 
 
@@ -122,6 +134,9 @@ def test_a_split_keeps_the_day_that_skip_moved(start: str, rule: str, cut: str) 
         ("RRULE:FREQ=DAILY;COUNT=60", "EXRULE:FREQ=WEEKLY;INTERVAL=2"),
         ("RRULE:FREQ=DAILY;COUNT=9", "RRULE:FREQ=DAILY;BYHOUR=17;COUNT=9", "EXRULE:FREQ=DAILY;INTERVAL=4"),
         ("RRULE:FREQ=DAILY;COUNT=5", "EXRULE:FREQ=MONTHLY", "RDATE:20260402T100000Z,20260403T100000Z"),
+        ("RRULE:FREQ=MINUTELY;INTERVAL=90;BYHOUR=9,10,11;COUNT=20", "RRULE:FREQ=WEEKLY;BYMONTHDAY=2,5,9;COUNT=5"),
+        ("RRULE:FREQ=WEEKLY;INTERVAL=2;UNTIL=20260501T080000Z", "EXRULE:FREQ=YEARLY", "RRULE:FREQ=DAILY;COUNT=9999999"),
+        ("RRULE:FREQ=DAILY;BYHOUR=10;BYMINUTE=0;BYSECOND=0;COUNT=9", "RRULE:FREQ=HOURLY;INTERVAL=5;COUNT=9"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("form", [";TZID=Europe/Berlin:20260302T100000", ":20260302T100000Z"])
@@ -232,6 +247,36 @@ def test_exceptions_stay_where_their_rule_stays() -> None:
     ) == ["20260302T010000Z", "20260401T010000Z", "20260531T010000Z", "20260601T010000Z"]  # fmt: skip
 
 
+def test_exceptions_of_nothing_stay_and_those_of_extra_dates_move() -> None:
+    """Where a rule stays, an EXDATE of none of its occurrences must not come to lie on one."""
+    data = event("DTSTART:20260302T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;BYDAY=MO,TU;BYHOUR=9,23;COUNT=7",
+                 "EXDATE:20260309T220000Z,20260312T080000Z", "RDATE:20260312T080000Z,20260313T080000Z",
+                 "EXDATE;VALUE=DATE:20260314", "SUMMARY:a")  # fmt: skip
+    changed = change_all(document(data), edit("DTSTART:20260302T100000Z"), now=NOW)
+    assert starts(changed)[-3:] == ["20260309T230000Z", "20260310T090000Z", "20260313T090000Z"]
+    text = changed.decode()
+    assert "EXDATE:20260309T220000Z,20260312T090000Z\r\n" in text
+    assert "EXDATE;VALUE=DATE:20260314\r\n" in text
+
+
+def test_an_override_whose_day_is_left_behind_is_still_shown() -> None:
+    """RFC 5545 §3.8.4.4: DTSTART moved past an occurrence that a user had changed by hand."""
+    data = event("DTSTART:20260301T100000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,31;COUNT=6", "SUMMARY:a",
+                 more=(override("RECURRENCE-ID:20260331T100000Z", "DTSTART:20260402T100000Z", "SUMMARY:own"),),
+                 )  # fmt: skip
+    changed = change_all(document(data), edit("DTSTART:20260405T100000Z"), now=NOW)
+    assert [title for _, _, title in shown(changed, LONG)].count("own") == 1
+    assert starts(changed)[0] == "20260402T100000Z"
+
+
+def test_a_series_moves_whose_rule_yields_nothing_at_great_cost() -> None:
+    data = event("DTSTART:20260302T090000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;BYMONTH=2;BYDAY=MO;BYSETPOS=5",
+                 "RDATE;VALUE=DATE:20260320", "SUMMARY:a")  # fmt: skip
+    changed = document(change_all(document(data), edit("DTSTART:20260303T100000Z"), now=NOW))
+    assert changed.master.value("RRULE") == "FREQ=WEEKLY;BYMONTH=2;BYDAY=MO;BYSETPOS=5"
+    assert changed.master.first("RDATE").raw == "RDATE:20260321T100000Z"
+
+
 def test_exceptions_of_a_monthly_rule_stay_in_their_month() -> None:
     assert exceptions_after(
         "FREQ=MONTHLY;BYDAY=1FR;UNTIL=20260807T100000Z", "20260306T100000Z", "20260314T100000Z",
@@ -272,6 +317,22 @@ def test_an_exclusion_rule_excludes_the_same_occurrences_after_a_move() -> None:
     with pytest.raises(Refusal) as refused:
         change_all(document(endless), edit("DTSTART:20260303T100000Z"), now=NOW)
     assert refused.value.condition is Condition.VALID_CALENDAR_OBJECT_RESOURCE
+
+
+def test_an_exclusion_rule_of_a_todo_by_due_moves() -> None:
+    data = calendar(component("VTODO", "UID:u", "DUE:20260302T100000Z", "RRULE:FREQ=DAILY;COUNT=9", "SUMMARY:a",
+                              "EXRULE:FREQ=MONTHLY;BYMONTHDAY=5,31"))  # fmt: skip
+    changed = change_all(document(data), edit("DTSTART:20260303T100000Z", "DURATION:PT1H"), now=NOW)
+    assert starts(changed) == [f"202603{day:02}T100000Z" for day in (3, 4, 5, 7, 8, 9, 10, 11)]
+
+
+def test_one_occurrence_whose_end_comes_twice_is_said_in_utc() -> None:
+    """RFC 5545 §3.3.5, §3.8.2.2: the override says the end that the occurrence has."""
+    data = event("DTSTART;TZID=Europe/Berlin:20261020T230000", "DTEND;TZID=Europe/Berlin:20261021T030000",
+                 "RRULE:FREQ=DAILY;COUNT=9", "SUMMARY:a")  # fmt: skip
+    changed = change_occurrence(document(data), nth(data, 4), edit("SUMMARY:b"), now=NOW)
+    assert [item[:2] for item in shown(changed)] == [item[:2] for item in shown(data)]
+    assert "DTEND:20261025T010000Z\r\n" in changed.decode()
 
 
 def test_an_exception_written_in_utc_in_a_gap_moves_with_its_occurrence() -> None:

@@ -157,7 +157,7 @@ def _second_part(document: Document, master: Component, cut: _Cut, edit: Edit, u
     speaker = _speaker(document, master, cut)
     overrides = [item for item in document.overrides if not _before(item, cut) and item is not speaker]
     lines, start = _recurrence_from(document, master, cut)
-    own = replaced(master if speaker is None else _spoken(speaker, master), lines, RECURRENCE_NAMES)
+    own = replaced(master if speaker is None else _spoken(speaker, master, document), lines, RECURRENCE_NAMES)
     if speaker is None:
         own = _started_at(own, cut.time, start, document)
     else:
@@ -186,7 +186,7 @@ def _recurrence_from(document: Document, master: Component, cut: _Cut) -> tuple[
     for each in rules:
         again, walls = rest_of_rule(each, cut.wall, start, budget)
         lines += again + time.lines("RDATE", (wall for wall in walls if wall != start))
-    last = last_of(rules, extra, budget)
+    last = last_of(rules, [start, *extra], budget)
     for each in _rules(document, master, "EXRULE", cut):
         again, walls = rest_of_exclusion(each, last, cut.wall, start, budget)
         lines += again + time.lines("EXDATE", walls)
@@ -203,18 +203,24 @@ def _first_of(walls: list[int]) -> int:
 def _speaker(document: Document, master: Component, cut: _Cut) -> Component | None:
     """The THISANDFUTURE override that describes what comes from the cut on (RFC 5545 §3.2.13, §3.8.4.4)."""
     found = [
-        (key, item)
-        for item in document.overrides
-        if is_following(item) and (key := original_key(item, cut.time)) is not None and key <= cut.instant
+        (key, place)
+        for place, item in enumerate(document.overrides)
+        if is_following(item) and not _is_left_over(item, master, cut)
+        if (key := original_key(item, cut.time)) is not None and key <= cut.instant
     ]
-    found = [pair for pair in found if not _is_left_over(pair[1], master, cut)]
-    return max(found, key=lambda pair: pair[0])[1] if found else None
+    return document.overrides[max(found)[1]] if found else None
 
 
-def _spoken(speaker: Component, master: Component) -> Component:
+def _own_time(component: Component, document: Document) -> SeriesTime | None:
+    line = component.first("DTSTART") or component.first("DUE")
+    return None if line is None else SeriesTime.of(line, document.timezones)
+
+
+def _spoken(speaker: Component, master: Component, document: Document) -> Component:
     """A THISANDFUTURE override as a master; one without a time of its own leaves its occurrences where they were."""
-    lines = [line for line in speaker.properties if line.name != "RECURRENCE-ID"]
-    if not _TIMES & {line.name for line in lines}:
+    timed = _own_time(speaker, document) is not None
+    lines = [line for line in speaker.properties if line.name != "RECURRENCE-ID" and (timed or line.name not in _TIMES)]
+    if not timed:
         lines += [line for line in master.properties if line.name in _TIMES]
     return Component(speaker.name, lines, speaker.components)
 
@@ -228,13 +234,10 @@ def _moved_along(
     cannot_stay: bool,
 ) -> tuple[Component, list[Component]]:
     """The second part and its overrides moved as far as the THISANDFUTURE override moved its occurrence."""
-    line = own.first("DTSTART") or own.first("DUE")
-    its = None if line is None else SeriesTime.of(line, document.timezones)
-    original = original_wall(speaker, old)
+    its, original = _own_time(speaker, document), original_wall(speaker, old)
     if its is None or original is None:
-        return _started_at(own, old, old.wall, document), overrides
-    untimed = not _TIMES & {line.name for line in speaker.properties}
-    new = replace(its, wall=old.wall + (0 if untimed else its.wall - original))
+        return _started_at(own, series_time(document), old.wall, document), overrides
+    new = replace(its, wall=old.wall + its.wall - original)
     own = _started_at(own, its, new.wall, document)
     if new.wall == old.wall and new.same_form(old):
         return own, overrides

@@ -48,10 +48,12 @@ def moved_rule(line: Property, old: SeriesTime, new: SeriesTime) -> RuleMove:
     """
     parts = parts_of(line)
     delta = new.wall - old.wall
+    budget = Budget()
     before = _pattern(line, old)
+    wanted = [wall + delta for wall in _first_starts(before, budget)]
     for changes in ways_to_move(parts, old, new):
         after = _pattern(with_parts(line, **changes), new)
-        if _moved_alike(before, after, delta):
+        if wanted and _first_starts(after, budget) == wanted:
             return RuleMove(_said(line, parts, changes, old, new, delta), before, after, exact=True, follows=True)
     days = new.wall // DAY - old.wall // DAY
     changes = days_like_start(parts, wall_of(old.wall), wall_of(new.wall)) if days else {}
@@ -83,12 +85,12 @@ def _pattern(line: Property, time: SeriesTime) -> Series:
     return Series(rule, time.wall, all_day=time.form is Form.DATE)
 
 
-def _moved_alike(before: Series, after: Series, delta: int) -> bool:
+def _first_starts(series: Series, budget: Budget) -> list[int]:
+    """Enough starts to compare; none of a rule that yields so few that looking for them costs too much."""
     try:
-        old, new = ([*islice(each.starts(each.start, END, Budget()), _COMPARED)] for each in (before, after))
+        return list(islice(series.starts(series.start, END, budget), _COMPARED))
     except Refusal:
-        return False
-    return [wall + delta for wall in old] == new
+        return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,9 +95,7 @@ def instance_of(document: Document, occurrence: Occurrence, time: SeriesTime) ->
 def _at(line: Property, instant: int, document: Document) -> Property:
     """The line at another instant (wall seconds where it floats), in its own form."""
     time = SeriesTime.of(line, document.timezones)
-    if time is None:
-        return line
-    return time.line(line.name, instant if time.clock is None else time.clock.to_wall(instant), like=line)
+    return line if time is None else time.line_at(line.name, instant, line)
 
 
 def _after_uid(lines: list[Property]) -> int:

@@ -89,19 +89,15 @@ def rest_of_exclusion(
     return [], _dates(ruled.starts(budget, cut, last + 1))
 
 
-def excluded_starts(master: Component, line: Property, timezones: Mapping[str, Component]) -> list[int]:
+def excluded_starts(
+    master: Component, line: Property, time: SeriesTime, timezones: Mapping[str, Component]
+) -> list[int]:
     """Every start that an EXRULE excludes; refuses when they are too many to be written as dates."""
-    start = master.first("DTSTART")
-    time = None if start is None else SeriesTime.of(start, timezones)
-    if time is None:
-        return []
     budget = Budget()
     extra = [wall for each in master.all("RDATE") for wall in time.walls(each)]
-    last = last_of(rules_of(master, "RRULE", time, timezones), extra, budget)
-    for ruled in rules_of(master, "EXRULE", time, timezones):
-        if ruled.line is line or ruled.line.raw == line.raw:
-            return _dates(ruled.starts(budget, high=last + 1))
-    return []
+    last = last_of(rules_of(master, "RRULE", time, timezones), [time.wall, *extra], budget)
+    alike = (each for each in rules_of(master, "EXRULE", time, timezones) if each.line.raw == line.raw)
+    return _dates(next(alike).starts(budget, high=last + 1))
 
 
 def last_of(rules: Iterable[Ruled], extra: Iterable[int], budget: Budget) -> int:
@@ -139,8 +135,6 @@ def _pattern(line: Property, start: int, low: int, *, all_day: bool) -> list[int
 
 def _written_out(line: Property, rule: Rule, start: int, *, all_day: bool) -> Property:
     """The rule with the days and times that it took from its DTSTART."""
-    if rule.empty:
-        return line
     system = calendar_system(rule.rscale)
     days = completed(rule, system, start // DAY)
     changes: dict[str, str | None] = {}

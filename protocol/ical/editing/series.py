@@ -48,8 +48,7 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
         ]
     timezones = {**document.timezones, **{tzid_of(zone): zone for zone in edit.timezones}}
     changed = with_moved_end(master, applied(master, edit), timezones)
-    time = None if not document.overrides else series_time(document)
-    move = None if time is None else SeriesMove(time, time, ())
+    move = None
     if _starts(changed) != _starts(master):
         new = _time_of(changed, timezones)
         # A master that had no time had no occurrences to move.
@@ -60,8 +59,10 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
     members = [revised(changed, master, now)]
     for override in document.overrides:
         item = _with_shared(override, master, changed, edit)
-        if move is not None:
-            item = _moved_override(item, override, master, changed, move, timezones)
+        if move is None:
+            time = series_time(document)
+            move = SeriesMove(time, time, ())
+        item = _moved_override(item, override, master, changed, move, timezones)
         same = item.properties == override.properties and item.components == override.components
         members.append(override if same else revised(item, override, now))
     return members
@@ -151,7 +152,7 @@ def _moved_exclusion(
     rule = moved_rule(line, move.old, move.new)
     if move.exact and rule.exact:
         return [rule.line]
-    walls = [move.to(wall) for wall in excluded_starts(master, line, timezones)]
+    walls = [move.to(wall) for wall in excluded_starts(master, line, move.old, timezones)]
     return move.new.lines("EXDATE", walls)
 
 

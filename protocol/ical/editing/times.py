@@ -7,7 +7,7 @@ the series' DTSTART; a time moved by ``delta`` keeps what a person reads on it, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.ical.components import Component, Property
 from protocol.ical.lines import TIME_PARAMS, params_without, said_again
@@ -56,6 +56,13 @@ class SeriesTime:
         """All those wall times as one line, or none."""
         texts = list(map(self.text, sorted(set(walls))))
         return [said_again(self.line(name, 0), ",".join(texts), drop=frozenset())] if texts else []
+
+    def line_at(self, name: str, instant: int, like: Property) -> Property:
+        """A property at an instant; the second pass of an hour that comes twice has no name in local time but UTC."""
+        wall = instant if self.clock is None else self.clock.to_wall(instant)
+        if self.instant(wall) == instant:
+            return self.line(name, wall, like=like)
+        return said_again(like, utc_text(instant))
 
     def text(self, wall: int) -> str:
         """A value of this form."""
@@ -116,12 +123,7 @@ def end_as_far(line: Property, start: SeriesTime, end: SeriesTime, new: SeriesTi
     if clock is None or start.clock is None or Form.DATE in (start.form, end.form, new.form):
         return form.line(line.name, end.wall + wall - start.wall, like=line)
     length = (end.clock or start.clock).to_epoch(end.wall) - start.instant(start.wall)
-    at = new.instant(wall) + length
-    shown = clock.to_wall(at)
-    if clock.to_epoch(shown) == at:
-        return form.line(line.name, shown, like=line)
-    # The second pass of an hour that comes twice has no name in local time (RFC 5545 §3.3.5, §3.8.2.2: or UTC).
-    return said_again(line, utc_text(at))
+    return replace(form, clock=clock).line_at(line.name, new.instant(wall) + length, line)
 
 
 def _tzid_params(line: Property) -> str:
