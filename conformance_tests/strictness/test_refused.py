@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance_tests.client import Calendar
+from conformance_tests.client import Calendar, time_range
 from conformance_tests.ical import calendar as vcalendar
 from conformance_tests.ical import component, event, new_uid
 from conformance_tests.pace import allowed
@@ -66,6 +66,21 @@ def test_secondly_for_a_century(calendar: Calendar) -> None:
     assert answer.seconds < allowed(1)
     if answer.status != 201:
         answer.refused(403, "C:max-instances")
+
+
+def test_more_rules_and_dates_than_can_be_read(calendar: Calendar) -> None:
+    """RFC 4791 §5.3.2.1: thousands of rules or dates are refused with max-instances, 5,000 dates are stored."""
+    rules = "\n".join(f"RRULE:FREQ=YEARLY;INTERVAL={number}" for number in range(1, 3000))
+    calendar.put("rules.ics", event(more=rules)).refused(403, "C:max-instances")
+    days = [f"{year}{month:02}{day:02}T{hour:02}0000Z" for year in range(2030, 2080) for month in range(1, 13)
+            for day in range(1, 29) for hour in (6, 18)]  # fmt: skip
+    calendar.put("dates.ics", event(more="RDATE:" + ",".join(days))).refused(403, "C:max-instances")
+    calendar.put("many.ics", event(more="RDATE:" + ",".join(days[:5000]))).expect(201)
+    found = calendar.query_raw(
+        '<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">'
+        f"{time_range('20360301T060000Z', '20360301T060001Z')}</C:comp-filter></C:comp-filter>"
+    )
+    assert b"many.ics" in found.expect(207).body
 
 
 def test_a_refused_change_keeps_the_old_text(calendar: Calendar) -> None:

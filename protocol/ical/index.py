@@ -37,7 +37,8 @@ _TASTE = (30 * DAY, 4_000)
 def index_document(document: Document, *, horizon: int, cap: int = 1500) -> ObjectIndex:
     """The index of one object: entries up to ``horizon`` (epoch seconds), at most ``cap`` of a series.
 
-    Refuses only a rule in a calendar scale that is not supported, which no query could answer (RFC 7529 §5.4).
+    Refuses only what no query could answer: a rule in a calendar scale that is not supported (RFC 7529 §5.4), and with
+    ``max-instances`` more rules, dates and exceptions than can be read (RFC 4791 §5.3.2.1).
     """
     master = document.master
     names = names_of(master) if master is not None else {}

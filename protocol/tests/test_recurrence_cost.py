@@ -135,6 +135,7 @@ OBJECTS = {
     "50,000 exceptions": ["RRULE:FREQ=DAILY", f"EXDATE:{times(50_000)}"],
     "6,000 lines of exceptions": ["RRULE:FREQ=DAILY", *(f"EXDATE:{each}" for each in times(6_000).split(","))],
     "9,000 overrides": ["RRULE:FREQ=DAILY", *overrides(9_000)],
+    "3,600 overrides of all that follows": ["RRULE:FREQ=DAILY", *overrides(3_600, ";RANGE=THISANDFUTURE")],
     "a rule of a megabyte": ["RRULE:FREQ=DAILY;BYMINUTE=" + "0," * 400_000],
     "200 observances of every second": [
         zone(*(f"RRULE:FREQ=YEARLY;COUNT=1;INTERVAL={n + 1};{FULL}" for n in range(200))),

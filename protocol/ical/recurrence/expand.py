@@ -158,6 +158,7 @@ def _expand_series(
     simple_end = not timing.days or timing.exact or clock is None
     length = timing.days * DAY + timing.seconds
     following = plan.following
+    budget.spend(len(following))
     stop = None
     walls = _starts(plan, timing, first, last, budget)
     if plan.exclusion_rules:
@@ -172,6 +173,7 @@ def _expand_series(
         if excluded_days and wall // DAY in excluded_days:
             continue
         if following and instant > following[0].key:
+            budget.spend(1)
             _keep_following(plan, window, wall, instant, found)
         else:
             end = instant + length if simple_end else timing.end(wall, instant)
