@@ -24,7 +24,7 @@ from protocol.ical.editing.moves import SeriesMove, moved_rule
 from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import said_again
 from protocol.ical.periods import utc_text
-from protocol.ical.recurrence import Occurrence, occurrences
+from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.tests.appendix_b import ABCD2, ABCD3, ZONE, at, between, calendar, component, document
 
 EASTERN = ZoneInfo("America/New_York")
@@ -472,7 +472,7 @@ def test_a_rule_keeps_what_does_not_move(start: str, moved_to: str, rule: str, e
     line = read(start)
     old = SeriesTime.of(line, {})
     new = SeriesTime.of(said_again(line, moved_to, drop=frozenset()), {})
-    changed = moved_rule(read(f"RRULE:{rule}"), old, new)
+    changed = moved_rule(read(f"RRULE:{rule}"), old, new, Budget())
     assert changed.line.value == (rule if expected is None else expected)
 
 

@@ -277,6 +277,17 @@ def test_a_series_moves_whose_rule_yields_nothing_at_great_cost() -> None:
     assert changed.master.first("RDATE").raw == "RDATE:20260321T100000Z"
 
 
+def test_a_move_that_costs_too_much_is_refused() -> None:
+    """RFC 4791 §5.2.8: many exceptions of rules that cannot all go along are more work than an edit may be."""
+    rules = ["RRULE:FREQ=DAILY;BYDAY=MO;BYHOUR=9,23"] * 20
+    days = ",".join(f"20{year}{month:02}{day:02}T080000Z" for year in (27, 28, 29) for month in range(1, 13)
+                    for day in range(1, 29))  # fmt: skip
+    data = event("DTSTART:20260302T090000Z", *rules, f"EXDATE:{days}")
+    with pytest.raises(Refusal) as refused:
+        change_all(document(data), edit("DTSTART:20260302T100000Z"), now=NOW)
+    assert refused.value.condition is Condition.MAX_INSTANCES
+
+
 def test_exceptions_of_a_monthly_rule_stay_in_their_month() -> None:
     assert exceptions_after(
         "FREQ=MONTHLY;BYDAY=1FR;UNTIL=20260807T100000Z", "20260306T100000Z", "20260314T100000Z",

@@ -242,7 +242,7 @@ def _moved_along(
     if new.wall == old.wall and new.same_form(old):
         return own, overrides
     move = SeriesMove.of(own, old, new)
-    exclusions = [moved_rule(line, old, new) for line in own.all("EXRULE")]
+    exclusions = [moved_rule(line, old, new, move.budget) for line in own.all("EXRULE")]
     if not move.exact or not all(rule.exact for rule in exclusions):
         if cannot_stay:
             raise _unsayable()

@@ -6,7 +6,7 @@ again so that every start moves by the same wall time. Where a rule cannot, its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from protocol.errors import Refusal
@@ -40,7 +40,7 @@ class RuleMove:
     """Its days go where DTSTART's day goes; otherwise they stay where they are."""
 
 
-def moved_rule(line: Property, old: SeriesTime, new: SeriesTime) -> RuleMove:
+def moved_rule(line: Property, old: SeriesTime, new: SeriesTime, budget: Budget) -> RuleMove:
     """The rule of a series that moved: of the ways to say it again, the first that yields exactly the moved starts.
 
     Where there is none, a month, day of the month or n-th weekday that is the old DTSTART's becomes the new one's, and
@@ -48,7 +48,6 @@ def moved_rule(line: Property, old: SeriesTime, new: SeriesTime) -> RuleMove:
     """
     parts = parts_of(line)
     delta = new.wall - old.wall
-    budget = Budget()
     before = _pattern(line, old)
     wanted = [wall + delta for wall in _first_starts(before, budget)]
     for changes in ways_to_move(parts, old, new):
@@ -102,13 +101,16 @@ class SeriesMove:
     rules: tuple[RuleMove, ...]
     extra: frozenset[int] = frozenset()
     """The RDATEs, as keys."""
+    budget: Budget = field(default_factory=Budget)
+    """For asking rules where occurrences are."""
 
     @classmethod
     def of(cls, master: Component, old: SeriesTime, new: SeriesTime, kept: frozenset[str] = frozenset()) -> SeriesMove:
         """The move of a series; the rules named in ``kept`` are not the old ones, so nothing is asked of them."""
         lines = [] if "RRULE" in kept else master.all("RRULE")
         keys = frozenset(key for line in master.all("RDATE") for key in old.keys(line))
-        return cls(old, new, tuple(moved_rule(line, old, new) for line in lines), keys)
+        budget = Budget()
+        return cls(old, new, tuple(moved_rule(line, old, new, budget) for line in lines), keys)
 
     @property
     def delta(self) -> int:
@@ -129,7 +131,7 @@ class SeriesMove:
             return wall + self.delta
         for reading in readings:
             for rule in self.rules:
-                if _has(rule.before, reading):
+                if self._has(rule.before, reading):
                     return self._along(rule, reading)
         if self.exact or self.old.instant(wall) in self.extra or any(rule.follows for rule in self.rules):
             return wall + self.delta
@@ -146,10 +148,12 @@ class SeriesMove:
             tries = self._places(wall)
             reach = DAY
         for place in tries:
-            if place != self.new.wall and _has(rule.after, place):
+            if place != self.new.wall and self._has(rule.after, place):
                 return place
         for place in tries if rule.follows else (wall,):
-            near = [found for found in _between(rule.after, place - reach, place + reach) if found != self.new.wall]
+            near = [
+                found for found in self._between(rule.after, place - reach, place + reach) if found != self.new.wall
+            ]
             if near:
                 return min(near, key=lambda found, place=place: abs(found - place))  # type: ignore[misc]
         return moved if rule.follows else wall
@@ -159,13 +163,20 @@ class SeriesMove:
         for rule in self.rules:
             if not rule.exact and not rule.follows:
                 for place in self._places(self.old.wall):
-                    if place > self.new.wall and _has(rule.after, place):
+                    if place > self.new.wall and self._has(rule.after, place):
                         return place
         return None
 
     def _places(self, wall: int) -> tuple[int, int]:
         """Where an occurrence stays whose day stays: at its new time of day, or as it was."""
         return wall - wall % DAY + (wall + self.delta) % DAY, wall
+
+    def _has(self, series: Series, wall: int) -> bool:
+        return bool(self._between(series, wall, wall + 1))
+
+    def _between(self, series: Series, low: int, high: int) -> list[int]:
+        self.budget.spend(1)
+        return list(series.starts(low, high, self.budget))
 
     def lines(self, line: Property) -> list[Property]:
         """An EXDATE, RDATE or RECURRENCE-ID of the series as it is after the move."""
@@ -201,18 +212,10 @@ class SeriesMove:
     def _day(self, day: int) -> tuple[list[int], list[int]]:
         """A whole day excluded from a timed series: as days, or as the starts that it now means."""
         days = self.new.wall // DAY - self.old.wall // DAY
-        starts = [wall for rule in self.rules for wall in _between(rule.before, day, day + DAY)]
+        starts = [wall for rule in self.rules for wall in self._between(rule.before, day, day + DAY)]
         if not starts or self.new.form is Form.DATE:
             return [day + days * DAY], []
         walls = sorted({self.to(wall) for wall in starts})
         moved = sorted({wall - wall % DAY for wall in walls})
-        now = {wall for place in moved for rule in self.rules for wall in _between(rule.after, place, place + DAY)}
+        now = {wall for place in moved for rule in self.rules for wall in self._between(rule.after, place, place + DAY)}
         return (moved, []) if now <= set(walls) else ([], walls)
-
-
-def _has(series: Series, wall: int) -> bool:
-    return bool(_between(series, wall, wall + 1))
-
-
-def _between(series: Series, low: int, high: int) -> list[int]:
-    return list(series.starts(low, high, Budget()))

@@ -29,7 +29,8 @@ def change_all(document: Document, edit: Edit, *, now: int) -> bytes:
 
     A new DTSTART moves the series: end, rule, RDATE, EXDATE and the overrides' RECURRENCE-ID by the same wall time, and
     those overrides that stand where their occurrence was. Of the other properties and the alarms, an override takes
-    the new ones where it had the same as the master.
+    the new ones where it had the same as the master. Refuses with ``max-instances`` when it costs too much to find out
+    where the occurrences of all exceptions go, and with ``valid-calendar-object-resource`` for an EXRULE that cannot.
     """
     return text_of(document, changed_members(document, edit, now), edit.timezones)
 
@@ -149,7 +150,7 @@ def _moved_exclusion(
     master: Component, line: Property, move: SeriesMove, timezones: Mapping[str, Component]
 ) -> list[Property]:
     """An EXRULE of the series that moved: as a rule, or when that excluded other occurrences, as EXDATEs."""
-    rule = moved_rule(line, move.old, move.new)
+    rule = moved_rule(line, move.old, move.new, move.budget)
     if move.exact and rule.exact:
         return [rule.line]
     walls = [move.to(wall) for wall in excluded_starts(master, line, move.old, timezones)]
