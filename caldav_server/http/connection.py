@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
@@ -32,6 +33,10 @@ SMALL_BODY = 65_536
 LINGER_BYTES = 524_288
 LINGER_SECONDS = 2.0
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
+_REQUEST_LINE = re.compile(r"b'[A-Za-z-]+ \S+ HTTP/1\.[01]'")
+"""What the parser shows of a request it does not understand, where that is a whole request line but for its method."""
 
 
 class Handler(Protocol):
@@ -192,7 +197,8 @@ class Connection(RequestHandler):
         if self._buffer_paused and len(messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
         if not isinstance(message, RawRequestMessage):
-            self._answer_garbage(message.message, unknown_method=isinstance(message.exc, BadHttpMethod))
+            method = isinstance(message.exc, BadHttpMethod) and _REQUEST_LINE.search(message.message) is not None
+            self._answer_garbage(message.message, unknown_method=method)
             return False
         self._reading = payload
         if not await self._exchange(message, payload):
