@@ -28,7 +28,7 @@ from protocol.model import (
     Uid,
 )
 from storage.database import Row, Statement, Transaction, in_list
-from storage.tables import objects
+from storage.tables import calendars, objects
 
 _o = objects.c
 META = (
@@ -131,6 +131,17 @@ _BURY = Statement(
     sql_update(objects)
     .where(*_mine, _at, _live, or_(bindparam("expected", type_=_o.etag.type) == _o.etag, bindparam("any") == 1))
     .values(_BURIED)
+)
+_HEAD = (
+    select(calendars.c.seq)
+    .where(calendars.c.principal_id == bindparam("pid"), calendars.c.calendar_id == bindparam("cid"))
+    .scalar_subquery()
+)
+_BURY_AT_HEAD = Statement(
+    sql_update(objects)
+    .where(*_mine, _at, _o.etag == bindparam("expected"))
+    .values({**_BURIED, "seq": _HEAD})
+    .returning(_o.seq)
 )
 _REINDEX = Statement(
     sql_update(objects)
@@ -338,6 +349,23 @@ def bury(
         )
         == 1
     )
+
+
+def bury_at_head(
+    tx: Transaction,
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    object_id: ObjectId,
+    *,
+    now: int,
+    expected: ETag,
+) -> Seq | None:
+    """The same under the number the calendar is at, which ``calendars.advance`` took in this transaction.
+
+    Answers that number: one round trip to the database less. ``None``: it is gone or its ETag is not ``expected``.
+    """
+    row = tx.one(_BURY_AT_HEAD, pid=principal_id, cid=calendar_id, oid=object_id, now=now, expected=expected)
+    return None if row is None else Seq(row[0])
 
 
 def set_index(

@@ -208,10 +208,13 @@ async def remove(ctx: Context, target: Target, *, precondition: Precondition) ->
     calendar = target.calendar
 
     def work(tx: Transaction, existing: ObjectMeta) -> Seq:
-        seq = stored_calendars.next_seq(
-            tx, calendar.principal_id, calendar.calendar_id, 1, members=-1, size=-existing.size
-        )
-        bury(tx, ctx, calendar, existing, seq)
+        place = (calendar.principal_id, calendar.calendar_id)
+        stored_calendars.advance(tx, *place, members=-1, size=-existing.size)
+        _keep_version(tx, ctx, calendar, existing, "remove")
+        seq = stored.bury_at_head(tx, *place, existing.object_id, now=ctx.now, expected=existing.etag)
+        if seq is None:
+            raise Overtaken
+        stored_occurrences.drop(tx, *place, existing.object_id)
         return seq
 
     async def attempt(existing: ObjectMeta | None) -> Seq:
