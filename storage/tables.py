@@ -142,6 +142,8 @@ calendars = Table(
     Index("ix_calendars_home_seq", "principal_id", "home_seq"),
     postgresql_with={"fillfactor": "70"},
 )
+_LISTED = ("principal_id", "calendar_id", "seq", "name", "etag", "component", "deleted")
+
 objects = Table(
     "objects",
     metadata,
@@ -184,30 +186,8 @@ objects = Table(
     ),
     # Serve sync-collection and every listing of ETags without touching a wide row; tombstones lie apart. SQLite looks
     # at ``deleted`` in every row although the index is partial.
-    Index(
-        "ix_objects_live",
-        "principal_id",
-        "calendar_id",
-        "seq",
-        "name",
-        "etag",
-        "component",
-        "deleted",
-        sqlite_where=text("deleted = 0"),
-        postgresql_where=text("deleted = 0"),
-    ),
-    Index(
-        "ix_objects_dead",
-        "principal_id",
-        "calendar_id",
-        "seq",
-        "name",
-        "etag",
-        "component",
-        "deleted",
-        sqlite_where=text("deleted = 1"),
-        postgresql_where=text("deleted = 1"),
-    ),
+    Index("ix_objects_live", *_LISTED, sqlite_where=text("deleted = 0"), postgresql_where=text("deleted = 0")),
+    Index("ix_objects_dead", *_LISTED, sqlite_where=text("deleted = 1"), postgresql_where=text("deleted = 1")),
     Index(
         "ix_objects_indexed_until",
         "principal_id",
