@@ -14,12 +14,22 @@ from protocol.ical.document import Document
 from protocol.ical.editing.base import RECURRENCE_NAMES, is_following, original_key, original_wall, series_time
 from protocol.ical.editing.edit import Edit, replaced, revised, text_of
 from protocol.ical.editing.moves import SeriesMove, moved_rule
-from protocol.ical.editing.rests import Ruled, last_of, rest_of_exclusion, rest_of_rule, rules_of
+from protocol.ical.editing.rests import (
+    Ruled,
+    earlier_by_instant,
+    last_of,
+    rest_of_exclusion,
+    rest_of_rule,
+    rules_of,
+    uncounted_before,
+)
 from protocol.ical.editing.rule import ended_before
 from protocol.ical.editing.series import change_all, changed_members
-from protocol.ical.editing.times import SeriesTime, end_as_far
+from protocol.ical.editing.times import DAY, SeriesTime, end_as_far
 from protocol.ical.lines import said_again
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
+from protocol.ical.recurrence.timing import Moment, moment_of
+from protocol.ical.values import Form
 from protocol.model import FOREVER, TimeRange, Uid
 
 _DATES = frozenset({"RDATE", "EXDATE"})
@@ -101,10 +111,11 @@ def _before(override: Component, cut: _Cut) -> bool:
 
 def _is_left_over(override: Component, master: Component, cut: _Cut) -> bool:
     """Whether an override is of no occurrence, because it is of a time before DTSTART that no RDATE names."""
-    own = original_key(override, cut.time)
-    if own is None or own >= cut.time.instant(cut.time.wall):
+    time = cut.time
+    own, wall = original_key(override, time), original_wall(override, time)
+    if own is None or wall is None or own >= time.instant(time.wall) or wall >= time.wall:
         return False
-    return all(own not in cut.time.keys(line) for line in master.all("RDATE"))
+    return all(own not in time.keys(line) for line in master.all("RDATE"))
 
 
 def _with_members(document: Document, master: Component, overrides: tuple[Component, ...]) -> Document:
@@ -121,6 +132,8 @@ def _first_part(document: Document, master: Component, cut: _Cut, now: int) -> l
             # A COUNT that is used up before the cut must not become an UNTIL that lies after its end.
             goes_on = rules[id(line)].next_from(cut.wall, cut.budget) is not None
             lines.append(ended_before(line, cut.time, cut.wall) if goes_on else line)
+            if goes_on and line.name == "RRULE":
+                lines += cut.time.lines("EXDATE", uncounted_before(rules[id(line)], cut.wall, cut.budget))
         elif line.name in ("RDATE", "EXDATE"):
             lines.extend(_part(line, cut, first=True))
         else:
@@ -128,11 +141,21 @@ def _first_part(document: Document, master: Component, cut: _Cut, now: int) -> l
     ended = Component(master.name, lines, master.components)
     overrides = [item for item in document.overrides if _before(item, cut)]
     if cut.is_before_start:
-        # DTSTART itself is in the other part, so that the first of the extra dates begins this one.
-        extra = [wall for line in ended.all("RDATE") for wall in cut.time.walls(line)]
-        ended = _started_at(ended, cut.time, _first_of(extra), document)
+        ended = _begun_by_date(ended, document, master, cut)
         overrides = [item for item in overrides if not _is_left_over(item, master, cut)]
     return [revised(ended, master, now), *overrides]
+
+
+def _begun_by_date(ended: Component, document: Document, master: Component, cut: _Cut) -> Component:
+    """The first part when DTSTART itself is in the second: the first of the dates that come earlier begins it."""
+    ruled = [
+        wall
+        for each in _rules(document, master, "RRULE", cut)
+        for wall in earlier_by_instant(each, cut.time.wall, cut.instant, cut.budget)
+    ]
+    ended = replaced(ended, [*ended.all("RDATE"), *cut.time.lines("RDATE", ruled)])
+    dates = [wall for line in ended.all("RDATE") for wall in cut.time.walls(line)]
+    return _started_at(ended, cut.time, _first_of(dates), document)
 
 
 def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
@@ -140,12 +163,44 @@ def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
     kept = []
     texts = line.value.split(",")
     for text in texts:
-        keys = cut.time.keys(Property(line.name, text, line.params, line.raw))
-        if keys and (keys[0] < cut.instant) is first:
+        moment = moment_of(text.partition("/")[0], line, cut.time.zones)
+        if moment is None:
+            continue
+        if line.name == "EXDATE" and _is_whole_day(moment, cut.time):
+            # A whole day may have occurrences in both parts.
+            belongs = moment.wall < cut.wall if first else moment.wall + DAY > cut.wall
+        else:
+            belongs = (cut.time.key_of(moment) < cut.instant) is first
+        if belongs:
             kept.append(text)
     if len(kept) == len(texts):
         return [line]
     return [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
+
+
+def _without_cut(line: Property, rules: tuple[Ruled, ...], extra: list[int], cut: _Cut) -> list[Property]:
+    """An EXDATE without the start at the cut; a whole day that excludes it from a timed series becomes the others."""
+    time = cut.time
+    kept, others, names_cut = [], [], False
+    for text in line.value.split(",") if line.name == "EXDATE" else ():
+        moment = moment_of(text, line, time.zones)
+        if moment is not None and _is_whole_day(moment, time) and moment.wall == cut.wall - cut.wall % DAY:
+            names_cut = True
+            others += [wall for each in rules for wall in each.starts(cut.budget, moment.wall, moment.wall + DAY)]
+            others += [wall for wall in extra if moment.wall <= wall < moment.wall + DAY]
+        elif moment is not None and time.key_of(moment) == cut.instant:
+            names_cut = True
+        else:
+            kept.append(text)
+    if not names_cut:
+        return [line]
+    again = [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
+    return again + time.lines("EXDATE", (wall for wall in others if time.instant(wall) != cut.instant))
+
+
+def _is_whole_day(moment: Moment, time: SeriesTime) -> bool:
+    """Whether an EXDATE excludes all that begins on a day from a series that has times of day."""
+    return moment.form is Form.DATE and time.form is not Form.DATE
 
 
 def _rules(document: Document, master: Component, name: str, cut: _Cut) -> tuple[Ruled, ...]:
@@ -156,7 +211,8 @@ def _second_part(document: Document, master: Component, cut: _Cut, edit: Edit, u
     """The series from the cut on as an object of its own, not yet changed."""
     speaker = _speaker(document, master, cut)
     overrides = [item for item in document.overrides if not _before(item, cut) and item is not speaker]
-    lines, start = _recurrence_from(document, master, cut)
+    spoken = speaker is not None and original_key(speaker, cut.time) == cut.instant
+    lines, start = _recurrence_from(document, master, cut, spoken=spoken)
     own = replaced(master if speaker is None else _spoken(speaker, master, document), lines, RECURRENCE_NAMES)
     if speaker is None:
         own = _started_at(own, cut.time, start, document)
@@ -170,11 +226,17 @@ def _second_part(document: Document, master: Component, cut: _Cut, edit: Edit, u
     return Document(document.calendar, Uid(uid), document.component, own, renamed, document.timezones)
 
 
-def _recurrence_from(document: Document, master: Component, cut: _Cut) -> tuple[list[Property], int]:
-    """The recurrence lines of the second part, and its DTSTART as original start of the series."""
+def _recurrence_from(document: Document, master: Component, cut: _Cut, *, spoken: bool) -> tuple[list[Property], int]:
+    """The recurrence lines of the second part, and its DTSTART as original start of the series.
+
+    ``spoken``: an override that becomes the master is of the cut itself, which is then shown whatever EXDATE says.
+    """
     time, budget = cut.time, cut.budget
     rules = _rules(document, master, "RRULE", cut)
     dates = [part for line in master.properties if line.name in _DATES for part in _part(line, cut, first=False)]
+    if spoken:
+        starts = [wall for line in master.all("RDATE") for wall in time.walls(line)]
+        dates = [again for line in dates for again in _without_cut(line, rules, starts, cut)]
     extra = [wall for line in dates if line.name == "RDATE" for wall in time.walls(line)]
     if cut.is_before_start:
         start = time.wall
@@ -186,6 +248,7 @@ def _recurrence_from(document: Document, master: Component, cut: _Cut) -> tuple[
     for each in rules:
         again, walls = rest_of_rule(each, cut.wall, start, budget)
         lines += again + time.lines("RDATE", (wall for wall in walls if wall != start))
+        lines += time.lines("EXDATE", earlier_by_instant(each, start, cut.instant, budget) if again else ())
     last = last_of(rules, [start, *extra], budget)
     for each in _rules(document, master, "EXRULE", cut):
         again, walls = rest_of_exclusion(each, last, cut.wall, start, budget)
@@ -247,6 +310,8 @@ def _moved_along(
         if cannot_stay:
             raise _unsayable()
         return _left_moved(own, overrides, old, new, document)
+    if not cannot_stay and move.tangles(own):
+        return _left_moved(own, overrides, old, new, document)
     dates = [part for line in own.properties if line.name in _DATES for part in move.lines(line)]
     own = replaced(own, [*(rule.line for rule in (*move.rules, *exclusions)), *dates])
     moved = [
@@ -259,20 +324,22 @@ def _left_moved(
     own: Component, overrides: list[Component], old: SeriesTime, new: SeriesTime, document: Document
 ) -> tuple[Component, list[Component]]:
     """The second part at its original times, and a THISANDFUTURE override that moves all of it (RFC 5545 §3.2.13)."""
-    key = old.instant(old.wall)
-    earlier = any(found < key for line in own.all("RDATE") for found in old.keys(line))
-    if earlier or any(original_key(item, old) == key for item in overrides):
-        raise _unsayable()
     ends = [
         end_as_far(line, new, end, old, old.wall)
         for name in ("DTEND", "DUE")
         for line in own.all(name)
         if (end := SeriesTime.of(line, document.timezones)) is not None
     ]
-    recurrence_id = old.line("RECURRENCE-ID", old.wall)
+    stays = replaced(own, [old.line("DTSTART", old.wall), *ends])
+    part = _with_members(document, stays, tuple(overrides))
+    found = occurrences(part, TimeRange(None, None), limit=len(overrides) + 1)
+    first = next((item.wall for item in found if not item.is_override), None)
+    if first is None:
+        return stays, overrides
+    recurrence_id = old.line("RECURRENCE-ID", first)
     ranged = said_again(recurrence_id, recurrence_id.value, params=";RANGE=THISANDFUTURE", drop=frozenset())
-    moved = replaced(own, [ranged], RECURRENCE_NAMES)
-    return replaced(own, [old.line("DTSTART", old.wall), *ends]), [moved, *overrides]
+    moved = _started_at(own, new, first + new.wall - old.wall, document)
+    return stays, [replaced(moved, [ranged], RECURRENCE_NAMES), *overrides]
 
 
 def _unsayable() -> Refusal:

@@ -24,6 +24,8 @@ _COMPARED = 100
 """Starts that tell two patterns apart: more than a year of months, leap years, leap months of other calendars."""
 _NEAR = 16 * DAY
 """A month's own occurrence is nearer than that to where it would be by its distance from DTSTART."""
+_CYCLE = 28 * 366 * DAY
+"""After 28 years every day of the year has fallen on each weekday, in leap years and others."""
 _DAY_PARTS = frozenset({"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"})
 
 
@@ -53,15 +55,16 @@ def moved_rule(line: Property, old: SeriesTime, new: SeriesTime, budget: Budget)
     for changes in ways_to_move(parts, old, new):
         after = _pattern(with_parts(line, **changes), new)
         if wanted and _first_starts(after, budget) == wanted:
-            return RuleMove(_said(line, parts, changes, old, new, delta), before, after, exact=True, follows=True)
+            again = _said(line, parts, changes, old, new, delta, after)
+            return RuleMove(again, before, after, exact=True, follows=True)
     days = new.wall // DAY - old.wall // DAY
     changes = days_like_start(parts, wall_of(old.wall), wall_of(new.wall)) if days else {}
     follows = bool(days) and (bool(changes) or not _DAY_PARTS & parts.keys())
     if days:
         changes = changes | moved_times(parts, old, new)
     later = delta if follows else max(0, new.wall % DAY - old.wall % DAY) if days else 0
-    again = _said(line, parts, changes, old, new, later)
-    return RuleMove(again, before, _pattern(again, new), exact=False, follows=follows)
+    after = _pattern(with_parts(line, **changes), new)
+    return RuleMove(_said(line, parts, changes, old, new, later, after), before, after, exact=False, follows=follows)
 
 
 def _said(
@@ -71,8 +74,9 @@ def _said(
     old: SeriesTime,
     new: SeriesTime,
     later: int,
+    after: Series,
 ) -> Property:
-    if "UNTIL" in parts and (until := moved_until(parts["UNTIL"], old, new, later)) is not None:
+    if "UNTIL" in parts and (until := moved_until(parts["UNTIL"], old, new, later, after)) is not None:
         changes = changes | {"UNTIL": until}
     changes = {name: value for name, value in changes.items() if value != parts.get(name)}
     return with_parts(line, **changes) if changes else line
@@ -136,6 +140,30 @@ class SeriesMove:
         if self.exact or self.old.instant(wall) in self.extra or any(rule.follows for rule in self.rules):
             return wall + self.delta
         return wall
+
+    def tangles(self, master: Component) -> bool:
+        """Whether two starts change their order, or become one, in a DST gap before the move or after it.
+
+        A start in a gap is an instant as much behind the gap as it lies in it (RFC 5545 §3.3.5). A series that is moved
+        by wall time meets that on other nights, or none.
+        """
+        extra = {wall for line in master.all("RDATE") for wall in self.old.walls(line)}
+        moved = {wall + self.delta for wall in extra}
+        return self._tangled(self.old, [rule.before for rule in self.rules], extra) or self._tangled(
+            self.new, [rule.after for rule in self.rules], moved
+        )
+
+    def _tangled(self, time: SeriesTime, rules: list[Series], extra: set[int]) -> bool:
+        clock = time.clock
+        for instant, before, after in () if clock is None else clock.transitions(time.wall - DAY, time.wall + _CYCLE):
+            begins, ends, width = instant + before, instant + after, after - before
+            if width <= 0:
+                continue
+            near = extra.union(*(self._between(rule, begins, ends + width) for rule in rules))
+            inside = [wall for wall in near if begins <= wall < ends]
+            if inside and any(ends <= wall <= max(inside) + width for wall in near):
+                return True
+        return False
 
     def _along(self, rule: RuleMove, wall: int) -> int:
         moved = wall + self.delta
@@ -212,10 +240,14 @@ class SeriesMove:
     def _day(self, day: int) -> tuple[list[int], list[int]]:
         """A whole day excluded from a timed series: as days, or as the starts that it now means."""
         days = self.new.wall // DAY - self.old.wall // DAY
+        clock = self.old.clock
+        extra = [key if clock is None else clock.to_wall(key) for key in self.extra]
         starts = [wall for rule in self.rules for wall in self._between(rule.before, day, day + DAY)]
+        starts += [wall for wall in extra if day <= wall < day + DAY]
         if not starts or self.new.form is Form.DATE:
             return [day + days * DAY], []
         walls = sorted({self.to(wall) for wall in starts})
         moved = sorted({wall - wall % DAY for wall in walls})
         now = {wall for place in moved for rule in self.rules for wall in self._between(rule.after, place, place + DAY)}
+        now |= {wall for wall in map(self.to, extra) if wall - wall % DAY in moved}
         return (moved, []) if now <= set(walls) else ([], walls)

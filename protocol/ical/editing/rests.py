@@ -74,7 +74,28 @@ def rest_of_rule(ruled: Ruled, cut: int, start: int, budget: Budget) -> tuple[li
     line = _under_start(ruled, cut, start)
     if line is None:
         return [], _dates(ruled.starts_from(cut, budget))
-    return [_with_rest_of_count(ruled, line, cut, budget)], []
+    return [_with_rest_of_count(ruled, line, start, budget)], []
+
+
+def earlier_by_instant(ruled: Ruled, start: int, instant: int, budget: Budget) -> list[int]:
+    """Starts that come after ``start`` by wall time, and yet before the instant of the cut: those of a DST gap."""
+    walls = ruled.starts(budget, start, start + _DISORDER)
+    return [wall for wall in walls if ruled.time.instant(wall) < instant]
+
+
+def uncounted_before(ruled: Ruled, cut: int, budget: Budget) -> list[int]:
+    """Starts behind the last that COUNT gives, and yet before the instant of the cut: an UNTIL there lets them in."""
+    if ruled.rule.series.rule.count is None:
+        return []
+    low, high = cut - _DISORDER, cut + _DISORDER
+    series, instant = ruled.rule.series, ruled.time.instant
+    endless = Series(replace(series.rule, count=None), series.start, all_day=ruled.time.form is Form.DATE)
+    counted = set(map(instant, ruled.starts(budget, low, high)))
+    return [
+        wall
+        for wall in endless.starts(low, high, budget)
+        if instant(wall) < instant(cut) and instant(wall) not in counted
+    ]
 
 
 def rest_of_exclusion(
@@ -85,7 +106,7 @@ def rest_of_exclusion(
         return [], []
     line = _under_start(ruled, cut, start)
     if line is not None:
-        return [_with_rest_of_count(ruled, line, cut, budget)], []
+        return [_with_rest_of_count(ruled, line, start, budget)], []
     return [], _dates(ruled.starts(budget, cut, last + 1))
 
 
@@ -158,14 +179,12 @@ def _month(label: int) -> str:
     return str(label) if label < LEAP_MONTH else f"{label - LEAP_MONTH}L"
 
 
-def _with_rest_of_count(ruled: Ruled, line: Property, cut: int, budget: Budget) -> Property:
+def _with_rest_of_count(ruled: Ruled, line: Property, start: int, budget: Budget) -> Property:
     count = parts_of(line).get("COUNT", "").strip()
     if not count.isdecimal():
         return line
     if ruled.alone:
-        instant = ruled.time.instant(cut)
-        earlier = ruled.starts(budget, high=cut + _DISORDER)
-        gone = sum(ruled.time.instant(wall) < instant for wall in earlier)
+        gone = sum(1 for _ in ruled.starts(budget, high=start))
         return with_parts(line, COUNT=str(max(int(count) - gone, 1)))
     # Which starts the COUNT of one rule among several counts is not defined (RFC 5545 §3.8.5.3); where it ends is.
     last = ruled.rule.series.last(budget)

@@ -12,10 +12,12 @@ from datetime import datetime
 from protocol.ical.components import Property
 from protocol.ical.editing.times import DAY, SeriesTime
 from protocol.ical.lines import said_again
+from protocol.ical.recurrence import Budget, Series
 from protocol.ical.values import Form, parse_when, render_when, wall_of, wall_seconds
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _GREGORIAN = ("GREGORIAN", "GREGORY")
+_DISORDER = 4 * 3600
 _MONTHLY = frozenset({"MONTHLY", "YEARLY"})
 
 
@@ -47,23 +49,36 @@ def ended_before(line: Property, time: SeriesTime, wall: int) -> Property:
     return with_parts(line, COUNT=None, UNTIL=until)
 
 
-def moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int) -> str | None:
-    """The UNTIL of a series that moved by ``delta`` seconds of wall time; ``None`` when it cannot be read."""
+def moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int, after: Series) -> str | None:
+    """The UNTIL of a series that moved by ``delta`` seconds of wall time; ``None`` when it cannot be read.
+
+    ``after`` is the moved rule without its end.
+    """
     try:
         at, form = parse_when(text)
     except ValueError:
         return None
     wall = wall_seconds(at)
-    if form is Form.UTC and old.clock is not None:
-        wall = old.clock.to_wall(wall)
-    elif form is Form.DATE and old.form is not Form.DATE:
+    if form is Form.DATE and old.form is not Form.DATE:
         wall += DAY - 1  # the whole of that day
+    until = wall
+    if form is Form.UTC and old.clock is not None:
+        wall = old.clock.to_wall(until)
+    else:
+        until = old.instant(wall)
     wall += delta
     if new.form is Form.DATE:
         return render_when(wall_of(wall), Form.DATE)
     if new.clock is None:
         return render_when(wall_of(wall), Form.LOCAL)
-    return render_when(wall_of(new.instant(wall)), Form.UTC)
+    near = list(after.starts(wall - _DISORDER, wall + _DISORDER, Budget()))
+    kept = [new.instant(start) for start in near if old.instant(start - delta) <= until]
+    dropped = [new.instant(start) for start in near if old.instant(start - delta) > until]
+    instant = new.instant(wall)
+    if any(start > instant for start in kept) or any(start <= instant for start in dropped):
+        # Near a DST transition wall times and instants are not in the same order.
+        instant = max(kept) if kept else min(dropped) - 1
+    return render_when(wall_of(instant), Form.UTC)
 
 
 def ways_to_move(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Iterator[dict[str, str | None]]:

@@ -255,8 +255,7 @@ def _read_overrides(plan: Plan, components: Iterable[Component]) -> None:
         override = _override(component, plan)
         if override is None:
             continue
-        timing = plan.timing
-        if timing is not None and override.key < timing.start.instant and override.key not in extra_keys:
+        if plan.timing is not None and _is_before(override, plan.timing.start) and override.key not in extra_keys:
             # Left over from a split: before the series begins there is nothing to override.
             continue
         rival = found.get(override.key)
@@ -271,6 +270,11 @@ def _read_overrides(plan: Plan, components: Iterable[Component]) -> None:
         shifts = [override.shift for override in plan.following]
         plan.shifts = min(0, *shifts), max(0, *shifts)
         plan.longest_following = max(override.timing.longest for override in plan.following)
+
+
+def _is_before(override: Override, start: Moment) -> bool:
+    """Whether an override is of a time before DTSTART: a DST gap puts later wall times at earlier instants."""
+    return override.key < start.instant and override.wall < start.wall
 
 
 def _length(override: Override) -> int:
