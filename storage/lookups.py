@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ScalarSelect, and_, bindparam, select
 
-from protocol.model import Calendar, CalendarObject, ObjectMeta, Principal
+from protocol.model import Calendar, CalendarId, CalendarObject, ObjectMeta, Principal, Seq
 from storage import calendars, objects, principals
 from storage.database import Lookup, Row, Statement
 from storage.tables import calendars as c
@@ -59,9 +59,14 @@ _OBJECT = Statement(
     .where(_named),
     across=_ACROSS,
 )
+_CALENDAR_STATE = Statement(select(c.c.seq, c.c.home_seq, c.c.calendar_id, _STATE[1]).where(_at), across=_ACROSS)
 _P = len(_STATE)
 _C = _P + len(principals.COLUMNS)
 _O = _C + len(calendars.COLUMNS)
+
+
+CalendarState = tuple[Seq, Seq, CalendarId, int]
+"""``seq``, ``home_seq``, id and the version of the accounts: what answers about one calendar alone depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,15 @@ def home(principal: str) -> Lookup[Found | None]:
 def calendar(principal: str, calendar: str) -> Lookup[Found | None]:
     """A principal and a collection of its home (``Found.calendar`` is ``None`` when there is no such one)."""
     return Lookup(_CALENDAR, {"principal": principal, "calendar": calendar}, _found)
+
+
+def calendar_state(principal: str, calendar: str) -> Lookup[CalendarState | None]:
+    """Which calendar a name in a home stands for and how far it has come: all that a poll asks when it is repeated."""
+    return Lookup(_CALENDAR_STATE, {"principal": principal, "calendar": calendar}, _as_it_is)
+
+
+def _as_it_is(row: Row | None) -> CalendarState | None:
+    return row  # type: ignore[return-value]
 
 
 def meta(principal: str, calendar: str, name: str) -> Lookup[Found | None]:

@@ -24,7 +24,7 @@ _LARGEST = 4096
 _METHODS = frozenset({"PROPFIND", "REPORT"})
 _VARY = ("Depth", "Prefer", "Brief", "CalDAV-Timezones")
 
-State = tuple[int, int, bytes, int]
+State = lookups.CalendarState
 
 
 @dataclass(slots=True)
@@ -84,8 +84,7 @@ class Remembered:
 async def _holds(db: Database, entry: _Entry, location: Location, version: Hashable | None) -> bool:
     if version is not None and entry.version == version:
         return True
-    found = await db.point(lookups.calendar(location.principal, location.collection))
-    if found is None or found.calendar is None or state_of(found.calendar, found.accounts_version) != entry.state:
+    if await db.point(lookups.calendar_state(location.principal, location.collection)) != entry.state:
         return False
     entry.version = version
     return True

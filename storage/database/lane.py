@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +50,10 @@ class Lane:
         self._flying: deque[Asked | None] = deque()
         """What the server will answer next, in order; ``None`` for a statement being prepared."""
         self._scheduled = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._crowded = False
+        """Whether the last batch held several: then the next one waits for the end of the turn, to hold several too."""
+        self._under_way_since: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
         self._socket = self._pg.socket  # libpq forgets it when the connection breaks
@@ -59,9 +63,12 @@ class Lane:
         """Send a look-up with the next batch; the future gets what the look-up makes of its row."""
         future = self.loop.create_future()
         self._waiting.append((lookup, future))
-        if not self._scheduled and not self._flying:
-            self._scheduled = True
-            self.loop.call_soon(self._send)
+        if self._under_way_since is None and not self._scheduled:
+            if self._crowded:
+                self._scheduled = True
+                self.loop.call_soon(self._send)
+            else:
+                self._send()
         return future
 
     def close(self) -> None:
@@ -69,8 +76,8 @@ class Lane:
         if self.broken:
             return
         self.broken = True
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         if not self.loop.is_closed():
             self.loop.remove_reader(self._socket)
             self.loop.remove_writer(self._socket)
@@ -86,8 +93,10 @@ class Lane:
         if self.broken or not self._waiting:
             return
         pg, flying = self._pg, self._flying
+        count = min(BATCH, len(self._waiting))
+        self._crowded = count > 1
         try:
-            for _ in range(min(BATCH, len(self._waiting))):
+            for _ in range(count):
                 asked = self._waiting.popleft()
                 ready: Prepared = asked[0].statement.postgres or prepare(asked[0].statement)
                 if ready.name not in self._prepared:
@@ -102,7 +111,20 @@ class Lane:
         except psycopg.Error as error:
             self._break(error)
             return
-        self._timer = self.loop.call_later(self._patience, self._break, TimeoutError("no answer"))
+        self._under_way_since = time.monotonic()
+        if self._watch is None:
+            self._watch = self.loop.call_later(self._patience, self._look)
+
+    def _look(self) -> None:
+        """Give up a batch that is not answered in time; one timer for many batches, which are answered in no time."""
+        self._watch = None
+        if self._under_way_since is None:
+            return
+        left = self._under_way_since + self._patience - time.monotonic()
+        if left > 0:
+            self._watch = self.loop.call_later(left, self._look)
+        else:
+            self._break(TimeoutError("no answer"))
 
     def _writable(self) -> None:
         try:
@@ -115,7 +137,7 @@ class Lane:
         pg = self._pg
         try:
             pg.consume_input()
-            while self._flying or self._timer is not None:
+            while self._under_way_since is not None:
                 if pg.is_busy():
                     return
                 result = pg.get_result()
@@ -130,9 +152,7 @@ class Lane:
 
     def _landed(self) -> None:
         """A batch is answered; send the next one at once."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._under_way_since = None
         if self._waiting:
             self._send()
 
