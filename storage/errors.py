@@ -34,6 +34,10 @@ class Vanished(StorageError):
     """A row that the caller has seen is gone: somebody removed the principal or the calendar meanwhile."""
 
 
+class Unmet(StorageError):
+    """A row that the change depends on is not what it was when it was read; nothing was changed."""
+
+
 class NotDurable(StorageError):
     """The database is set up to lose acknowledged writes; the server refuses to start on it."""
 

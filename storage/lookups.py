@@ -113,7 +113,7 @@ def calendar_state(principal: str, calendar: str) -> Lookup[CalendarState | None
 
 
 def _as_it_is(row: Row | None) -> CalendarState | None:
-    return row  # type: ignore[return-value]
+    return row
 
 
 def meta(principal: str, calendar: str, name: str) -> Lookup[Found | None]:

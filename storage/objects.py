@@ -27,7 +27,7 @@ from protocol.model import (
     Seq,
     Uid,
 )
-from storage.database import Row, Statement, Transaction, in_list
+from storage.database import Receipt, Row, Statement, Transaction, in_list
 from storage.tables import calendars, objects
 
 _o = objects.c
@@ -359,13 +359,13 @@ def bury_at_head(
     *,
     now: int,
     expected: ETag,
-) -> Seq | None:
+) -> Receipt:
     """The same under the number the calendar is at, which ``calendars.advance`` took in this transaction.
 
-    Answers that number: one round trip to the database less. ``None``: it is gone or its ETag is not ``expected``.
+    Nothing is waited for: the receipt holds that number after the commit, and an object that is gone or whose ETag is
+    not ``expected`` undoes the transaction with ``Unmet``.
     """
-    row = tx.one(_BURY_AT_HEAD, pid=principal_id, cid=calendar_id, oid=object_id, now=now, expected=expected)
-    return None if row is None else Seq(row[0])
+    return tx.demand(_BURY_AT_HEAD, pid=principal_id, cid=calendar_id, oid=object_id, now=now, expected=expected)
 
 
 def set_index(

@@ -35,8 +35,8 @@ from storage import calendars as stored_calendars
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage import versions as stored_versions
-from storage.database import Transaction
-from storage.errors import Duplicate, Vanished
+from storage.database import Receipt, Transaction
+from storage.errors import Duplicate, Unmet, Vanished
 from storage.ids import new_id
 
 ATTEMPTS = 20
@@ -207,21 +207,23 @@ async def remove(ctx: Context, target: Target, *, precondition: Precondition) ->
     access.require(target.access, Access.UNBIND, target.href)
     calendar = target.calendar
 
-    def work(tx: Transaction, existing: ObjectMeta) -> Seq:
+    def work(tx: Transaction, existing: ObjectMeta) -> Receipt:
         place = (calendar.principal_id, calendar.calendar_id)
         stored_calendars.advance(tx, *place, members=-1, size=-existing.size)
         _keep_version(tx, ctx, calendar, existing, "remove")
-        seq = stored.bury_at_head(tx, *place, existing.object_id, now=ctx.now, expected=existing.etag)
-        if seq is None:
-            raise Overtaken
+        receipt = stored.bury_at_head(tx, *place, existing.object_id, now=ctx.now, expected=existing.etag)
         stored_occurrences.drop(tx, *place, existing.object_id)
-        return seq
+        return receipt
 
     async def attempt(existing: ObjectMeta | None) -> Seq:
         if existing is None:
             raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
         precondition(existing)
-        return await ctx.db.write(lambda tx: work(tx, existing))
+        try:
+            receipt = await ctx.db.write(lambda tx: work(tx, existing))
+        except Unmet:
+            raise Overtaken from None
+        return Seq(receipt.row[0])
 
     seq = await _until_nobody_was_faster(ctx, target, attempt)
     ctx.announce(target.owner.principal_id, calendar.calendar_id, seq)

@@ -13,10 +13,21 @@ from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from storage.database.statements import InList, Lookup, Row, Statement, in_list, recorder
-from storage.database.transaction import FaultHook, Transaction
+from storage.database.transaction import FaultHook, Receipt, Transaction
 from storage.errors import SchemaError
 
-__all__ = ["Database", "FaultHook", "InList", "Lookup", "Row", "Statement", "Transaction", "in_list", "recorder"]
+__all__ = [
+    "Database",
+    "FaultHook",
+    "InList",
+    "Lookup",
+    "Receipt",
+    "Row",
+    "Statement",
+    "Transaction",
+    "in_list",
+    "recorder",
+]
 
 T = TypeVar("T")
 

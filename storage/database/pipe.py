@@ -17,8 +17,9 @@ from psycopg import pq
 from psycopg.adapt import Transformer
 
 from storage.database.statements import Row
-from storage.database.wire import Prepared, Values
-from storage.errors import Duplicate, StorageError, StorageFull, Unavailable, Vanished
+from storage.database.transaction import Receipt
+from storage.database.wire import DEMAND_UNMET, Prepared, Values
+from storage.errors import Duplicate, StorageError, StorageFull, Unavailable, Unmet, Vanished
 
 _GOOD = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 _SYNC, _ABORTED = pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
@@ -40,6 +41,8 @@ def translate(state: str, message: str, table: str, constraint: str) -> StorageE
         return Duplicate(f"{table}.{constraint}")
     if state == "23503":
         return Vanished("the principal or calendar of this row is gone")
+    if state == DEMAND_UNMET:
+        return Unmet(message)
     if state in {"40001", "40P01"}:
         return Retry(message)
     if state in {"53100", "54000"}:
@@ -61,8 +64,9 @@ class Pipe:
         self._transformer = Transformer(connection)
         self._prepare = prepare
         self._prepared: set[bytes] = set()
-        self._under_way: deque[bytes] = deque()
-        """What the server has still to answer, in order: the name of a statement being prepared, or nothing."""
+        self._under_way: deque[bytes | Receipt] = deque()
+        """What the server has still to answer, in order: the name of a statement being prepared, who wants the first
+        row, or nothing."""
         self._unread = 0
         """Batches that were sent and whose answers nobody wants."""
         self._timeout = int(patience * 1000)
@@ -90,8 +94,8 @@ class Pipe:
             raise Disconnected(str(error)) from error
         self._under_way.append(b"")
 
-    def send(self, ready: Prepared, values: Values) -> None:
-        """Queue a statement."""
+    def send(self, ready: Prepared, values: Values, receipt: Receipt | None = None) -> None:
+        """Queue a statement; ``receipt`` gets its first row."""
         pg, name = self._pg, ready.name
         try:
             if not self._prepare:
@@ -103,7 +107,7 @@ class Pipe:
                 pg.send_query_prepared(name, values, ready.formats, 1)
         except psycopg.Error as error:
             raise Disconnected(str(error)) from error
-        self._under_way.append(b"")
+        self._under_way.append(receipt or b"")
 
     def wait(self) -> pq.abc.PGresult:
         """Send what is queued and answer the last result; raises what went wrong first."""
@@ -165,11 +169,13 @@ class Pipe:
                 self._unread -= 1
                 wrong = None
                 continue
-            name = self._under_way.popleft() if self._under_way else b""
+            mark = self._under_way.popleft() if self._under_way else b""
             if status in _GOOD:
                 last = result
-                if name:
-                    self._prepared.add(name)
+                if isinstance(mark, Receipt):
+                    mark.row = self.load(result, 1)[0]
+                elif mark:
+                    self._prepared.add(mark)
             elif wrong is None and status != _ABORTED:
                 wrong = self._error(result)
         if wrong is not None:

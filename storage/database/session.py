@@ -16,7 +16,7 @@ from psycopg import pq
 
 from storage.database.pipe import Disconnected, Pipe, Retry
 from storage.database.statements import Params, Row, Statement
-from storage.database.transaction import FaultHook, Transaction
+from storage.database.transaction import FaultHook, Receipt, Transaction
 from storage.database.wire import prepare
 from storage.database.workers import Session, Work
 from storage.errors import CommitUnknown, StorageError, Unavailable
@@ -67,6 +67,12 @@ class PostgresTransaction(Transaction):
     def later(self, statement: Statement, **params: Any) -> None:
         ready = statement.postgres or prepare(statement)
         self._session.pipe().send(ready, ready.values(params))
+
+    def demand(self, statement: Statement, **params: Any) -> Receipt:
+        ready = (statement.postgres or prepare(statement)).demanding()
+        receipt = Receipt()
+        self._session.pipe().send(ready, ready.values(params), receipt)
+        return receipt
 
     def many(self, statement: Statement, rows: Sequence[Params]) -> int:
         ready = statement.postgres or prepare(statement)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from storage.database.statements import Lookup, Params, Row, Statement
-from storage.database.transaction import FaultHook, Transaction
+from storage.database.transaction import FaultHook, Receipt, Transaction
 from storage.database.workers import Job, Session, Work, Workers
-from storage.errors import Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable, Vanished
+from storage.errors import Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable, Unmet, Vanished
 
 LIST_LIMIT = 512
 """The longest list parameter that goes into one statement; longer ones are asked in parts."""
@@ -76,6 +76,13 @@ class SqliteTransaction(Transaction):
 
     def later(self, statement: Statement, **params: Any) -> None:
         self.run(statement, **params)
+
+    def demand(self, statement: Statement, **params: Any) -> Receipt:
+        receipt, row = Receipt(), self.one(statement, **params)
+        if row is None:
+            raise Unmet("a row is no longer what it was")
+        receipt.row = row
+        return receipt
 
     def many(self, statement: Statement, rows: Sequence[Params]) -> int:
         if not rows:

@@ -1,4 +1,4 @@
-"""What a unit of work sees: a transaction with four ways to run a statement.
+"""What a unit of work sees: a transaction with five ways to run a statement.
 
 Rules of this module: no driver, no dialect; the two implementations are in ``sqlite.py`` and ``postgres.py``.
 """
@@ -14,6 +14,13 @@ from storage.database.statements import Params, Row, Statement
 Event = Literal["statement", "before commit", "after commit"]
 FaultHook = Callable[[Event], None]
 """Called before every statement and around every COMMIT; what it raises happens there (tests only)."""
+
+
+class Receipt:
+    """What a demanded statement answered: ``row`` is there when the unit of work has been committed."""
+
+    __slots__ = ("row",)
+    row: Row
 
 
 class Transaction(ABC):
@@ -36,6 +43,10 @@ class Transaction(ABC):
     @abstractmethod
     def later(self, statement: Statement, **params: Any) -> None:
         """Run for effect, in order, when it is cheapest; an error shows at a later statement or at COMMIT."""
+
+    @abstractmethod
+    def demand(self, statement: Statement, **params: Any) -> Receipt:
+        """The same for a statement with RETURNING that must touch a row: when it touches none, that is ``Unmet``."""
 
     @abstractmethod
     def many(self, statement: Statement, rows: Sequence[Params]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 from sqlalchemy import types
@@ -26,6 +27,8 @@ _NAME_OF = {_BYTEA: "bytea", _INT8: "int8", _INT2: "int2", _INT4: "int4", _TEXT:
 _int8, _int4, _int2 = struct.Struct(">q").pack, struct.Struct(">i").pack, struct.Struct(">h").pack
 _encode_text = str.encode
 _ENCODERS: dict[int, Encoder] = {_BYTEA: bytes, _INT8: _int8, _INT2: _int2, _INT4: _int4, _TEXT: _encode_text}
+DEMAND_UNMET = "22012"
+"""Division by zero, which no other statement here does."""
 _NULL = b"\xff\xff\xff\xff"
 
 
@@ -63,7 +66,7 @@ def encode_array(oid: int, values: Sequence[Any]) -> bytes:
 class Prepared:
     """A statement ready for libpq: text, parameter names with their encoders, types and formats."""
 
-    __slots__ = ("binds", "formats", "name", "text", "types", "whole")
+    __slots__ = ("_demanding", "binds", "formats", "name", "text", "types", "whole")
 
     def __init__(self, text: str, names: Sequence[str], oids: Sequence[int], *, arrays: Sequence[bool] = ()) -> None:
         self.text = text.encode()
@@ -77,6 +80,16 @@ class Prepared:
         self.whole: Prepared | None = None
         """The same INSERT for many rows at once, when there is such a form."""
         self.name = b"s%d" % _next_number()
+        self._demanding: Prepared | None = None
+
+    def demanding(self) -> Prepared:
+        """The same, failing with ``DEMAND_UNMET`` when it touches no row, so that a COMMIT behind it is not done."""
+        if self._demanding is None:
+            again = copy(self)
+            again.text = b"WITH hit AS (%b) SELECT * FROM hit WHERE 1 / (SELECT count(*) FROM hit) >= 0" % self.text
+            again.name = b"s%d" % _next_number()
+            self._demanding = again
+        return self._demanding
 
     def values(self, params: Params) -> Values:
         """The parameters in order, encoded."""
