@@ -35,7 +35,7 @@ from storage import calendars as stored_calendars
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage import versions as stored_versions
-from storage.database import Receipt, Transaction
+from storage.database import Batch, Receipt, Transaction
 from storage.errors import Duplicate, Unmet, Vanished
 from storage.ids import new_id
 
@@ -220,7 +220,7 @@ async def remove(ctx: Context, target: Target, *, precondition: Precondition) ->
             raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
         precondition(existing)
         try:
-            receipt = await ctx.db.write(lambda tx: work(tx, existing))
+            receipt = await ctx.db.write(Batch(lambda tx: work(tx, existing)))
         except Unmet:
             raise Overtaken from None
         return Seq(receipt.row[0])

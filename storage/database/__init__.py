@@ -13,10 +13,11 @@ from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from storage.database.statements import InList, Lookup, Row, Statement, in_list, recorder
-from storage.database.transaction import FaultHook, Receipt, Transaction
+from storage.database.transaction import Batch, FaultHook, Receipt, Transaction
 from storage.errors import SchemaError
 
 __all__ = [
+    "Batch",
     "Database",
     "FaultHook",
     "InList",
@@ -96,7 +97,10 @@ class Database:
         return await self._engine.read(work)  # type: ignore[no-any-return]
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run a unit of work, commit it durably, then answer its result; if it raises, nothing has happened."""
+        """Run a unit of work, commit it durably, then answer its result; if it raises, nothing has happened.
+
+        Best is a ``Batch``, which PostgreSQL runs without a thread.
+        """
         return await self._engine.write(work)  # type: ignore[no-any-return]
 
     async def point(self, work: Callable[[Transaction], T]) -> T:

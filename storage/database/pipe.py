@@ -67,6 +67,8 @@ class Pipe:
         self._under_way: deque[bytes | Receipt] = deque()
         """What the server has still to answer, in order: the name of a statement being prepared, who wants the first
         row, or nothing."""
+        self._last: pq.abc.PGresult | None = None
+        self._wrong: StorageError | None = None
         self._unread = 0
         """Batches that were sent and whose answers nobody wants."""
         self._timeout = int(patience * 1000)
@@ -111,21 +113,62 @@ class Pipe:
 
     def wait(self) -> pq.abc.PGresult:
         """Send what is queued and answer the last result; raises what went wrong first."""
+        self.dispatch()
+        while (result := self.collect()) is None:
+            if not self._readable.poll(self._timeout):
+                raise Disconnected("the database does not answer")
+        return result
+
+    def dispatch(self) -> None:
+        """Send what is queued: from now on ``collect`` may be asked."""
         try:
             self._pg.pipeline_sync()
             self._flush()
-            return self._answers()
         except psycopg.Error as error:
             raise Disconnected(str(error)) from error
 
-    def leave(self) -> None:
-        """Send what is queued and do not wait: its answers are read, and forgotten, at the next ``wait``."""
+    def collect(self) -> pq.abc.PGresult | None:
+        """Like ``wait``, of what was dispatched; ``None`` while the answer is not all here."""
+        pg = self._pg
         try:
-            self._pg.pipeline_sync()
-            self._flush()
+            pg.consume_input()
+            while not pg.is_busy():
+                result = pg.get_result()
+                if result is None:
+                    if pg.status != pq.ConnStatus.OK:
+                        raise Disconnected("the connection to the database broke")
+                elif self._take(result):
+                    return self._outcome()
         except psycopg.Error as error:
             raise Disconnected(str(error)) from error
+        return None
+
+    def leave(self) -> None:
+        """Send what is queued and do not wait: its answers are read, and forgotten, with those of the next batch."""
+        self.dispatch()
         self._unread += 1
+
+    def is_cut(self) -> bool:
+        """Whether the server has ended the connection between two batches, as far as can be seen from here."""
+        while self._readable.poll(0):
+            if not self._unread:
+                return True  # it has nothing to say, so this is its farewell or the end
+            try:
+                self._read_left()
+            except (psycopg.Error, Disconnected):
+                return True
+        return False
+
+    def _read_left(self) -> None:
+        """Read what has arrived of the answers that nobody wants."""
+        pg = self._pg
+        pg.consume_input()
+        while self._unread and not pg.is_busy():
+            result = pg.get_result()
+            if result is not None:
+                self._take(result)
+            elif pg.status != pq.ConnStatus.OK:
+                raise Disconnected("the connection to the database broke")
 
     def load(self, result: pq.abc.PGresult, count: int) -> list[Row]:
         """The first ``count`` rows of a result as tuples."""
@@ -142,42 +185,30 @@ class Pipe:
                 if event & ~select.POLLOUT:
                     pg.consume_input()
 
-    def _next(self) -> pq.abc.PGresult:
-        """The next result the server sends."""
-        pg = self._pg
-        while True:
-            while pg.is_busy():
-                if not self._readable.poll(self._timeout):
-                    raise Disconnected("the database does not answer")
-                pg.consume_input()
-            result = pg.get_result()
-            if result is not None:
-                return result
-            if pg.status != pq.ConnStatus.OK:
-                raise Disconnected("the connection to the database broke")
+    def _take(self, result: pq.abc.PGresult) -> bool:
+        """Note one result; whether it was the end of the batch that is waited for."""
+        status = result.status
+        if status == _SYNC:
+            if not self._unread:
+                return True
+            self._unread -= 1
+            self._last = self._wrong = None
+            return False
+        mark = self._under_way.popleft() if self._under_way else b""
+        if status in _GOOD:
+            self._last = result
+            if isinstance(mark, Receipt):
+                mark.row = self.load(result, 1)[0]
+            elif mark:
+                self._prepared.add(mark)
+        elif self._wrong is None and status != _ABORTED:
+            self._wrong = self._error(result)
+        return False
 
-    def _answers(self) -> pq.abc.PGresult:
-        """Read until the end of the present batch: its last good result, or its first error."""
-        last: pq.abc.PGresult | None = None
-        wrong: StorageError | None = None
-        while True:
-            result = self._next()
-            status = result.status
-            if status == _SYNC:
-                if not self._unread:
-                    break
-                self._unread -= 1
-                wrong = None
-                continue
-            mark = self._under_way.popleft() if self._under_way else b""
-            if status in _GOOD:
-                last = result
-                if isinstance(mark, Receipt):
-                    mark.row = self.load(result, 1)[0]
-                elif mark:
-                    self._prepared.add(mark)
-            elif wrong is None and status != _ABORTED:
-                wrong = self._error(result)
+    def _outcome(self) -> pq.abc.PGresult:
+        """The last good result of a batch, or its first error."""
+        last, wrong = self._last, self._wrong
+        self._last = self._wrong = None
         if wrong is not None:
             raise wrong
         if last is None:

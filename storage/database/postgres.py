@@ -11,16 +11,19 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import psycopg
 
-from storage.database.lane import Asked, Lane
+from storage.database.express import Express
+from storage.database.lane import Lane
 from storage.database.pipe import Disconnected
 from storage.database.session import PostgresSession
 from storage.database.statements import Lookup
-from storage.database.transaction import FaultHook
-from storage.database.workers import Job, Work, Workers
+from storage.database.transaction import Batch, FaultHook
+from storage.database.workers import Job, Kind, Work, Workers
 from storage.errors import NotDurable, StorageError
 
 log = logging.getLogger("storage")
@@ -35,6 +38,9 @@ _SETTINGS = (
 
 _GROWTH_STEPS = (50, 400, 3200, 25600)
 """After so many rows written by this process a young database's statistics are taken again."""
+
+_EXPRESSES = 2
+"""More batches than that at once are done by threads."""
 
 _YOUNG = 50_000
 """Objects: from here on PostgreSQL's own autovacuum is quick enough."""
@@ -65,7 +71,8 @@ class PostgresEngine:
         self._patience = patience
         self._closed = False
         self._lane: Lane | None = None
-        self._wants_lane = prepare
+        self._wants_lane = self._wants_express = prepare
+        self._expresses: list[Express] = []
         self._written = 0
         self._growth = list(_GROWTH_STEPS)
         self._check(allow_unsafe=allow_unsafe)
@@ -126,6 +133,8 @@ class PostgresEngine:
         return await self._threads.submit(Job(work, kind="read"))
 
     async def write(self, work: Work) -> Any:
+        if type(work) is Batch and (express := self._free_express()) is not None:
+            return await express.run(work)
         return await self._threads.submit(Job(work, kind="write"))
 
     async def point(self, work: Work) -> Any:
@@ -141,24 +150,48 @@ class PostgresEngine:
     def _open_lane(self) -> None:
         """Make the fast lane in the background; until it is there, threads answer."""
         self._wants_lane = False
-        loop = asyncio.get_running_loop()
 
-        def made(job: asyncio.Future[Any]) -> None:
+        def made(connection: psycopg.Connection[Any] | None) -> None:
             self._wants_lane = True
-            if job.cancelled() or job.exception() is not None:
-                return
-            connection = job.result()
-            if self._closed:
+            if connection is not None:
+                self._lane = Lane(connection, patience=self._patience, fallback=partial(self._ask_thread, "point"))
+
+        self._connect_soon(made)
+
+    def _free_express(self) -> Express | None:
+        """One that has nothing to do; when there is none yet, or all are busy, threads work until there is another."""
+        loop = asyncio.get_running_loop()
+        for express in self._expresses:
+            if express.is_free and express.loop is loop:
+                return express
+        self._expresses = [each for each in self._expresses if not each.broken and each.loop is loop]
+        if self._wants_express and len(self._expresses) < _EXPRESSES:
+            self._wants_express = False
+
+            def made(connection: psycopg.Connection[Any] | None) -> None:
+                self._wants_express = True
+                if connection is not None:
+                    self._expresses.append(Express(connection, self, again=partial(self._ask_thread, "write")))
+
+            self._connect_soon(made)
+        return None
+
+    def _connect_soon(self, made: Callable[[psycopg.Connection[Any] | None], None]) -> None:
+        """Open a connection in the background and hand it over on the event loop; ``None`` when there is none."""
+
+        def opened(job: asyncio.Future[psycopg.Connection[Any]]) -> None:
+            connection = None if job.cancelled() or job.exception() is not None else job.result()
+            if connection is not None and self._closed:
                 connection.close()
-            else:
-                self._lane = Lane(connection, patience=self._patience, fallback=self._ask_thread)
+                connection = None
+            made(connection)
 
-        loop.run_in_executor(None, self.connect).add_done_callback(made)
+        asyncio.get_running_loop().run_in_executor(None, self.connect).add_done_callback(opened)
 
-    def _ask_thread(self, asked: Asked) -> None:
-        """Answer in a thread what the fast lane could not."""
-        lookup, future = asked
-        self._threads.submit(Job(lookup, kind="point", future=future))
+    def _ask_thread(self, kind: Kind, asked: tuple[Work, asyncio.Future[Any]]) -> None:
+        """Run in a thread what could not be run here."""
+        work, future = asked
+        self._threads.submit(Job(work, kind=kind, future=future))
 
     def version(self) -> None:
         """Other processes write too and only a statement could tell."""
@@ -177,4 +210,6 @@ class PostgresEngine:
         if self._lane is not None:
             self._lane.close()
             self._lane = None
+        for express in self._expresses:
+            express.close()
         self._threads.close()

@@ -44,12 +44,24 @@ class Owner(Protocol):
         """So many rows were just committed."""
 
 
+class Bound(Protocol):
+    """What a transaction needs of whatever it runs on."""
+
+    written: int
+
+    def pipe(self) -> Pipe:
+        """The connection on which a statement is about to run."""
+
+    def execute(self, statement: Statement, params: Params) -> tuple[Pipe, pq.abc.PGresult]:
+        """Run a statement and wait for its answer."""
+
+
 class PostgresTransaction(Transaction):
     """A transaction on one PostgreSQL connection."""
 
     __slots__ = ("_session",)
 
-    def __init__(self, session: PostgresSession) -> None:
+    def __init__(self, session: Bound) -> None:
         self._session = session
 
     def all(self, statement: Statement, **params: Any) -> list[Row]:
@@ -170,7 +182,9 @@ class PostgresSession(Session):
         return result
 
     def _write_once(self, work: Work) -> Any:
-        pipe = self._pipe or self.connect()
+        pipe = self._pipe
+        if pipe is None or pipe.is_cut():  # seen in time it is no unknown outcome, though COMMIT may travel at once
+            pipe = self.connect()
         tx = PostgresTransaction(self)
         self.written = 0
         pipe.command(b"BEGIN")

@@ -7,13 +7,31 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from storage.database.statements import Params, Row, Statement
+
+T = TypeVar("T")
 
 Event = Literal["statement", "before commit", "after commit"]
 FaultHook = Callable[[Event], None]
 """Called before every statement and around every COMMIT; what it raises happens there (tests only)."""
+
+
+class Batch(Generic[T]):
+    """A unit of work that waits for no answer: it uses ``later`` and ``demand`` alone.
+
+    It is a unit of work like any other (call it with a transaction); ``Database.write`` knows it and runs it without a
+    thread where that is cheaper.
+    """
+
+    __slots__ = ("_work",)
+
+    def __init__(self, work: Callable[[Transaction], T]) -> None:
+        self._work = work
+
+    def __call__(self, tx: Transaction) -> T:
+        return self._work(tx)
 
 
 class Receipt:
