@@ -10,15 +10,29 @@ import itertools
 import secrets
 import socket
 import ssl
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
+from caldav_server.http import accepting
 from caldav_server.http.connection import Connection, Handler
 from caldav_server.http.proxies import Proxies
 from caldav_server.settings import Settings
 
 READ_BUFFER = 65_536
+
+
+class Spread(Protocol):
+    """How several workers share the connections."""
+
+    def count(self, connections: int) -> None:
+        """Say how many connections this worker has."""
+
+    def passes_on(self, connection: socket.socket) -> bool:
+        """Give a connection to another worker, if that is better."""
+
+    def close(self) -> None:
+        """Take no more."""
 
 
 class EdgeServer(web.Server):
@@ -33,7 +47,12 @@ class EdgeServer(web.Server):
         self.draining = False
         self._most = settings.limits.connections
         self._backlog = settings.server.backlog
-        self._listening: list[asyncio.Server] = []
+        self._acceptors: list[accepting.Acceptor] = []
+        self._arriving = 0
+        """Connections that were accepted and are not made yet."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tls: ssl.SSLContext | None = None
+        self._spread: Spread | None = None
         self._ids = itertools.count()
         self._id_prefix = secrets.token_hex(5)
         self.parser_options: dict[str, Any] = {
@@ -66,49 +85,73 @@ class EdgeServer(web.Server):
         """How many connections are open."""
         return len(self._connections)
 
-    async def listen(
+    def listen(
         self,
         bind: str,
         *,
         tls: ssl.SSLContext | None = None,
         reuse_port: bool = False,
         shared: socket.socket | None = None,
+        spread: Spread | None = None,
     ) -> str:
         """Listens on HOST:PORT or unix:PATH; the address in force, with the real port when 0 was asked for.
 
-        ``shared`` is a unix socket that already listens, for several workers on one path.
+        ``shared`` is a unix socket that already listens, for several workers on one path; ``spread`` may pass a
+        connection on to another worker.
         """
-        loop = self.loop
-        handshake_seconds = self.timeouts.header_seconds if tls else None
+        listening = [shared] if shared else accepting.listening_sockets(bind, self._backlog, reuse_port=reuse_port)
+        self._tls, self._spread = tls, spread
+        self._acceptors.append(accepting.Acceptor(listening, self._arrived))
         if bind.startswith("unix:"):
-            unix_server = await loop.create_unix_server(
-                self,
-                None if shared else bind.removeprefix("unix:"),
-                sock=shared,
-                ssl=tls,
-                backlog=self._backlog,
-                ssl_handshake_timeout=handshake_seconds,
-            )
-            self._listening.append(unix_server)
             return bind
-        host, _, port = bind.rpartition(":")
-        server = await loop.create_server(
-            self,
-            host.strip("[]"),
-            int(port),
-            ssl=tls,
-            backlog=self._backlog,
-            reuse_port=reuse_port or None,
-            ssl_handshake_timeout=handshake_seconds,
-        )
-        self._listening.append(server)
-        return f"{host}:{server.sockets[0].getsockname()[1]}"
+        return f"{bind.rpartition(':')[0]}:{listening[0].getsockname()[1]}"
+
+    def _arrived(self, connection: socket.socket) -> None:
+        if self._spread is None or not self._spread.passes_on(connection):
+            self.take(connection)
+
+    def take(self, connection: socket.socket) -> None:
+        """Serves a connection that was accepted, here or by another worker."""
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._arriving += 1
+        task = self.loop.create_task(self._begin(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._count()
+
+    async def _begin(self, connection: socket.socket) -> None:
+        """Makes the socket a ``Connection``; one that breaks before it has said anything is forgotten."""
+        handshake_seconds = self.timeouts.header_seconds if self._tls else None
+        try:
+            await self.loop.connect_accepted_socket(
+                self, connection, ssl=self._tls, ssl_handshake_timeout=handshake_seconds
+            )
+        except OSError:  # TLS errors too
+            self._arriving -= 1
+            connection.close()
+            self._count()
+
+    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self._arriving -= 1
+        self._count()
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._count()
+
+    def _count(self) -> None:
+        if self._spread is not None and not self.draining:
+            self._spread.count(len(self._connections) + self._arriving)
 
     async def drain(self, seconds: float) -> int:
         """Stops accepting, closes idle connections, lets the others finish for so long; how many were cut off."""
         self.draining = True
-        for server in self._listening:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
+        if self._spread is not None:
+            self._spread.close()
         connections = [one for one in self.connections if isinstance(one, Connection)]
         for connection in connections:
             connection.close_if_idle()

@@ -21,6 +21,8 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from caldav_server import logs
+from caldav_server.http.accepting import listening_sockets
+from caldav_server.serving import spreading
 from caldav_server.serving.neighbours import Place
 from caldav_server.settings import Settings
 
@@ -73,12 +75,7 @@ def hold_port(bind: str, backlog: int) -> tuple[str, socket.socket, bool]:
     when 0 was asked for; each worker binds it again. A unix socket listens here and is handed down.
     """
     if bind.startswith("unix:"):
-        path = bind.removeprefix("unix:")
-        _remove_stale(path)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listening.bind(path)
-        listening.listen(backlog)
-        return bind, listening, True
+        return bind, listening_sockets(bind, backlog)[0], True
     host, _, port = bind.rpartition(":")
     family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
     # without SO_REUSEPORT first: another server that shares its port would let us in silently
@@ -94,17 +91,6 @@ def hold_port(bind: str, backlog: int) -> tuple[str, socket.socket, bool]:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind((address[0], number, *address[2:]))
     return f"{host}:{number}", holder, False
-
-
-def _remove_stale(path: str) -> None:
-    """Removes the socket file of a server that is gone; one that answers is left, and binding will fail."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-        except OSError:
-            pass
 
 
 class Supervisor:
@@ -124,6 +110,7 @@ class Supervisor:
         self._signals.install()
         count = self._settings.server.workers
         with held, tempfile.TemporaryDirectory(prefix="caldav-server-") as folder:
+            spreading.prepare(folder, count)
             children = [_Child(Place(number, count, folder)) for number in range(count)]
             for child in children:
                 self._start(child, address, held if is_shared else None)

@@ -20,6 +20,7 @@ from caldav_server.app import Application, Face
 from caldav_server.http.server import EdgeServer
 from caldav_server.opening import open_database
 from caldav_server.serving.neighbours import Place, meeting
+from caldav_server.serving.spreading import Spread
 from caldav_server.settings import Settings, TlsSettings
 from caldav_server.worker import upkeep
 
@@ -133,7 +134,9 @@ class Worker:
             edge = EdgeServer(app, settings)
             app.metrics.gauge("connections", "Connections that are open.", lambda: edge.connection_count)
             async with meeting(app, self.place):
-                address = await edge.listen(bind, tls=self._tls, reuse_port=self.place.count > 1, shared=shared)
+                several = self.place.count > 1
+                spread = Spread(self.place, edge.take) if several else None
+                address = edge.listen(bind, tls=self._tls, reuse_port=several, shared=shared, spread=spread)
                 logs.get().info("serving", address=address, database=app.db.dialect, tls=self._tls is not None)
                 ready(address)
                 settle_memory()

@@ -153,7 +153,7 @@ async def running(
     app = Application(settings, db, log, face)
     await app.start()
     server = EdgeServer(app, settings)
-    address = await server.listen("127.0.0.1:0")
+    address = server.listen("127.0.0.1:0")
     host, _, port = address.rpartition(":")
     edge = Edge(app, server, (host, int(port)))
     try:

@@ -62,6 +62,40 @@ def test_workers_share_the_port_and_the_figures(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
+def test_connections_are_spread_evenly_and_none_is_lost_when_a_worker_dies(tmp_path: Path) -> None:
+    ask = b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
+
+    def connected(server: Server, number: int) -> list[socket.socket]:
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        made = [socket.create_connection((host, int(port)), timeout=10) for _ in range(number)]
+        for client in made:
+            client.sendall(ask)
+        assert all(client.recv(4096).startswith(b"HTTP/1.1 200") for client in made)
+        return made
+
+    def held(server: Server) -> list[float]:
+        lines = server.get("/metrics")[1].decode().splitlines()
+        return [float(line.split()[-1]) for line in lines if line.startswith("caldav_server_connections{")]
+
+    with serving(tmp_path, ["--workers", "3"]) as server:
+        clients = connected(server, 60)
+        counts = held(server)
+        assert len(counts) == 3
+        assert max(counts) - min(counts) <= 3, counts
+        for client in clients:  # whoever serves it answers again
+            client.sendall(ask)
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        server.workers()[0].kill()
+        wait_until(lambda: '"a worker died"' in server.log.read_text())
+        more = connected(server, 30)  # passed on to nobody who is dead
+        wait_until(lambda: workers_with_figures(server) == 3)
+        more += connected(server, 30)
+        for client in clients + more:
+            client.close()
+        wait_until(lambda: sum(held(server)) <= 3)
+        assert server.stop() == 0
+
+
 def test_a_worker_that_dies_is_started_again(tmp_path: Path) -> None:
     with serving(tmp_path, ["--workers", "2"]) as server:
         victim = server.workers()[0]
