@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from conformance_tests.bench import campaign, large, many, memory, plot, report, workers
+from conformance_tests.bench import campaign, large, many, memory, plot, polls, report, workers
 from conformance_tests.bench.bars import GATE
 from conformance_tests.bench.campaign import Plan, Progress, Results
 from conformance_tests.bench.measure import Effort
@@ -20,7 +20,7 @@ QUICK = Plan(sizes=(300,), databases=("sqlite",), rounds=2, effort=Effort(0.2, 4
 """About a minute, with nothing installed but the server: what continuous integration runs."""
 
 
-SCENARIOS = {"large": large.run, "many": many.run, "memory": memory.run, "workers": workers.run}
+SCENARIOS = {"large": large.run, "many": many.run, "memory": memory.run, "polls": polls.run, "workers": workers.run}
 """Further measurements, each a function of a folder, the databases, and where to report progress."""
 
 

@@ -65,6 +65,11 @@ class Connection:
         self.send(request)
         return self.receive()
 
+    def fileno(self) -> int:
+        """For a selector, between ``send`` and ``receive``."""
+        assert self._socket is not None
+        return self._socket.fileno()
+
     def wait(self) -> None:
         """Wait for the first bytes of an answer; ``receive`` reads it."""
         self._more()
