@@ -1,0 +1,40 @@
+"""Remembered renderings: asked for again they are not made again, and all of them together stay within bounds."""
+
+from __future__ import annotations
+
+from caldav_server.dav.renderings import Renderings
+from protocol.model import ETag
+
+
+def test_what_is_asked_for_stays_and_what_is_not_goes() -> None:
+    remembered = Renderings(max_characters=1000)
+    made: list[str] = []
+
+    def get(name: str, size: int = 100) -> str:
+        def make() -> str:
+            made.append(name)
+            return name[0] * size
+
+        return remembered.get(ETag(name), "week", make)
+
+    for turn in range(3):
+        for number in range(9):
+            assert get(str(number)) == str(number) * 100
+        assert len(made) == 9, f"made again in turn {turn}"
+    for number in range(100, 130):
+        assert get("0") == "0" * 100
+        get(str(number))
+    assert made.count("0") == 1
+    assert made.count("8") == 1
+    get("8")
+    assert made.count("8") == 2
+    assert sum(map(len, remembered._texts.values())) == remembered._held <= 1000
+
+
+def test_another_question_is_another_text_and_a_huge_one_is_not_kept() -> None:
+    remembered = Renderings()
+    assert remembered.get(ETag("a"), "week", lambda: "1") == "1"
+    assert remembered.get(ETag("a"), "month", lambda: "2") == "2"
+    assert remembered.get(ETag("a"), "week", lambda: "3") == "1"
+    assert len(remembered.get(ETag("b"), "week", lambda: "x" * 100_000)) == 100_000
+    assert remembered.get(ETag("b"), "week", lambda: "y") == "y"
