@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 log = logging.getLogger("http")
 
@@ -19,6 +20,8 @@ AT_ONCE = 64
 PAUSE_SECONDS = 1.0
 """How long to accept nothing when the system has no file descriptor or memory left."""
 _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_ABSENT = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
+"""An address that the host's name has and this system has not, such as that of IPv6 where it is switched off."""
 _GONE = {errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.EINTR}
 """What was wrong with one connection, not with accepting."""
 
@@ -30,18 +33,24 @@ def listening_sockets(bind: str, backlog: int, *, reuse_port: bool = False) -> l
     host, _, port = bind.rpartition(":")
     found = socket.getaddrinfo(host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     made: list[socket.socket] = []
-    try:
-        for family, _, _, _, address in dict.fromkeys(found):
+    absent: OSError | None = None
+    for family, _, _, _, address in dict.fromkeys(found):
+        try:
             made.append(socket.create_server(address, family=family, backlog=backlog, reuse_port=reuse_port))
-    except BaseException:
-        for each in made:
-            each.close()
-        raise
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                for each in made:
+                    each.close()
+                raise
+            absent = error
+    if not made and absent is not None:
+        raise absent
     return made
 
 
 def _unix_socket(path: str, backlog: int) -> socket.socket:
-    _remove_stale(path)
+    if Path(path).is_socket():
+        _remove_stale(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listening.bind(path)
@@ -70,21 +79,23 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._listening = listening
         self._take = take
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: dict[socket.socket, asyncio.TimerHandle] = {}
+        """When those that are paused go on."""
         for each in listening:
             each.setblocking(False)
             self._watch(each)
 
     def close(self) -> None:
         """Accept no more; connections in the sockets' queues are refused by the system."""
-        for timer in self._timers:
-            timer.cancel()
         for each in self._listening:
+            if each in self._timers:
+                self._timers[each].cancel()
             self._loop.remove_reader(each.fileno())
             each.close()
         self._listening = []
 
     def _watch(self, listening: socket.socket) -> None:
+        self._timers.pop(listening, None)
         self._loop.add_reader(listening.fileno(), self._arrived, listening)
 
     def _arrived(self, listening: socket.socket) -> None:
@@ -100,7 +111,7 @@ class Acceptor:
                     raise
                 log.error("no connection can be accepted for a while: %s", error)
                 self._loop.remove_reader(listening.fileno())
-                self._timers = [self._loop.call_later(PAUSE_SECONDS, self._watch, listening)]
+                self._timers[listening] = self._loop.call_later(PAUSE_SECONDS, self._watch, listening)
                 return
             connection.setblocking(False)
             self._take(connection)

@@ -10,6 +10,7 @@ import itertools
 import secrets
 import socket
 import ssl
+from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -48,11 +49,15 @@ class EdgeServer(web.Server):
         self._most = settings.limits.connections
         self._backlog = settings.server.backlog
         self._acceptors: list[accepting.Acceptor] = []
+        self._open = 0
+        """Counted here: the base class forgets a connection only when its task is over."""
         self._arriving = 0
         """Connections that were accepted and are not made yet."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._tls: ssl.SSLContext | None = None
         self._spread: Spread | None = None
+        self._path = ""
+        """The unix socket that this process made."""
         self._ids = itertools.count()
         self._id_prefix = secrets.token_hex(5)
         self.parser_options: dict[str, Any] = {
@@ -78,12 +83,12 @@ class EdgeServer(web.Server):
     @property
     def is_full(self) -> bool:
         """Whether this process holds as many connections as it may."""
-        return len(self._connections) > self._most
+        return self._open > self._most
 
     @property
     def connection_count(self) -> int:
         """How many connections are open."""
-        return len(self._connections)
+        return self._open
 
     def listen(
         self,
@@ -103,6 +108,7 @@ class EdgeServer(web.Server):
         self._tls, self._spread = tls, spread
         self._acceptors.append(accepting.Acceptor(listening, self._arrived))
         if bind.startswith("unix:"):
+            self._path = "" if shared else bind.removeprefix("unix:")
             return bind
         return f"{bind.rpartition(':')[0]}:{listening[0].getsockname()[1]}"
 
@@ -134,24 +140,31 @@ class EdgeServer(web.Server):
 
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
+        self._open += 1
         self._arriving -= 1
         self._count()
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
+        self._open -= 1
         self._count()
 
     def _count(self) -> None:
         if self._spread is not None and not self.draining:
-            self._spread.count(len(self._connections) + self._arriving)
+            self._spread.count(self._open + self._arriving)
+
+    def _accept_no_more(self) -> None:
+        for acceptor in self._acceptors:
+            acceptor.close()
+        if self._path:
+            Path(self._path).unlink(missing_ok=True)
+        if self._spread is not None:
+            self._spread.close()
 
     async def drain(self, seconds: float) -> int:
         """Stops accepting, closes idle connections, lets the others finish for so long; how many were cut off."""
         self.draining = True
-        for acceptor in self._acceptors:
-            acceptor.close()
-        if self._spread is not None:
-            self._spread.close()
+        self._accept_no_more()
         connections = [one for one in self.connections if isinstance(one, Connection)]
         for connection in connections:
             connection.close_if_idle()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, MutableSequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from caldav_server import metrics
@@ -26,6 +26,8 @@ class Place:
     number: int = 0
     count: int = 1
     folder: str = ""
+    counts: MutableSequence[int] | None = field(default=None, repr=False, compare=False)
+    """The table of ``spreading`` that several workers share."""
 
     @property
     def name(self) -> str:

@@ -11,37 +11,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import mmap
+import logging
 import socket
-import struct
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from pathlib import Path
 
+from caldav_server.http.accepting import Acceptor
 from caldav_server.serving.neighbours import Place
 
-_NUMBER = struct.Struct("=I")
+log = logging.getLogger("serving")
+
+Counts = MutableSequence[int]
+"""The table, row after row; shared memory of 32-bit numbers."""
 _SERVED, _TAKEN, _GIVEN = 0, 1, 2
 """The columns of a worker's row; from the last on there is one for each worker."""
 _CLOSED = 1 << 30
 """Served by a worker that takes no more."""
+_WRAP = 1 << 32
 _WORTH_IT = 2
 """So many fewer connections must another worker have: what comes and goes is not worth being passed on."""
 
 Take = Callable[[socket.socket], None]
 
 
-def prepare(folder: str, workers: int) -> None:
-    """Make the table of counts in the folder where the workers meet; before they start."""
-    row = [_CLOSED] + [0] * (1 + workers)
-    _counts_path(folder).write_bytes(b"".join(map(_NUMBER.pack, row * workers)))
+def size_of(workers: int) -> int:
+    """How many numbers the table has."""
+    return workers * (_GIVEN + workers)
 
 
-def _counts_path(folder: str) -> Path:
-    return Path(folder) / "connections"
-
-
-def _socket_path(folder: str, number: int) -> str:
-    return str(Path(folder) / f"worker-{number}.take")
+def close_row(counts: Counts, number: int, workers: int) -> None:
+    """Say for a worker that is not there that it takes nothing."""
+    counts[number * (_GIVEN + workers) + _SERVED] = _CLOSED
 
 
 class Spread:
@@ -49,25 +49,23 @@ class Spread:
 
     def __init__(self, place: Place, take: Take) -> None:
         """``take`` serves a connection that another worker passed on."""
+        assert place.counts is not None  # noqa: S101 - several workers always share a table
         self._place = place
+        self._counts: Counts = place.counts
         self._take = take
         self._width = _GIVEN + place.count
-        self._table = struct.Struct(f"={self._width * place.count}I")
-        with _counts_path(place.folder).open("r+b") as file:
-            self._counts = mmap.mmap(file.fileno(), self._table.size)
         self._givers: list[socket.socket] = []
         """Where the connections that others pass on come in."""
         self._takers: dict[int, socket.socket] = {}
         """Where those for others go out."""
-        path = Path(_socket_path(place.folder, place.number))
-        path.unlink(missing_ok=True)  # of a worker that was killed
-        self._door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._door.setblocking(False)
-        self._door.bind(str(path))
-        self._door.listen()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._door.fileno(), self._meet)
-        self._write(_TAKEN, sum(self._given_to(place.number, self._table.unpack(self._counts))))
+        path = Path(_socket_path(place.folder, place.number))
+        path.unlink(missing_ok=True)  # of a worker that was killed: from here on nothing more is given to that one
+        self._write(_TAKEN, sum(self._given_to(place.number, self._counts[:])))
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        door.bind(str(path))
+        door.listen()
+        self._door = Acceptor([door], self._meet)
         self.count(0)
 
     def count(self, connections: int) -> None:
@@ -76,40 +74,42 @@ class Spread:
 
     def passes_on(self, connection: socket.socket) -> bool:
         """Give a connection that has just arrived to the worker with the fewest, if that has clearly fewer."""
-        counts = self._table.unpack(self._counts)
+        counts = self._counts[:]
         loads = [self._load(number, counts) for number in range(self._place.count)]
         least = min(range(len(loads)), key=loads.__getitem__)
         if loads[least] + _WORTH_IT > loads[self._place.number]:
             return False
+        given = counts[self._place.number * self._width + _GIVEN + least]
+        self._write(_GIVEN + least, given + 1)
         try:
             socket.send_fds(self._taker(least), [b"c"], [connection.fileno()])
         except OSError:  # it is just dead, or has more to take than it can
-            self._takers.pop(least).close()
+            self._write(_GIVEN + least, given)
+            if (taker := self._takers.pop(least, None)) is not None:
+                taker.close()
             return False
-        given = _GIVEN + least
-        self._write(given, counts[self._place.number * self._width + given] + 1)
         connection.close()
         return True
-
-    def _load(self, number: int, counts: tuple[int, ...]) -> int:
-        """What a worker serves and what is on its way to it."""
-        served, taken = counts[number * self._width :][:2]
-        return served + (sum(self._given_to(number, counts)) - taken) % (1 << 32)
-
-    def _given_to(self, number: int, counts: tuple[int, ...]) -> tuple[int, ...]:
-        return counts[_GIVEN + number :: self._width]
 
     def close(self) -> None:
         """Take no more; what was already passed on is taken."""
         self._write(_SERVED, _CLOSED)
-        self._loop.remove_reader(self._door.fileno())
         self._door.close()
         for giver in list(self._givers):
             self._receive(giver)
             self._part(giver)
         for taker in self._takers.values():
             taker.close()
-        self._counts.close()
+
+    def _load(self, number: int, counts: Counts) -> int:
+        """What a worker serves and what is on its way to it."""
+        served, taken = counts[number * self._width], counts[number * self._width + _TAKEN]
+        on_the_way = (sum(self._given_to(number, counts)) - taken) % _WRAP
+        # One worker too many counted as taken, because its giver was killed in between, is none on the way.
+        return served + (on_the_way if on_the_way < _CLOSED else 0)
+
+    def _given_to(self, number: int, counts: Counts) -> Counts:
+        return counts[_GIVEN + number :: self._width]
 
     def _taker(self, number: int) -> socket.socket:
         taker = self._takers.get(number)
@@ -119,13 +119,10 @@ class Spread:
             taker.connect(_socket_path(self._place.folder, number))
         return taker
 
-    def _meet(self) -> None:
+    def _meet(self, giver: socket.socket) -> None:
         """Another worker is about to pass on its first connection."""
-        with contextlib.suppress(BlockingIOError):
-            giver, _ = self._door.accept()
-            giver.setblocking(False)
-            self._givers.append(giver)
-            self._loop.add_reader(giver.fileno(), self._receive, giver)
+        self._givers.append(giver)
+        self._loop.add_reader(giver.fileno(), self._receive, giver)
 
     def _part(self, giver: socket.socket) -> None:
         if giver in self._givers:
@@ -143,13 +140,18 @@ class Spread:
                 if not message:
                     self._part(giver)
                     return
-                mine = self._place.number * self._width + _TAKEN
-                self._write(_TAKEN, self._table.unpack(self._counts)[mine] + 1)
+                self._write(_TAKEN, self._counts[self._place.number * self._width + _TAKEN] + 1)
+                if not passed:
+                    log.error("a connection that another worker passed on was lost: no file descriptor is left")
+                    self._write(_SERVED, _CLOSED)  # until this worker's connections are counted the next time
                 for number in passed:
                     connection = socket.socket(fileno=number)
                     connection.setblocking(False)
                     self._take(connection)
 
     def _write(self, column: int, value: int) -> None:
-        place = (self._place.number * self._width + column) * _NUMBER.size
-        _NUMBER.pack_into(self._counts, place, value % (1 << 32))
+        self._counts[self._place.number * self._width + column] = value % _WRAP
+
+
+def _socket_path(folder: str, number: int) -> str:
+    return str(Path(folder) / f"worker-{number}.take")

@@ -8,6 +8,7 @@ Rules of this module: processes and signals; it never touches the database.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import cast
 
 from caldav_server import logs
 from caldav_server.http.accepting import listening_sockets
@@ -110,14 +112,16 @@ class Supervisor:
         self._signals.install()
         count = self._settings.server.workers
         with held, tempfile.TemporaryDirectory(prefix="caldav-server-") as folder:
-            spreading.prepare(folder, count)
-            children = [_Child(Place(number, count, folder)) for number in range(count)]
+            counts = cast(spreading.Counts, self._spawn.RawArray(ctypes.c_uint32, spreading.size_of(count)))
+            for number in range(count):
+                spreading.close_row(counts, number, count)
+            children = [_Child(Place(number, count, folder, counts)) for number in range(count)]
             for child in children:
                 self._start(child, address, held if is_shared else None)
             status = self._watch(children, address, held if is_shared else None)
             self._stop_all(children)
         if is_shared:
-            Path(address.removeprefix("unix:")).unlink(missing_ok=True)  # from Python 3.13 on the workers remove it
+            Path(address.removeprefix("unix:")).unlink(missing_ok=True)
         return status
 
     def _start(self, child: _Child, address: str, shared: socket.socket | None) -> None:
@@ -188,6 +192,8 @@ class Supervisor:
         )
         child.process.close()
         child.process = None
+        if child.place.counts is not None:
+            spreading.close_row(child.place.counts, child.place.number, child.place.count)
         if child.pipe is not None:
             child.pipe.close()
             child.pipe = None

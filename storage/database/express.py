@@ -120,7 +120,10 @@ class Express:
         asked = self._asked
         if isinstance(error, Retry) and asked is not None:
             self._forget()
-            self._again(asked)
+            try:
+                self._again(asked)
+            except StorageError as closing:
+                asked[1].set_exception(closing)
         else:
             self._settle(None, error)
 

@@ -205,7 +205,7 @@ class PostgresEngine:
         return None if row is None else str(row[0])
 
     def close(self) -> None:
-        """Finish what is queued and close every connection."""
+        """Finish what threads have queued and close every connection; a batch under way is left unknown."""
         self._closed = True
         if self._lane is not None:
             self._lane.close()
