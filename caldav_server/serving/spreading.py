@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable, MutableSequence
 from pathlib import Path
 
-from caldav_server.http.accepting import Acceptor
+from caldav_server.http.accepting import PAUSE_SECONDS, Acceptor
 from caldav_server.serving.neighbours import Place
 
 log = logging.getLogger("serving")
@@ -59,6 +59,8 @@ class Spread:
         self._takers: dict[int, socket.socket] = {}
         """Where those for others go out."""
         self._loop = asyncio.get_running_loop()
+        self._full_until = 0.0
+        """Until then this worker has no file descriptor left and wants nothing from others."""
         path = Path(_socket_path(place.folder, place.number))
         path.unlink(missing_ok=True)  # of a worker that was killed: from here on nothing more is given to that one
         self._write(_TAKEN, sum(self._given_to(place.number, self._counts[:])))
@@ -70,7 +72,7 @@ class Spread:
 
     def count(self, connections: int) -> None:
         """Say how many connections this worker serves."""
-        self._write(_SERVED, connections)
+        self._write(_SERVED, connections if self._loop.time() >= self._full_until else _CLOSED)
 
     def passes_on(self, connection: socket.socket) -> bool:
         """Give a connection that has just arrived to the worker with the fewest, if that has clearly fewer."""
@@ -143,7 +145,8 @@ class Spread:
                 self._write(_TAKEN, self._counts[self._place.number * self._width + _TAKEN] + 1)
                 if not passed:
                     log.error("a connection that another worker passed on was lost: no file descriptor is left")
-                    self._write(_SERVED, _CLOSED)  # until this worker's connections are counted the next time
+                    self._full_until = self._loop.time() + PAUSE_SECONDS
+                    self._write(_SERVED, _CLOSED)
                 for number in passed:
                     connection = socket.socket(fileno=number)
                     connection.setblocking(False)
