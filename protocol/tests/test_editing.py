@@ -622,3 +622,171 @@ def test_an_occurrence_in_a_gap_is_found_as_an_expansion_names_it() -> None:
     assert [item.value("SUMMARY") for item in changed.overrides] == ["new"]
     removed = remove_occurrence(document(in_utc), moved_one, now=NOW)
     assert len(shown(removed)) == 19
+
+
+def berlin(*lines: str, more: tuple[str, ...] = ()) -> bytes:
+    return event(*(raw.replace("BERLIN:", "TZID=Europe/Berlin:") for raw in lines), more=more)
+
+
+def from_then_on(*lines: str) -> tuple[str, ...]:
+    """A THISANDFUTURE override."""
+    return (override(*(raw.replace("BERLIN:", "TZID=Europe/Berlin:") for raw in lines), "SUMMARY:b"),)
+
+
+def without_and_with_a_title(data: bytes, number: int) -> tuple[bytes, bytes]:
+    """The object without one occurrence, and with a title of its own for it: the others stay as they were."""
+    before = shown(data)
+    removed = remove_occurrence(document(data), nth(data, number), now=NOW)
+    assert sorted(map(str, shown(removed))) == sorted(map(str, [*before[:number], *before[number + 1 :]]))
+    changed = change_occurrence(document(data), nth(data, number), edit("SUMMARY:x"), now=NOW)
+    before[number] = (*before[number][:2], "x")
+    assert sorted(map(str, shown(changed))) == sorted(map(str, before))
+    return removed, changed
+
+
+@pytest.mark.parametrize("end", ["DURATION:PT1H", "DTEND;BERLIN:20260328T033000"])
+def test_this_and_future_goes_on_in_a_gap(end: str) -> None:
+    """RFC 5545 §3.3.5, §3.8.4.4: what is written in the gap is what moves all later ones, not what the clock shows."""
+    data = berlin(
+        "DTSTART;BERLIN:20260327T023000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5", "SUMMARY:a",
+        more=from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE;BERLIN:20260328T023000",
+                          "DTSTART;BERLIN:20260328T023000", end),
+    )  # fmt: skip
+    assert [start for start, *_ in shown(data)][-2:] == ["20260330T003000Z", "20260331T003000Z"]
+    removed, _ = without_and_with_a_title(data, 1)
+    assert b"DTSTART;TZID=Europe/Berlin:20260329T023000\r\n" in removed
+    moved_into = berlin(
+        "DTSTART;BERLIN:20260327T013000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=6", "SUMMARY:a",
+        more=from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE;BERLIN:20260328T013000",
+                          "DTSTART;BERLIN:20260328T023000", end),
+    )  # fmt: skip
+    without_and_with_a_title(moved_into, 1)
+
+
+PERIOD_BEHIND = event(
+    "DTSTART:20260101T100000Z", "DTEND:20260101T110000Z", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=5", "SUMMARY:a",
+    "RDATE;VALUE=PERIOD:20260104T100000Z/PT5H",
+    more=from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE:20260103T100000Z", "DTSTART:20260103T120000Z",
+                      "DTEND:20260103T130000Z"),
+)  # fmt: skip
+
+
+def test_this_and_future_does_not_go_on_with_the_length_of_a_period() -> None:
+    """RFC 5545 §3.8.5.2: a PERIOD says how long its own occurrence lasts."""
+    hours = [(at(end) - at(start)) // 3600 for start, end, _ in shown(PERIOD_BEHIND)]
+    assert hours == [1, 1, 5, 1, 1, 1]
+    for data in without_and_with_a_title(PERIOD_BEHIND, 1):
+        assert sum(b"THISANDFUTURE" in raw for raw in data.split(b"\r\n")) == 1
+    without_and_with_a_title(PERIOD_BEHIND, 2)
+    only_periods = event(
+        "DTSTART:20260101T100000Z", "DURATION:PT1H", "SUMMARY:a",
+        "RDATE;VALUE=PERIOD:20260104T100000Z/PT5H,20260105T100000Z/PT1H",
+        more=from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE:20260101T100000Z", "DTSTART:20260101T120000Z",
+                          "DURATION:PT2H"),
+    )  # fmt: skip
+    without_and_with_a_title(only_periods, 0)
+
+
+def test_this_and_future_goes_on_behind_many_long_occurrences() -> None:
+    """What still lasts when its own occurrence begins is not what follows it."""
+    data = event(
+        "DTSTART:20260101T000000Z", "DURATION:P5D", "RRULE:FREQ=HOURLY;COUNT=150", "SUMMARY:a",
+        more=from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE:20260105T000000Z", "DTSTART:20260105T003000Z",
+                          "DURATION:PT1H"),
+    )  # fmt: skip
+    without_and_with_a_title(data, 96)
+
+
+@pytest.mark.parametrize("length", [("DURATION:PT1H",), ("DTEND:20260101T110000Z",), ()])
+def test_one_of_a_period_keeps_its_end(length: tuple[str, ...]) -> None:
+    """RFC 5545 §3.8.5.2: the end of a PERIOD is not the master's."""
+    data = event("DTSTART:20260101T100000Z", *length, "RRULE:FREQ=WEEKLY;COUNT=2",
+                 "RDATE;VALUE=PERIOD:20260103T100000Z/PT5H", "SUMMARY:a")  # fmt: skip
+    _, changed = without_and_with_a_title(data, 1)
+    assert shown(changed)[1] == ("20260103T100000Z", "20260103T150000Z", "x")
+    (changed_one,) = document(changed).overrides
+    assert changed_one.first("DURATION") is None
+    later = change_occurrence(document(data), nth(data, 1), edit("DTSTART:20260103T120000Z"), now=NOW)
+    assert shown(later)[1][:2] == ("20260103T120000Z", "20260103T170000Z")
+
+
+def test_one_in_a_gap_keeps_its_nominal_length() -> None:
+    """RFC 5545 §3.3.5, §3.3.6: a day counts from the time that is written, not from the one that the clock shows."""
+    data = berlin("DTSTART;BERLIN:20260328T023000", "DURATION:P1D", "RRULE:FREQ=DAILY;COUNT=3", "SUMMARY:a")
+    _, changed = without_and_with_a_title(data, 1)
+    assert shown(changed)[1] == ("20260329T013000Z", "20260330T003000Z", "x")
+
+
+def test_one_in_a_gap_with_an_end_keeps_its_length_where_it_goes() -> None:
+    data = berlin("DTSTART;BERLIN:20260328T023000", "DTEND;BERLIN:20260328T033000", "RRULE:FREQ=DAILY;COUNT=3",
+                  "SUMMARY:a")  # fmt: skip
+    without_and_with_a_title(data, 1)
+    moved = change_occurrence(document(data), nth(data, 1), edit("DTSTART;TZID=Europe/Berlin:20260329T100000"), now=NOW)
+    assert shown(moved)[1][:2] == ("20260329T080000Z", "20260329T090000Z")
+
+
+TWICE = berlin("DTSTART;BERLIN:20261023T023000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=4", "RDATE:20261025T013000Z",
+               "SUMMARY:a")  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_both_passes_of_a_doubled_hour_are_occurrences(number: int) -> None:
+    """RFC 5545 §3.3.5: local time means the first pass; only UTC names the second."""
+    assert [start for start, *_ in shown(TWICE)][2:4] == ["20261025T003000Z", "20261025T013000Z"]
+    removed, changed = without_and_with_a_title(TWICE, number)
+    assert (b"EXDATE:20261025T013000Z\r\n" in removed) is (number == 3)
+    assert (b"RECURRENCE-ID:20261025T013000Z\r\n" in changed) is (number == 3)
+    # Once more, now that it is an override; and moved away, so that its start does not tell which one it is.
+    without_and_with_a_title(changed, number)
+    moved = change_occurrence(document(changed), nth(changed, number), edit("DTSTART:20261025T040000Z"), now=NOW)
+    assert len(document(moved).overrides) == 1
+    without_and_with_a_title(moved, 3)
+    for key in ("20261025T003000Z", "20261025T013000Z"):
+        found = find_occurrence(document(moved), key)
+        assert found is not None
+        expected = "20261025T040000Z" if (key == "20261025T013000Z") is (number == 3) else key
+        assert utc_text(found.start) == expected
+
+
+def test_the_second_pass_behind_this_and_future() -> None:
+    """Where the series has only the second pass of an hour, its wall time is that of no other occurrence."""
+    said = ("DTSTART;BERLIN:20261023T023000", "DURATION:PT1H", "RDATE:20261025T013000Z", "SUMMARY:a")
+    at_start = from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE;BERLIN:20261023T023000",
+                            "DTSTART;BERLIN:20261023T043000", "DURATION:PT2H")  # fmt: skip
+    for rule in ("RRULE:FREQ=DAILY;INTERVAL=3;COUNT=4", "RRULE:FREQ=DAILY;COUNT=4"):
+        data = berlin(*said, rule, more=at_start)
+        for number in range(len(shown(data))):
+            without_and_with_a_title(data, number)
+    period = [raw.replace("RDATE:20261025T013000Z", "RDATE;VALUE=PERIOD:20261025T013000Z/PT5H") for raw in said]
+    data = berlin(*period, "RRULE:FREQ=DAILY;COUNT=4", more=at_start)
+    for number in range(5):
+        without_and_with_a_title(data, number)
+    only = berlin(*said, "RRULE:FREQ=DAILY;INTERVAL=3;COUNT=4", more=at_start)
+    assert b"EXDATE:20261025T013000Z\r\n" in remove_occurrence(document(only), nth(only, 1), now=NOW)
+    assert find_occurrence(document(only), "20261025T013000Z") == nth(only, 1)
+    assert find_occurrence(document(only), "20261025T003000Z") is None
+    assert find_occurrence(document(only), "20261025T023000") == nth(only, 1)
+    both = berlin(*said, "RRULE:FREQ=DAILY;COUNT=4", more=at_start)
+    for key in ("20261025T003000Z", "20261025T013000Z"):
+        assert find_occurrence(document(both), key) == nth(both, 2) == nth(both, 3)
+    own_is_first = berlin(*said, "RRULE:FREQ=DAILY;COUNT=4",
+                          more=from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE;BERLIN:20261025T023000",
+                                            "DTSTART;BERLIN:20261025T043000", "DURATION:PT2H"))  # fmt: skip
+    for number in range(5):
+        without_and_with_a_title(own_is_first, number)
+
+
+def test_this_and_future_of_tasks_by_due_and_without_any_time() -> None:
+    def task(*lines: str) -> str:
+        return component("VTODO", "UID:u", *lines)
+
+    due = task("DUE:20260401T100000Z", "RRULE:FREQ=DAILY;COUNT=5", "SUMMARY:a",
+               "RDATE;VALUE=PERIOD:20260403T120000Z/PT5H")  # fmt: skip
+    by_due = task("RECURRENCE-ID;RANGE=THISANDFUTURE:20260402T100000Z", "DUE:20260402T110000Z", "SUMMARY:b")
+    plain = task("DTSTART:20260401T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5", "SUMMARY:a",
+                 "RDATE;VALUE=PERIOD:20260402T120000Z/PT5H")  # fmt: skip
+    without_and_with_a_title(calendar(due), 3)
+    untimed = task("RECURRENCE-ID;RANGE=THISANDFUTURE:20260402T100000Z", "SUMMARY:b")
+    for data in (calendar(due, by_due), calendar(plain, untimed)):
+        for number in (1, 2, 3):
+            without_and_with_a_title(data, number)

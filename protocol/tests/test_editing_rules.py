@@ -406,3 +406,110 @@ def test_no_exception_is_lost_when_a_series_moves(
 def test_an_edit_of_nothing_moves_nothing() -> None:
     data = event("DTSTART:20260302T100000Z", "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SU;COUNT=6", "SUMMARY:a")
     assert starts(change_all(document(data), Edit(), now=NOW)) == starts(data)
+
+
+# -- the edit of an occurrence that is not the DTSTART of its part
+
+
+def weekly(*more: str, overrides: tuple[str, ...] = (), rule: str = "FREQ=WEEKLY;COUNT=4") -> bytes:
+    """Mondays at 10:00 in Berlin from 5 January 2026, an hour long."""
+    zoned = "DTSTART;TZID=Europe/Berlin:20260105T100000", "DTEND;TZID=Europe/Berlin:20260105T110000"
+    return event(*zoned, f"RRULE:{rule}", "SUMMARY:a", *more, more=overrides)
+
+
+def test_this_and_following_when_the_first_was_removed() -> None:
+    """The edit is of the occurrence that was chosen, not of a DTSTART that nobody sees."""
+    data = weekly("EXDATE;TZID=Europe/Berlin:20260105T100000")
+    before, after = split_at(data, "20260112T090000Z", "DTSTART;TZID=Europe/Berlin:20260112T110000")
+    assert before is None
+    expected = [(f"202601{day}T100000Z", f"202601{day}T110000Z", "a") for day in (12, 19, 26)]
+    assert shown(after, LONG) == expected
+    _, longer = split_at(data, "20260112T090000Z", "DTEND;TZID=Europe/Berlin:20260112T120000")
+    assert shown(longer, LONG) == [(f"202601{day}T090000Z", f"202601{day}T110000Z", "a") for day in (12, 19, 26)]
+
+
+def test_this_and_following_from_an_extra_date_on() -> None:
+    data = weekly("RDATE;TZID=Europe/Berlin:20260114T100000")
+    before, after = split_at(data, "20260114T090000Z", "DTSTART;TZID=Europe/Berlin:20260114T110000")
+    assert starts(before) == ["20260105T090000Z", "20260112T090000Z"]
+    assert shown(after, LONG) == [(f"202601{day}T100000Z", f"202601{day}T110000Z", "a") for day in (14, 19, 26)]
+    _, longer = split_at(data, "20260114T090000Z", "DTEND;TZID=Europe/Berlin:20260114T120000")
+    assert [end for _, end, _ in shown(longer, LONG)] == [f"202601{day}T110000Z" for day in (14, 19, 26)]
+    early = weekly("RDATE;TZID=Europe/Berlin:20260102T100000")
+    _, moved = split_at(early, "20260102T090000Z", "DTSTART;TZID=Europe/Berlin:20260102T113000")
+    assert starts(moved) == [f"202601{day}T103000Z" for day in ("02", "05", "12", "19", "26")]
+
+
+def test_this_and_following_where_a_this_and_future_change_stands_at_the_beginning() -> None:
+    following = override(
+        "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20260105T100000",
+        "DTSTART;TZID=Europe/Berlin:20260105T140000", "DTEND;TZID=Europe/Berlin:20260105T150000", "SUMMARY:b",
+    )  # fmt: skip
+    edits = "DTSTART;TZID=Europe/Berlin:20260105T150000", "SUMMARY:new"
+    before, after = split_at(weekly(overrides=(following,)), "20260105T130000Z", *edits)
+    assert before is None
+    assert document(after).uid == "u"
+    assert document(after).master.first("RELATED-TO") is None
+    days = ("05", "12", "19", "26")
+    assert shown(after, LONG) == [(f"202601{day}T140000Z", f"202601{day}T150000Z", "new") for day in days]
+
+
+def test_this_and_following_changes_the_override_that_was_chosen() -> None:
+    mine = override(
+        "RECURRENCE-ID;TZID=Europe/Berlin:20260112T100000", "DTSTART;TZID=Europe/Berlin:20260112T140000",
+        "DTEND;TZID=Europe/Berlin:20260112T150000", "SUMMARY:mine", "LOCATION:own",
+    )  # fmt: skip
+    for data in (weekly(overrides=(mine,)), weekly("EXDATE;TZID=Europe/Berlin:20260105T100000", overrides=(mine,))):
+        _, after = split_at(data, "20260112T130000Z", "DTSTART;TZID=Europe/Berlin:20260112T160000", "SUMMARY:new")
+        assert shown(after, LONG) == [(f"202601{day}T150000Z", f"202601{day}T160000Z", "new") for day in (12, 19, 26)]
+        assert b"LOCATION:own" in after
+        _, named = split_at(data, "20260112T130000Z", "SUMMARY:new")
+        assert shown(named, LONG)[0] == ("20260112T130000Z", "20260112T140000Z", "new")
+
+
+def test_a_split_keeps_a_move_before_a_later_one_that_goes_far_back() -> None:
+    data = event(
+        "DTSTART:20260130T100000", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYDAY=-1FR;COUNT=6", "SUMMARY:a",
+        more=(
+            override("RECURRENCE-ID;RANGE=THISANDFUTURE:20260227T100000", "DTSTART:20260301T100000", "SUMMARY:b"),
+            override("RECURRENCE-ID;RANGE=THISANDFUTURE:20260424T100000", "DTSTART:20250220T100000", "SUMMARY:c"),
+        ),
+    )  # fmt: skip
+    (cut,) = (item for item in occurrences(document(data), LONG) if utc_text(item.start) == "20260329T100000Z")
+    split = change_following(document(data), cut, edit(), uid="v", now=NOW)
+    assert sorted(shown(split.before, LONG) + shown(split.after, LONG)) == sorted(shown(data, LONG))
+
+
+def test_a_split_leaves_an_override_without_a_time_where_it_was() -> None:
+    todo = component("VTODO", "UID:u", "DTSTART:20260401T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5",
+                     "SUMMARY:a")  # fmt: skip
+    following = component("VTODO", "UID:u", "RECURRENCE-ID;RANGE=THISANDFUTURE:20260402T100000Z",
+                          "DTSTART:20260402T110000Z", "DURATION:PT1H", "SUMMARY:b")  # fmt: skip
+    data = calendar(todo, following, component("VTODO", "UID:u", "RECURRENCE-ID:20260404T100000Z", "SUMMARY:o"))
+    assert ("20260404T100000Z", "20260404T110000Z", "o") in shown(data, LONG)
+    assert is_whole(data, "20260403T110000Z")
+
+
+def test_a_split_keeps_the_time_of_extra_dates_that_are_whole_days() -> None:
+    data = event("DTSTART:20260101T100000Z", "DURATION:PT1H", "RRULE:FREQ=HOURLY;INTERVAL=5;COUNT=4",
+                 "RDATE;VALUE=DATE:20260105", "SUMMARY:a")  # fmt: skip
+    assert is_whole(data, "20260101T200000Z")
+
+
+@pytest.mark.parametrize("rule", ["FREQ=HOURLY;INTERVAL=5;COUNT=12", "FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=0,30;COUNT=20"])
+def test_a_split_around_a_day_that_was_left_out(rule: str) -> None:
+    """Samoa had no 30 December 2011."""
+    data = event("DTSTART;TZID=Pacific/Apia:20111229T080000", "DURATION:PT1H", f"RRULE:{rule}", "SUMMARY:a")
+    window = between("20111201T000000Z", "20120201T000000Z")
+    whole = shown(data, window)
+    for cut in occurrences(document(data), window):
+        split = change_following(document(data), cut, edit(), uid="v", now=NOW)
+        assert sorted(shown(split.before, window) + shown(split.after, window)) == sorted(whole), cut.recurrence_id
+
+
+def test_a_split_at_the_second_pass_of_an_hour_that_comes_twice() -> None:
+    """00:30 and 01:30 UTC are both 02:30 in Berlin that night: two occurrences (RFC 5545 §3.3.5)."""
+    data = event("DTSTART;TZID=Europe/Berlin:20261023T023000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=4",
+                 "RDATE:20261025T013000Z", "SUMMARY:a")  # fmt: skip
+    assert is_whole(data, "20261025T013000Z")
+    assert is_whole(data, "20261025T003000Z")

@@ -8,12 +8,15 @@ from __future__ import annotations
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
-from protocol.ical.editing.times import SeriesTime
+from protocol.ical.editing.edit import replaced
+from protocol.ical.editing.times import DAY, SeriesTime
+from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.values import Form, parse_when, wall_seconds
 from protocol.model import TimeRange
 
 RECURRENCE_NAMES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
+ENDS = frozenset({"DTEND", "DUE", "DURATION"})
 
 
 def series_time(document: Document) -> SeriesTime:
@@ -43,9 +46,8 @@ def original_key(override: Component, time: SeriesTime) -> int | None:
     return keys[0] if keys else None
 
 
-def override_of(document: Document, time: SeriesTime, wall: int) -> Component | None:
-    """The override of one occurrence."""
-    key = time.instant(wall)
+def override_at(document: Document, time: SeriesTime, key: int) -> Component | None:
+    """The override of the occurrence whose original start is an instant."""
     return next((item for item in document.overrides if original_key(item, time) == key), None)
 
 
@@ -53,6 +55,52 @@ def is_following(override: Component) -> bool:
     """Whether an override also changes what comes after it (RANGE=THISANDFUTURE)."""
     line = override.first("RECURRENCE-ID")
     return line is not None and (line.param("RANGE") or "").upper() == "THISANDFUTURE"
+
+
+def original_line(name: str, time: SeriesTime, wall: int, key: int) -> Property:
+    """A RECURRENCE-ID or EXDATE of an original start; in UTC where local time means another instant (§3.3.5)."""
+    return time.line(name, wall) if time.instant(wall) == key else Property.make(name, utc_text(key))
+
+
+def originals(
+    document: Document, window: TimeRange, budget: Budget | None = None, limit: int | None = None
+) -> list[Occurrence]:
+    """The occurrences of the master alone, at their original starts; of the timed ones only a PERIOD's lasts."""
+    master = document.master
+    if master is None:
+        return []
+    if master.first("DTSTART") is not None:
+        master = replaced(master, (), ENDS)
+    alone = Document(document.calendar, document.uid, document.component, master, (), document.timezones)
+    return occurrences(alone, window, budget=budget, limit=limit)
+
+
+def key_of(document: Document, time: SeriesTime, occurrence: Occurrence, budget: Budget | None = None) -> int:
+    """Which occurrence one is, as the instant of its original start: its wall time may be that of two."""
+    if time.clock is None:
+        return occurrence.wall
+    if not occurrence.is_override:
+        return occurrence.start
+    override = occurrence.component
+    if not is_following(override) or original_wall(override, time) == occurrence.wall or document.master is None:
+        key = original_key(override, time)
+        return time.instant(occurrence.wall) if key is None else key
+    return _key_behind(document, time, occurrence, budget)
+
+
+def _key_behind(document: Document, time: SeriesTime, occurrence: Occurrence, budget: Budget | None) -> int:
+    """The original start of an occurrence that a THISANDFUTURE override moved, so that its start does not tell it."""
+    wall = occurrence.wall
+    first = time.instant(wall)
+    second = first if time.clock is None else wall - time.clock.offset(first + DAY)
+    if time.clock is None or second <= first or time.clock.to_wall(second) != wall:
+        return first
+    known = {original_key(item, time) for item in document.overrides}
+    found = [item for item in originals(document, TimeRange(first, second + 1), budget) if item.wall == wall]
+    lengths = {item.start: item.end - item.start for item in found if item.start not in known}
+    length = occurrence.end - occurrence.start
+    # When both are left only a PERIOD tells them apart; else they look the same, and either is the right one.
+    return min(lengths, key=lambda key: (lengths[key] != length, lengths[key] > 0, key), default=first)
 
 
 def find_occurrence(document: Document, recurrence_id: str, budget: Budget | None = None) -> Occurrence | None:
@@ -71,7 +119,7 @@ def find_occurrence(document: Document, recurrence_id: str, budget: Budget | Non
     else:
         key = time.instant(wall)
     start = key
-    override = next((item for item in document.overrides if original_key(item, time) == key), None)
+    override = override_at(document, time, key)
     if override is not None and (line := override.first("DTSTART")) is not None:
         own = SeriesTime.of(line, document.timezones)
         start = key if own is None else own.instant(own.wall)
@@ -79,4 +127,13 @@ def find_occurrence(document: Document, recurrence_id: str, budget: Budget | Non
     room = 366 * 86400 if any(map(is_following, document.overrides)) else 1
     found = occurrences(document, TimeRange(start - room, start + room), budget=budget)
     # In a DST gap the engine's wall time is the one of the rule, the clock shows another: the instant is the same.
-    return next((item for item in found if item.wall == wall or time.instant(item.wall) == key), None)
+    near = [item for item in found if item.wall == wall or time.instant(item.wall) == key]
+    exact = next((item for item in near if key_of(document, time, item, budget) == key), None)
+    if exact is not None or not near:
+        return exact
+    # Local time can mean the second pass of a doubled hour where the first has no occurrence; and where a THISANDFUTURE
+    # override moved both they look the same, and either is the right one.
+    alike = form is not Form.UTC or any(
+        item.start == key for item in originals(document, TimeRange(key, key + 1), budget)
+    )
+    return near[-1] if alike else None

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property, escape
 from protocol.ical.document import Document
-from protocol.ical.editing.base import RECURRENCE_NAMES, is_following, original_key, original_wall, series_time
+from protocol.ical.editing.base import RECURRENCE_NAMES, is_following, key_of, original_key, original_wall, series_time
 from protocol.ical.editing.edit import Edit, replaced, revised, text_of
-from protocol.ical.editing.moves import SeriesMove, moved_rule
+from protocol.ical.editing.rebased import changed_from
 from protocol.ical.editing.rests import (
     Ruled,
     earlier_by_instant,
@@ -24,8 +24,9 @@ from protocol.ical.editing.rests import (
     uncounted_before,
 )
 from protocol.ical.editing.rule import ended_before
-from protocol.ical.editing.series import change_all, changed_members
-from protocol.ical.editing.times import DAY, SeriesTime, end_as_far
+from protocol.ical.editing.series import change_all
+from protocol.ical.editing.speaking import as_master, moved_along, started_at
+from protocol.ical.editing.times import DAY, SeriesTime
 from protocol.ical.lines import said_again
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.recurrence.timing import Moment, moment_of
@@ -42,12 +43,15 @@ class _Cut:
 
     time: SeriesTime
     wall: int
+    instant: int
+    """The same as the occurrences have it: an instant, of floating time and whole days wall time."""
     budget: Budget
 
-    @property
-    def instant(self) -> int:
-        """The same as the occurrences have it: an instant, of floating time and whole days wall time."""
-        return self.time.instant(self.wall)
+    @classmethod
+    def at(cls, document: Document, occurrence: Occurrence, budget: Budget) -> _Cut:
+        """The cut before an occurrence; in an hour that comes twice two have the same wall time."""
+        time = series_time(document)
+        return cls(time, occurrence.wall, key_of(document, time, occurrence), budget)
 
     @property
     def is_before_start(self) -> bool:
@@ -73,12 +77,15 @@ def change_following(
     """
     master = document.master
     budget = budget or Budget()
-    cut = _Cut(series_time(document), occurrence.wall, budget)
-    if master is None or not _any_before(document, master, cut):
+    cut = _Cut.at(document, occurrence, budget)
+    if master is None:
         return Split(None, change_all(document, edit, now=now))
-    after = _second_part(document, master, cut, edit, uid)
-    members = changed_members(after, edit, now)
-    return Split(text_of(document, _first_part(document, master, cut, now)), text_of(after, members, edit.timezones))
+    is_all = not _any_before(document, master, cut)
+    part, start = document, cut.time.wall
+    if not is_all or _speaker(document, master, cut) is not None:
+        part, start = _second_part(document, master, cut, edit, document.uid if is_all else uid)
+    after = text_of(part, changed_from(part, edit, cut.wall - start, now), edit.timezones)
+    return Split(None if is_all else text_of(document, _first_part(document, master, cut, now)), after)
 
 
 def remove_following(
@@ -86,7 +93,7 @@ def remove_following(
 ) -> bytes | None:
     """The object without one occurrence and all after it; ``None`` when nothing is left of it."""
     master = document.master
-    cut = _Cut(series_time(document), occurrence.wall, budget or Budget())
+    cut = _Cut.at(document, occurrence, budget or Budget())
     if master is None:
         kept = [item for item in document.overrides if _before(item, cut)]
         return text_of(document, kept) if kept else None
@@ -99,7 +106,7 @@ def _any_before(document: Document, master: Component, cut: _Cut) -> bool:
     """Whether an occurrence is left before the cut."""
     plain = _with_members(document, master, ())
     found = occurrences(plain, TimeRange(-FOREVER, cut.instant), budget=cut.budget, limit=1)
-    return any(cut.time.instant(item.wall) < cut.instant for item in found) or any(
+    return any(item.start < cut.instant for item in found) or any(
         _before(item, cut) and not _is_left_over(item, master, cut) for item in document.overrides
     )
 
@@ -130,10 +137,10 @@ def _first_part(document: Document, master: Component, cut: _Cut, now: int) -> l
             if cut.is_before_start:
                 continue
             # A COUNT that is used up before the cut must not become an UNTIL that lies after its end.
-            goes_on = rules[id(line)].next_from(cut.wall, cut.budget) is not None
-            lines.append(ended_before(line, cut.time, cut.wall) if goes_on else line)
+            goes_on = rules[id(line)].next_from(cut.instant, cut.budget) is not None
+            lines.append(ended_before(line, cut.time, cut.instant) if goes_on else line)
             if goes_on and line.name == "RRULE":
-                lines += cut.time.lines("EXDATE", uncounted_before(rules[id(line)], cut.wall, cut.budget))
+                lines += cut.time.lines("EXDATE", uncounted_before(rules[id(line)], cut.instant, cut.budget))
         elif line.name in ("RDATE", "EXDATE"):
             lines.extend(_part(line, cut, first=True))
         else:
@@ -155,12 +162,12 @@ def _begun_by_date(ended: Component, document: Document, master: Component, cut:
     ]
     ended = replaced(ended, [*ended.all("RDATE"), *cut.time.lines("RDATE", ruled)])
     dates = [wall for line in ended.all("RDATE") for wall in cut.time.walls(line)]
-    return _started_at(ended, cut.time, _first_of(dates), document)
+    return started_at(ended, cut.time, _first_of(dates), document)
 
 
 def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
     """The values of an RDATE or EXDATE that belong to one of the parts, as a line or none."""
-    kept = []
+    kept, walls = [], []
     texts = line.value.split(",")
     for text in texts:
         moment = moment_of(text.partition("/")[0], line, cut.time.zones)
@@ -173,6 +180,9 @@ def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
             belongs = (cut.time.key_of(moment) < cut.instant) is first
         if belongs:
             kept.append(text)
+            walls.append(cut.time.wall_of(moment))
+    if line.name == "RDATE" and (line.param("VALUE") or "").upper() == "DATE" and cut.time.form is not Form.DATE:
+        return cut.time.lines("RDATE", walls)  # a day says no time of day, and each part may begin at another
     if len(kept) == len(texts):
         return [line]
     return [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
@@ -207,23 +217,24 @@ def _rules(document: Document, master: Component, name: str, cut: _Cut) -> tuple
     return rules_of(master, name, cut.time, document.timezones)
 
 
-def _second_part(document: Document, master: Component, cut: _Cut, edit: Edit, uid: str) -> Document:
-    """The series from the cut on as an object of its own, not yet changed."""
+def _second_part(document: Document, master: Component, cut: _Cut, edit: Edit, uid: str) -> tuple[Document, int]:
+    """The series from the cut on as an object of its own, not yet changed; and its DTSTART as it was in the series."""
     speaker = _speaker(document, master, cut)
     overrides = [item for item in document.overrides if not _before(item, cut) and item is not speaker]
     spoken = speaker is not None and original_key(speaker, cut.time) == cut.instant
     lines, start = _recurrence_from(document, master, cut, spoken=spoken)
-    own = replaced(master if speaker is None else _spoken(speaker, master, document), lines, RECURRENCE_NAMES)
+    own = replaced(master if speaker is None else as_master(speaker, master, document), lines, RECURRENCE_NAMES)
     if speaker is None:
-        own = _started_at(own, cut.time, start, document)
+        own = started_at(own, cut.time, start, document)
     else:
         cannot_stay = bool(_TIMES & edit.names)
-        own, overrides = _moved_along(own, overrides, speaker, replace(cut.time, wall=start), document, cannot_stay)
+        own, overrides = moved_along(own, overrides, speaker, replace(cut.time, wall=start), document, cannot_stay)
     new_uid = Property.make("UID", escape(uid))
-    related = [*own.all("RELATED-TO"), Property.make("RELATED-TO", document.uid, (("RELTYPE", ("SIBLING",)),))]
-    own = replaced(own, [new_uid, *related])
+    if uid != document.uid:
+        related = [*own.all("RELATED-TO"), Property.make("RELATED-TO", document.uid, (("RELTYPE", ("SIBLING",)),))]
+        own = replaced(own, [new_uid, *related])
     renamed = tuple(replaced(item, [new_uid]) for item in overrides)
-    return Document(document.calendar, Uid(uid), document.component, own, renamed, document.timezones)
+    return Document(document.calendar, Uid(uid), document.component, own, renamed, document.timezones), start
 
 
 def _recurrence_from(document: Document, master: Component, cut: _Cut, *, spoken: bool) -> tuple[list[Property], int]:
@@ -242,16 +253,16 @@ def _recurrence_from(document: Document, master: Component, cut: _Cut, *, spoken
         start = time.wall
     else:
         # Its first start by rule is the new DTSTART, for an RDATE may not fit the rule.
-        by_rule = [wall for each in rules if (wall := each.next_from(cut.wall, budget)) is not None]
+        by_rule = [wall for each in rules if (wall := each.next_from(cut.instant, budget)) is not None]
         start = min(by_rule) if by_rule else _first_of(extra)
     lines = []
     for each in rules:
-        again, walls = rest_of_rule(each, cut.wall, start, budget)
+        again, walls = rest_of_rule(each, cut.instant, start, budget)
         lines += again + time.lines("RDATE", (wall for wall in walls if wall != start))
         lines += time.lines("EXDATE", earlier_by_instant(each, start, cut.instant, budget) if again else ())
     last = last_of(rules, [start, *extra], budget)
     for each in _rules(document, master, "EXRULE", cut):
-        again, walls = rest_of_exclusion(each, last, cut.wall, start, budget)
+        again, walls = rest_of_exclusion(each, last, cut.instant, start, budget)
         lines += again + time.lines("EXDATE", walls)
     return [*lines, *dates], start
 
@@ -272,93 +283,3 @@ def _speaker(document: Document, master: Component, cut: _Cut) -> Component | No
         if (key := original_key(item, cut.time)) is not None and key <= cut.instant
     ]
     return document.overrides[max(found)[1]] if found else None
-
-
-def _own_time(component: Component, document: Document) -> SeriesTime | None:
-    line = component.first("DTSTART") or component.first("DUE")
-    return None if line is None else SeriesTime.of(line, document.timezones)
-
-
-def _spoken(speaker: Component, master: Component, document: Document) -> Component:
-    """A THISANDFUTURE override as a master; one without a time of its own leaves its occurrences where they were."""
-    timed = _own_time(speaker, document) is not None
-    lines = [line for line in speaker.properties if line.name != "RECURRENCE-ID" and (timed or line.name not in _TIMES)]
-    if not timed:
-        lines += [line for line in master.properties if line.name in _TIMES]
-    return Component(speaker.name, lines, speaker.components)
-
-
-def _moved_along(
-    own: Component,
-    overrides: list[Component],
-    speaker: Component,
-    old: SeriesTime,
-    document: Document,
-    cannot_stay: bool,
-) -> tuple[Component, list[Component]]:
-    """The second part and its overrides moved as far as the THISANDFUTURE override moved its occurrence."""
-    its, original = _own_time(speaker, document), original_wall(speaker, old)
-    if its is None or original is None:
-        return _started_at(own, series_time(document), old.wall, document), overrides
-    new = replace(its, wall=old.wall + its.wall - original)
-    own = _started_at(own, its, new.wall, document)
-    if new.wall == old.wall and new.same_form(old):
-        return own, overrides
-    move = SeriesMove.of(own, old, new)
-    exclusions = [moved_rule(line, old, new, move.budget) for line in own.all("EXRULE")]
-    if not move.exact or not all(rule.exact for rule in exclusions):
-        if cannot_stay:
-            raise _unsayable()
-        return _left_moved(own, overrides, old, new, document)
-    if not cannot_stay and move.tangles(own):
-        return _left_moved(own, overrides, old, new, document)
-    dates = [part for line in own.properties if line.name in _DATES for part in move.lines(line)]
-    own = replaced(own, [*(rule.line for rule in (*move.rules, *exclusions)), *dates])
-    moved = [
-        replaced(item, [part for line in item.all("RECURRENCE-ID") for part in move.lines(line)]) for item in overrides
-    ]
-    return own, moved
-
-
-def _left_moved(
-    own: Component, overrides: list[Component], old: SeriesTime, new: SeriesTime, document: Document
-) -> tuple[Component, list[Component]]:
-    """The second part at its original times, and a THISANDFUTURE override that moves all of it (RFC 5545 §3.2.13)."""
-    ends = [
-        end_as_far(line, new, end, old, old.wall)
-        for name in ("DTEND", "DUE")
-        for line in own.all(name)
-        if (end := SeriesTime.of(line, document.timezones)) is not None
-    ]
-    stays = replaced(own, [old.line("DTSTART", old.wall), *ends])
-    part = _with_members(document, stays, tuple(overrides))
-    found = occurrences(part, TimeRange(None, None), limit=len(overrides) + 1)
-    first = next((item.wall for item in found if not item.is_override), None)
-    if first is None:
-        return stays, overrides
-    recurrence_id = old.line("RECURRENCE-ID", first)
-    ranged = said_again(recurrence_id, recurrence_id.value, params=";RANGE=THISANDFUTURE", drop=frozenset())
-    moved = _started_at(own, new, first + new.wall - old.wall, document)
-    return stays, [replaced(moved, [ranged], RECURRENCE_NAMES), *overrides]
-
-
-def _unsayable() -> Refusal:
-    return Refusal(
-        Condition.VALID_CALENDAR_OBJECT_RESOURCE,
-        "The rule of this series cannot be said for the times that an earlier change gave its occurrences.",
-    )
-
-
-def _started_at(component: Component, time: SeriesTime, wall: int, document: Document) -> Component:
-    """The master with its start at a wall time of its series and its end as far away as before."""
-    by_due = component.first("DTSTART") is None
-    lines = []
-    for line in component.properties:
-        if line.name == "DTSTART" or (by_due and line.name == "DUE"):
-            lines.append(time.line(line.name, wall, like=line))
-        elif line.name in ("DTEND", "DUE"):
-            end = SeriesTime.of(line, document.timezones)
-            lines.append(line if end is None else end_as_far(line, time, end, time, wall))
-        else:
-            lines.append(line)
-    return Component(component.name, lines, component.components)

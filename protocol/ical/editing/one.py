@@ -7,16 +7,27 @@ from __future__ import annotations
 
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
-from protocol.ical.editing.base import RECURRENCE_NAMES, is_following, override_of, series_time
+from protocol.ical.editing.base import (
+    ENDS,
+    RECURRENCE_NAMES,
+    is_following,
+    key_of,
+    original_key,
+    original_line,
+    original_wall,
+    originals,
+    override_at,
+    series_time,
+)
 from protocol.ical.editing.edit import Edit, applied, replaced, revised, text_of
 from protocol.ical.editing.series import change_all, with_moved_end
-from protocol.ical.editing.times import SeriesTime
+from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.ical.lines import said_again
 from protocol.ical.recurrence import Budget, Occurrence, is_recurring, occurrences
+from protocol.ical.recurrence.timing import Zones, timing_of
 from protocol.model import FOREVER, TimeRange
 
-_LOOK_AHEAD = 50
-"""How many overrides may stand between a THISANDFUTURE override and the next occurrence that it describes."""
+_END_OF = {"VEVENT": "DTEND", "VTODO": "DUE"}
 
 
 def change_occurrence(
@@ -29,12 +40,13 @@ def change_occurrence(
     if not is_recurring(document):
         return change_all(document, edit, now=now)
     time = series_time(document)
-    existing = override_of(document, time, occurrence.wall)
+    key = key_of(document, time, occurrence, budget)
+    existing = override_at(document, time, key)
     base = existing
     if base is None or is_following(base):
-        base = instance_of(document, occurrence, time)
+        base = _instance(document, occurrence, time, key)
     changed = revised(with_moved_end(base, applied(base, edit), document.timezones), base, now)
-    members = _without(document, existing, occurrence, time, budget)
+    members = _without(document, existing, time, budget)
     return text_of(document, [*members, changed], edit.timezones)
 
 
@@ -44,10 +56,11 @@ def remove_occurrence(
     """The object without one occurrence; ``None`` when nothing is left of it."""
     time = series_time(document)
     master = document.master
-    members = _without(document, override_of(document, time, occurrence.wall), occurrence, time, budget)
+    key = key_of(document, time, occurrence, budget)
+    members = _without(document, override_at(document, time, key), time, budget)
     if master is None or not is_recurring(document):
         return text_of(document, members) if members and master is None else None
-    dates = [*master.all("EXDATE"), time.line("EXDATE", occurrence.wall)]
+    dates = [*master.all("EXDATE"), original_line("EXDATE", time, occurrence.wall, key)]
     changed = revised(replaced(master, dates), master, now)
     overrides = tuple(item for item in members if item is not master)
     rest = Document(document.calendar, document.uid, document.component, changed, overrides, document.timezones)
@@ -57,39 +70,118 @@ def remove_occurrence(
 
 
 def _without(
-    document: Document, override: Component | None, occurrence: Occurrence, time: SeriesTime, budget: Budget | None
+    document: Document, override: Component | None, time: SeriesTime, budget: Budget | None
 ) -> list[Component]:
     """The components without an override; one that also changes what comes after it begins with the next occurrence."""
     members = [item for item in document.members if item is not override]
-    if override is None or not is_following(override):
-        return members
-    later = occurrences(document, TimeRange(occurrence.start, None), budget=budget, limit=_LOOK_AHEAD)
-    following = next((item for item in later if item.wall > occurrence.wall and item.component is override), None)
-    if following is not None:
-        anchored = instance_of(document, following, time)
-        line = time.line("RECURRENCE-ID", following.wall)
-        ranged = said_again(line, line.value, params=";RANGE=THISANDFUTURE", drop=frozenset())
-        members.append(replaced(anchored, [ranged]))
+    if override is not None and is_following(override):
+        members.extend(_rest_of(document, override, time, budget))
     return members
+
+
+def _rest_of(document: Document, override: Component, time: SeriesTime, budget: Budget | None) -> list[Component]:
+    """What a THISANDFUTURE override says of the occurrences after its own, said from the next one on."""
+    own = original_key(override, time)
+    if own is None or document.master is None:
+        return []
+    known = {original_key(item, time) for item in document.overrides}
+    after = [key for item in document.overrides if is_following(item) and (key := original_key(item, time)) is not None]
+    end = min((key for key in after if key > own), default=None)
+    periods = sum(line.value.count("/") for line in document.master.all("RDATE"))
+    said: list[Component] = []
+    # All that may come before the one that is looked for has an override or is a PERIOD.
+    for item in originals(document, TimeRange(own, end), budget, limit=len(known) + periods + 1):
+        if item.start <= own or item.start in known:
+            continue
+        if item.whole_day or item.end == item.start:
+            return [*said, _anchored(document, override, item, time)]
+        # An override's length is that of all after it; a PERIOD's is its own (RFC 5545 §3.8.5.2): it is said alone.
+        said.append(_instance(document, _moved(document, override, item, time), time, item.start))
+    return said
+
+
+def _anchored(document: Document, override: Component, original: Occurrence, time: SeriesTime) -> Component:
+    """The THISANDFUTURE override as that of a later occurrence, with the same shift and the same length."""
+    line = original_line("RECURRENCE-ID", time, original.wall, original.start)
+    lines = [said_again(line, line.value, params=";RANGE=THISANDFUTURE", drop=frozenset())]
+    start = _start_line(override)
+    own = None if start is None else SeriesTime.of(start, document.timezones)
+    if start is not None and own is not None:
+        # In a DST gap the clock shows another time, but what is written there is what moves all that comes after.
+        wall = original.wall + _shift(override, own, time)
+        lines.append(own.line(start.name, wall, like=start))
+        for item in (item for name in _END_OF.values() if name != start.name for item in override.all(name)):
+            end = SeriesTime.of(item, document.timezones)
+            lines.append(item if end is None else end_as_far(item, own, end, own, wall))
+    return replaced(override, lines, RECURRENCE_NAMES)
+
+
+def _moved(document: Document, override: Component, original: Occurrence, time: SeriesTime) -> Occurrence:
+    """An occurrence with a length of its own, as a THISANDFUTURE override before it moved it."""
+    line = _start_line(override)
+    own = None if line is None else SeriesTime.of(line, document.timezones)
+    # Without a time of its own it moved nothing.
+    start = original.start if own is None else own.instant(original.wall + _shift(override, own, time))
+    return original._replace(
+        start=start,
+        end=start + original.end - original.start,
+        floating=original.floating if own is None else own.clock is None,
+        component=override,
+        is_override=True,
+    )
+
+
+def _start_line(component: Component) -> Property | None:
+    """The line that says when a component begins: a VTODO may have a DUE alone."""
+    return component.first("DTSTART") or (component.first("DUE") if component.name == "VTODO" else None)
+
+
+def _shift(component: Component, own: SeriesTime, time: SeriesTime) -> int:
+    """How far an override that begins at ``own`` moved its occurrence, in wall time; 0 for the master."""
+    wall = original_wall(component, time)
+    return 0 if wall is None else own.wall - wall
 
 
 def instance_of(document: Document, occurrence: Occurrence, time: SeriesTime) -> Component:
     """An override that says exactly what an occurrence says now."""
+    return _instance(document, occurrence, time, key_of(document, time, occurrence))
+
+
+def _instance(document: Document, occurrence: Occurrence, time: SeriesTime, key: int) -> Component:
+    """The same, of an occurrence whose original start is known."""
     source = occurrence.component
-    lines: list[Property] = []
+    lines = [line for line in source.properties if line.name not in RECURRENCE_NAMES and line.name != "RECURRENCE-ID"]
+    lines.insert(_after_uid(lines), original_line("RECURRENCE-ID", time, occurrence.wall, key))
+    bare = Component(source.name, lines, source.components)
     start = source.first("DTSTART")
-    if start is not None:
-        start = _at(start, occurrence.start, document)
-    for line in source.properties:
-        if line.name in RECURRENCE_NAMES or line.name == "RECURRENCE-ID":
-            continue
-        if line.name == "DTSTART" and start is not None:
-            line = start
-        elif line.name in ("DTEND", "DUE"):
-            line = _at(line, occurrence.end, document)
-        lines.append(line)
-    lines.insert(_after_uid(lines), time.line("RECURRENCE-ID", occurrence.wall))
-    return Component(source.name, lines, source.components)
+    like = _start_line(source) or (None if document.master is None else _start_line(document.master))
+    if start is None and like is not None and occurrence.end > occurrence.start:
+        # With a DUE alone only a PERIOD lasts, without any time as long as the master: that has to be said now.
+        start = Property("DTSTART", like.value, None, f"DTSTART{like.params_text}:{like.value}")
+    own = None if start is None else SeriesTime.of(start, document.timezones)
+    ends = [line for line in lines if line.name in _END_OF.values()]
+    shown = [] if start is None else [_at(start, occurrence.start, document)]
+    changed = replaced(bare, [*shown, *(_at(line, occurrence.end, document) for line in ends)])
+    if start is None or own is None:
+        return changed
+    if not ends:
+        # What the master wrote is kept also in a DST gap, where the clock shows another time: a nominal DURATION counts
+        # from what is written (RFC 5545 §3.3.5, §3.3.6).
+        wall = occurrence.wall + _shift(source, own, time)
+        if own.instant(wall) == occurrence.start:
+            changed = replaced(bare, [own.line("DTSTART", wall, like=start)])
+    if _end_of(changed, document) == occurrence.end or source.name not in _END_OF:
+        return changed
+    # The PERIOD of an RDATE has a length of its own, whatever the master says or does not say of its end.
+    name = _END_OF[source.name]
+    end = own.line_at(name, occurrence.end, source.first(name) or Property.make(name, ""))
+    return replaced(bare, [*shown, end] if occurrence.end > occurrence.start else shown, ENDS)
+
+
+def _end_of(component: Component, document: Document) -> int | None:
+    """When a component ends, as an instant; ``None`` when it has no time."""
+    timing = timing_of(component, Zones(document.timezones))
+    return None if timing is None else timing.end(timing.start.wall, timing.start.instant)
 
 
 def _at(line: Property, instant: int, document: Document) -> Property:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
@@ -28,8 +28,6 @@ _COMPARED = 60
 """Starts that tell two patterns of one rule apart: another phase shows in the first, a lost day within some years."""
 _MOST_DATES = 500
 """More dates than that are not written in the place of a rule."""
-_DISORDER = 2 * 3600
-"""Within a DST gap instants and wall times are not in the same order."""
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
@@ -49,14 +47,15 @@ class Ruled:
             if until is None or clock is None or wall == self.rule.series.start or clock.to_epoch(wall) <= until:
                 yield wall
 
-    def starts_from(self, wall: int, budget: Budget) -> Iterator[int]:
-        """Its starts from the instant of a wall time on."""
-        instant = self.time.instant(wall)
-        return (found for found in self.starts(budget, wall - _DISORDER) if self.time.instant(found) >= instant)
+    def starts_from(self, instant: int, budget: Budget) -> Iterator[int]:
+        """Its starts at an instant and after it."""
+        wall = self.time.wall_at(instant)
+        near = self.starts(budget, wall - self.time.disorder(wall))
+        return (found for found in near if self.time.instant(found) >= instant)
 
-    def next_from(self, wall: int, budget: Budget) -> int | None:
-        """Its first start at or after a wall time; ``None`` when it has ended."""
-        return next(self.starts_from(wall, budget), None)
+    def next_from(self, instant: int, budget: Budget) -> int | None:
+        """Its first start at an instant or after it, in wall time; ``None`` when it has ended."""
+        return next(self.starts_from(instant, budget), None)
 
 
 def rules_of(master: Component, name: str, time: SeriesTime, timezones: Mapping[str, Component]) -> tuple[Ruled, ...]:
@@ -68,10 +67,11 @@ def rules_of(master: Component, name: str, time: SeriesTime, timezones: Mapping[
 
 
 def rest_of_rule(ruled: Ruled, cut: int, start: int, budget: Budget) -> tuple[list[Property], list[int]]:
-    """What an RRULE yields from ``cut`` on, for a series that begins at ``start``: as a rule, or as dates."""
-    if ruled.next_from(cut, budget) is None:
+    """What an RRULE yields from the instant ``cut`` on, for a series with DTSTART ``start``: as a rule, or as dates."""
+    first = ruled.next_from(cut, budget)
+    if first is None:
         return [], []
-    line = _under_start(ruled, cut, start)
+    line = _under_start(ruled, first, start)
     if line is None:
         return [], _dates(ruled.starts_from(cut, budget))
     return [_with_rest_of_count(ruled, line, start, budget)], []
@@ -79,35 +79,34 @@ def rest_of_rule(ruled: Ruled, cut: int, start: int, budget: Budget) -> tuple[li
 
 def earlier_by_instant(ruled: Ruled, start: int, instant: int, budget: Budget) -> list[int]:
     """Starts that come after ``start`` by wall time, and yet before the instant of the cut: those of a DST gap."""
-    walls = ruled.starts(budget, start, start + _DISORDER)
+    walls = ruled.starts(budget, start, start + ruled.time.disorder(start))
     return [wall for wall in walls if ruled.time.instant(wall) < instant]
 
 
 def uncounted_before(ruled: Ruled, cut: int, budget: Budget) -> list[int]:
-    """Starts behind the last that COUNT gives, and yet before the instant of the cut: an UNTIL there lets them in."""
+    """Starts behind the last that COUNT gives, and yet before the instant ``cut``: an UNTIL there lets them in."""
     if ruled.rule.series.rule.count is None:
         return []
-    low, high = cut - _DISORDER, cut + _DISORDER
-    series, instant = ruled.rule.series, ruled.time.instant
-    endless = Series(replace(series.rule, count=None), series.start, all_day=ruled.time.form is Form.DATE)
-    counted = set(map(instant, ruled.starts(budget, low, high)))
-    return [
-        wall
-        for wall in endless.starts(low, high, budget)
-        if instant(wall) < instant(cut) and instant(wall) not in counted
-    ]
+    series, time = ruled.rule.series, ruled.time
+    wall = time.wall_at(cut)
+    low, high = wall - time.disorder(wall), wall + time.disorder(wall)
+    endless = Series(replace(series.rule, count=None), series.start, all_day=time.form is Form.DATE)
+    counted = set(map(time.instant, ruled.starts(budget, low, high)))
+    walls = endless.starts(low, high, budget)
+    return [found for found in walls if time.instant(found) < cut and time.instant(found) not in counted]
 
 
 def rest_of_exclusion(
     ruled: Ruled, last: int, cut: int, start: int, budget: Budget
 ) -> tuple[list[Property], list[int]]:
     """The same of an EXRULE; as dates it excludes nothing after ``last``, where the series ends."""
-    if ruled.next_from(cut, budget) is None:
+    first = ruled.next_from(cut, budget)
+    if first is None:
         return [], []
-    line = _under_start(ruled, cut, start)
+    line = _under_start(ruled, first, start)
     if line is not None:
         return [_with_rest_of_count(ruled, line, start, budget)], []
-    return [], _dates(ruled.starts(budget, cut, last + 1))
+    return [], _dates(takewhile(lambda wall: wall <= last, ruled.starts_from(cut, budget)))
 
 
 def excluded_starts(
@@ -137,13 +136,13 @@ def _dates(walls: Iterator[int]) -> list[int]:
     return found
 
 
-def _under_start(ruled: Ruled, cut: int, start: int) -> Property | None:
-    """The rule as it has to be said under another DTSTART; ``None`` when its phase is not to be had there."""
+def _under_start(ruled: Ruled, first: int, start: int) -> Property | None:
+    """The rule as it has to be said under another DTSTART, to go on with its start ``first``; ``None``: it cannot."""
     all_day = ruled.time.form is Form.DATE
     series = ruled.rule.series
-    wanted = _pattern(ruled.line, series.start, cut, all_day=all_day)
+    wanted = _pattern(ruled.line, series.start, first, all_day=all_day)
     for line in (ruled.line, _written_out(ruled.line, series.rule, series.start, all_day=all_day)):
-        if _pattern(line, start, cut, all_day=all_day) == wanted:
+        if _pattern(line, start, first, all_day=all_day) == wanted:
             return line
     return None
 
@@ -190,4 +189,4 @@ def _with_rest_of_count(ruled: Ruled, line: Property, start: int, budget: Budget
     last = ruled.rule.series.last(budget)
     if last is None or last >= END - DAY:
         return with_parts(line, COUNT=None)
-    return ended_before(line, ruled.time, last + (DAY if ruled.time.form is Form.DATE else 1))
+    return ended_before(line, ruled.time, ruled.time.instant(last) + (DAY if ruled.time.form is Form.DATE else 1))

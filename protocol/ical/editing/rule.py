@@ -17,7 +17,6 @@ from protocol.ical.values import Form, parse_when, render_when, wall_of, wall_se
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _GREGORIAN = ("GREGORIAN", "GREGORY")
-_DISORDER = 4 * 3600
 _MONTHLY = frozenset({"MONTHLY", "YEARLY"})
 
 
@@ -38,14 +37,12 @@ def with_parts(line: Property, **changes: str | None) -> Property:
     return said_again(line, ";".join(f"{name}={value}" for name, value in parts.items()), drop=frozenset())
 
 
-def ended_before(line: Property, time: SeriesTime, wall: int) -> Property:
-    """The rule without anything from a wall time on: UNTIL in the form that RFC 5545 §3.3.10 wants of its DTSTART."""
+def ended_before(line: Property, time: SeriesTime, instant: int) -> Property:
+    """The rule without anything from an instant on: UNTIL in the form that RFC 5545 §3.3.10 wants of its DTSTART."""
     if time.form is Form.DATE:
-        until = render_when(wall_of(wall - DAY), Form.DATE)
-    elif time.clock is None:
-        until = render_when(wall_of(wall - 1), Form.LOCAL)
+        until = render_when(wall_of(instant - DAY), Form.DATE)
     else:
-        until = render_when(wall_of(time.instant(wall) - 1), Form.UTC)
+        until = render_when(wall_of(instant - 1), Form.LOCAL if time.clock is None else Form.UTC)
     return with_parts(line, COUNT=None, UNTIL=until)
 
 
@@ -71,7 +68,8 @@ def moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int, after: 
         return render_when(wall_of(wall), Form.DATE)
     if new.clock is None:
         return render_when(wall_of(wall), Form.LOCAL)
-    near = list(after.starts(wall - _DISORDER, wall + _DISORDER, Budget()))
+    disorder = max(old.disorder(wall - delta), new.disorder(wall))
+    near = list(after.starts(wall - disorder, wall + disorder + 1, Budget()))
     kept = [new.instant(start) for start in near if old.instant(start - delta) <= until]
     dropped = [new.instant(start) for start in near if old.instant(start - delta) > until]
     instant = new.instant(wall)

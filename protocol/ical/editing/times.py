@@ -107,6 +107,17 @@ class SeriesTime:
         shown = self.clock.to_wall(instant), instant + self.clock.offset(instant - DAY)
         return wall, *(other for other in shown if other != wall and self.clock.to_epoch(other) == instant)
 
+    def wall_at(self, instant: int) -> int:
+        """What the clock shows at an instant; of floating time and whole days the number itself."""
+        return instant if self.clock is None else self.clock.to_wall(instant)
+
+    def disorder(self, wall: int) -> int:
+        """By how many seconds wall times and instants may be in another order around a wall time (RFC 5545 §3.3.5)."""
+        if self.clock is None:
+            return 0
+        near = self.clock.transitions(wall - 3 * DAY, wall + 3 * DAY)
+        return max((abs(after - before) for _, before, after in near), default=0)
+
     def instant(self, wall: int) -> int:
         """Epoch seconds of a wall time; of floating time and whole days the number itself."""
         return wall if self.clock is None else self.clock.to_epoch(wall)

@@ -1,0 +1,126 @@
+"""The THISANDFUTURE override that speaks for the second part of a series that is cut (RFC 5545 §3.2.13, §3.8.4.4).
+
+Rules of this module: what it says becomes the master of that part, and its move that of all its occurrences. Where a
+rule cannot be said at the moved times, the part stays where it was under an override of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from protocol.errors import Condition, Refusal
+from protocol.ical.components import Component
+from protocol.ical.document import Document
+from protocol.ical.editing.base import RECURRENCE_NAMES, original_wall, series_time
+from protocol.ical.editing.edit import replaced
+from protocol.ical.editing.moves import SeriesMove, moved_rule
+from protocol.ical.editing.times import SeriesTime, end_as_far
+from protocol.ical.lines import said_again
+from protocol.ical.recurrence import occurrences
+from protocol.model import TimeRange
+
+_DATES = frozenset({"RDATE", "EXDATE"})
+_TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION"})
+
+
+def own_time(component: Component, document: Document) -> SeriesTime | None:
+    line = component.first("DTSTART") or component.first("DUE")
+    return None if line is None else SeriesTime.of(line, document.timezones)
+
+
+def as_master(speaker: Component, master: Component, document: Document) -> Component:
+    """A THISANDFUTURE override as a master; one without a time of its own leaves its occurrences where they were."""
+    timed = own_time(speaker, document) is not None
+    lines = [line for line in speaker.properties if line.name != "RECURRENCE-ID" and (timed or line.name not in _TIMES)]
+    if not timed:
+        lines += [line for line in master.properties if line.name in _TIMES]
+    return Component(speaker.name, lines, speaker.components)
+
+
+def moved_along(
+    own: Component,
+    overrides: list[Component],
+    speaker: Component,
+    old: SeriesTime,
+    document: Document,
+    cannot_stay: bool,
+) -> tuple[Component, list[Component]]:
+    """The second part and its overrides moved as far as the THISANDFUTURE override moved its occurrence."""
+    its, original = own_time(speaker, document), original_wall(speaker, old)
+    if its is None or original is None:
+        return started_at(own, series_time(document), old.wall, document), overrides
+    new = replace(its, wall=old.wall + its.wall - original)
+    own = started_at(own, its, new.wall, document)
+    if new.wall == old.wall and new.same_form(old):
+        return own, overrides
+    move = SeriesMove.of(own, old, new)
+    exclusions = [moved_rule(line, old, new, move.budget) for line in own.all("EXRULE")]
+    if not move.exact or not all(rule.exact for rule in exclusions):
+        if cannot_stay:
+            raise _unsayable()
+        return _left_moved(own, overrides, old, new, document)
+    if not cannot_stay and move.tangles(own):
+        return _left_moved(own, overrides, old, new, document)
+    dates = [part for line in own.properties if line.name in _DATES for part in move.lines(line)]
+    own = replaced(own, [*(rule.line for rule in (*move.rules, *exclusions)), *dates])
+    return own, [_moved_override(item, old, move, document) for item in overrides]
+
+
+def _moved_override(item: Component, old: SeriesTime, move: SeriesMove, document: Document) -> Component:
+    """The override of a moved series; one without a time of its own stays where its occurrence was."""
+    lines = [part for line in item.all("RECURRENCE-ID") for part in move.lines(line)]
+    wall = original_wall(item, old)
+    if wall is not None and document.master is not None and own_time(item, document) is None:
+        stays = started_at(document.master, series_time(document), wall, document)
+        lines += [line for line in stays.properties if line.name in _TIMES]
+    return replaced(item, lines)
+
+
+def _left_moved(
+    own: Component, overrides: list[Component], old: SeriesTime, new: SeriesTime, document: Document
+) -> tuple[Component, list[Component]]:
+    """The second part at its original times, and a THISANDFUTURE override that moves all of it (RFC 5545 §3.2.13)."""
+    ends = [
+        end_as_far(line, new, end, old, old.wall)
+        for name in ("DTEND", "DUE")
+        for line in own.all(name)
+        if (end := SeriesTime.of(line, document.timezones)) is not None
+    ]
+    stays = replaced(own, [old.line("DTSTART", old.wall), *ends])
+    part = replace(document, master=stays, overrides=tuple(map(_alone, overrides)), cache={})
+    found = occurrences(part, TimeRange(None, None), limit=len(overrides) + 1)
+    first = next((item.wall for item in found if not item.is_override), None)
+    if first is None:
+        return stays, overrides
+    recurrence_id = old.line("RECURRENCE-ID", first)
+    ranged = said_again(recurrence_id, recurrence_id.value, params=";RANGE=THISANDFUTURE", drop=frozenset())
+    moved = started_at(own, new, first + new.wall - old.wall, document)
+    return stays, [replaced(moved, [ranged], RECURRENCE_NAMES), *overrides]
+
+
+def _alone(override: Component) -> Component:
+    """An override of its own occurrence alone."""
+    lines = [said_again(line, line.value, drop=frozenset({"RANGE"})) for line in override.all("RECURRENCE-ID")]
+    return replaced(override, lines)
+
+
+def _unsayable() -> Refusal:
+    return Refusal(
+        Condition.VALID_CALENDAR_OBJECT_RESOURCE,
+        "The rule of this series cannot be said for the times that an earlier change gave its occurrences.",
+    )
+
+
+def started_at(component: Component, time: SeriesTime, wall: int, document: Document) -> Component:
+    """The master with its start at a wall time of its series and its end as far away as before."""
+    by_due = component.first("DTSTART") is None
+    lines = []
+    for line in component.properties:
+        if line.name == "DTSTART" or (by_due and line.name == "DUE"):
+            lines.append(time.line(line.name, wall, like=line))
+        elif line.name in ("DTEND", "DUE"):
+            end = SeriesTime.of(line, document.timezones)
+            lines.append(line if end is None else end_as_far(line, time, end, time, wall))
+        else:
+            lines.append(line)
+    return Component(component.name, lines, component.components)
