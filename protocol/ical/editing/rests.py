@@ -89,7 +89,8 @@ def uncounted_before(ruled: Ruled, cut: int, budget: Budget) -> list[int]:
         return []
     series, time = ruled.rule.series, ruled.time
     wall = time.wall_at(cut)
-    low, high = wall - time.disorder(wall), wall + time.disorder(wall)
+    # Those it may be one with began as much before the gap as they lie in it.
+    low, high = wall - 2 * time.disorder(wall), wall + time.disorder(wall)
     endless = Series(replace(series.rule, count=None), series.start, all_day=time.form is Form.DATE)
     counted = set(map(time.instant, ruled.starts(budget, low, high)))
     walls = endless.starts(low, high, budget)
