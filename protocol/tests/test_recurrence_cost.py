@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import statistics
 import time
 import tracemalloc
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 
 import pytest
 
@@ -197,6 +199,23 @@ def _expand(document, window: TimeRange) -> None:
         assert refusal.condition is Condition.MAX_INSTANCES
 
 
+_YARD = 0.031
+"""Seconds that ``_yard`` takes on the machine that the bounds were set on."""
+
+
+def _yard() -> float:
+    """A piece of work that is always the same."""
+    begin = time.process_time()
+    made = [(number * 7919 % 40_009, str(number), {}) for number in range(40_000)]
+    made.sort(key=itemgetter(0))
+    return time.process_time() - begin
+
+
+def _within(spent: float, limit: float) -> bool:
+    """Whether that is less, on the machine that the limits were set on: more where the same work takes longer now."""
+    return spent < limit or spent < limit * statistics.median(_yard() for _ in range(5)) / _YARD
+
+
 def _cpu(document, window: TimeRange, times: int = 1, *, enough: float = 0.0) -> float:
     """The quickest of a few runs, in seconds of CPU: what else the machine does is not the rule's fault.
 
@@ -217,7 +236,7 @@ def _cpu(document, window: TimeRange, times: int = 1, *, enough: float = 0.0) ->
 def test_any_rule_and_any_window_ends_soon(rule: str) -> None:
     _expand(event("FREQ=DAILY"), WINDOWS["everything"])  # the zone's own transitions, once per process
     for name, window in WINDOWS.items():
-        assert _cpu(event(rule), window, enough=0.05) < 0.05, name
+        assert _within(_cpu(event(rule), window, enough=0.05), 0.05), name
         assert _peak(event(rule), window) < 20 << 20, name
 
 
@@ -231,7 +250,7 @@ def test_any_object_and_any_window_ends_soon(lines: list[str]) -> None:
             quickest = min(quickest, _cpu(document, window, enough=1.0))
             if quickest < 0.05:
                 break
-        assert quickest < 0.05, name
+        assert _within(quickest, 0.05), name
         _forget(document)
         assert _peak(document, window) < 20 << 20, name
 
@@ -274,7 +293,7 @@ def test_many_available_hours_share_one_budget() -> None:
             availabilities(calendar, TimeRange(seconds("20240201"), seconds("20240202")), None, Budget())
         quickest = min(quickest, time.process_time() - begin)
     assert refused.value.condition is Condition.MAX_INSTANCES
-    assert quickest < 0.05
+    assert _within(quickest, 0.05)
 
 
 @pytest.mark.parametrize("rule", PATHOLOGICAL)
@@ -283,7 +302,8 @@ def test_spans_and_counts_end_soon(rule: str) -> None:
     document = event(rule)
     first, last = span(document)
     resolved = count_until(document)
-    assert time.process_time() - begin < 0.1
+    spent = time.process_time() - begin
+    assert _within(spent, 0.1)
     assert first == seconds("20200101T080000")
     assert last == FOREVER or last >= first
     assert resolved is None or "COUNT" in rule
@@ -311,7 +331,8 @@ def test_a_resolved_count_makes_far_windows_free() -> None:
     document = event(rule, "19970901T100000")
     begin = time.process_time()
     assert occurrences(document, window, count_until=resolved, budget=Budget(200)) == []
-    assert time.process_time() - begin < 0.005
+    spent = time.process_time() - begin
+    assert _within(spent, 0.005)
 
 
 def test_a_shared_budget_bounds_a_whole_request() -> None:
