@@ -513,3 +513,10 @@ def test_a_split_at_the_second_pass_of_an_hour_that_comes_twice() -> None:
                  "RDATE:20261025T013000Z", "SUMMARY:a")  # fmt: skip
     assert is_whole(data, "20261025T013000Z")
     assert is_whole(data, "20261025T003000Z")
+
+
+def test_a_last_weekday_moved_over_the_end_of_its_month_becomes_a_first_one() -> None:
+    """Only some months have a fifth Sunday, and every month of the series must keep its occurrence."""
+    data = event("DTSTART:20260227T100000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYDAY=-1FR;COUNT=4", "SUMMARY:a")
+    moved = change_all(document(data), edit("DTSTART:20260301T100000Z"), now=NOW)
+    assert starts(moved) == ["20260301T100000Z", "20260405T100000Z", "20260503T100000Z", "20260607T100000Z"]

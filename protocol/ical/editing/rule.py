@@ -124,7 +124,9 @@ def days_like_start(parts: dict[str, str], old: datetime, new: datetime) -> dict
         changes["BYMONTH"] = str(new.month)
     if len(by_day) == 1 and by_day[0] in _nth_weekdays(old):
         place = _nth_weekdays(old).index(by_day[0])
-        changes["BYDAY"] = _nth_weekdays(new)[place]
+        names = _nth_weekdays(new)
+        # Few months have a fifth one: then it is said from the other end.
+        changes["BYDAY"] = names[1 - place] if "5" in names[place] else names[place]
     return changes
 
 
