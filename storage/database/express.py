@@ -18,6 +18,7 @@ import psycopg
 from storage.database.pipe import Disconnected, Pipe, Retry
 from storage.database.session import Owner, PostgresTransaction
 from storage.database.transaction import Batch
+from storage.database.workers import settle
 from storage.errors import CommitUnknown, StorageError
 
 log = logging.getLogger("storage")
@@ -123,7 +124,7 @@ class Express:
             try:
                 self._again(asked)
             except StorageError as closing:
-                asked[1].set_exception(closing)
+                settle(asked[1], None, closing)
         else:
             self._settle(None, error)
 
@@ -136,12 +137,7 @@ class Express:
             return
         _, future = self._asked
         self._forget()
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+        settle(future, result, error)
 
     def _forget(self) -> None:
         self._asked = self._result = None

@@ -56,12 +56,13 @@ class Job:
     def settle(self, result: Any, error: BaseException | None) -> None:
         """Hand the answer to the event loop; nobody may be waiting any more."""
         try:
-            self.loop.call_soon_threadsafe(_settle, self.future, result, error)
+            self.loop.call_soon_threadsafe(settle, self.future, result, error)
         except RuntimeError:  # the loop is closed: the asker is gone
             log.debug("nobody waits for this answer")
 
 
-def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+def settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    """Give a future its result or its error; nobody may be waiting any more."""
     if future.done():
         return
     if error is None:
