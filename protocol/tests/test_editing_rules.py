@@ -11,7 +11,7 @@ from protocol.ical.editing import Edit, change_all, change_following, change_occ
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import occurrences
 from protocol.tests.appendix_b import at, between, calendar, component, document
-from protocol.tests.test_editing import NOW, edit, event, nth, override, shown
+from protocol.tests.editing_cases import NOW, edit, event, nth, override, shown
 
 LONG = between("20250101T000000Z", "20300101T000000Z")
 

@@ -189,10 +189,15 @@ def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
 
 
 def _without_cut(line: Property, rules: tuple[Ruled, ...], extra: list[int], cut: _Cut) -> list[Property]:
-    """An EXDATE without the start at the cut; a whole day that excludes it from a timed series becomes the others."""
+    """An EXDATE without the start at the cut; a whole day that excludes it from a timed series becomes the others.
+
+    Of an RDATE that names it, the start alone stays: how long it lasts says the override.
+    """
     time = cut.time
+    if line.name == "RDATE":
+        return _without_period(line, cut)
     kept, others, names_cut = [], [], False
-    for text in line.value.split(",") if line.name == "EXDATE" else ():
+    for text in line.value.split(","):
         moment = moment_of(text, line, time.zones)
         if moment is not None and _is_whole_day(moment, time) and moment.wall == cut.wall - cut.wall % DAY:
             names_cut = True
@@ -206,6 +211,16 @@ def _without_cut(line: Property, rules: tuple[Ruled, ...], extra: list[int], cut
         return [line]
     again = [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
     return again + time.lines("EXDATE", (wall for wall in others if time.instant(wall) != cut.instant))
+
+
+def _without_period(line: Property, cut: _Cut) -> list[Property]:
+    texts = line.value.split(",")
+    ended = [text for text in texts if "/" in text and cut.instant in cut.time.keys(said_again(line, text, drop=frozenset()))]
+    if not ended:
+        return [line]
+    kept = [text for text in texts if text not in ended]
+    again = [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
+    return again + cut.time.lines("RDATE", [cut.wall])
 
 
 def _is_whole_day(moment: Moment, time: SeriesTime) -> bool:

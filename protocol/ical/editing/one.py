@@ -74,24 +74,26 @@ def _without(
 ) -> list[Component]:
     """The components without an override; one that also changes what comes after it begins with the next occurrence."""
     members = [item for item in document.members if item is not override]
-    if override is not None and is_following(override):
-        members.extend(_rest_of(document, override, time, budget))
+    own = None if override is None else original_key(override, time)
+    if override is not None and own is not None and is_following(override):
+        members.extend(said_from(document, override, time, own + 1, budget))
     return members
 
 
-def _rest_of(document: Document, override: Component, time: SeriesTime, budget: Budget | None) -> list[Component]:
-    """What a THISANDFUTURE override says of the occurrences after its own, said from the next one on."""
-    own = original_key(override, time)
-    if own is None or document.master is None:
+def said_from(
+    document: Document, override: Component, time: SeriesTime, low: int, budget: Budget | None = None
+) -> list[Component]:
+    """What a THISANDFUTURE override says, said of the first occurrence at the instant ``low`` or after it."""
+    if document.master is None:
         return []
     known = {original_key(item, time) for item in document.overrides}
     after = [key for item in document.overrides if is_following(item) and (key := original_key(item, time)) is not None]
-    end = min((key for key in after if key > own), default=None)
+    end = min((key for key in after if key >= low), default=None)
     periods = sum(line.value.count("/") for line in document.master.all("RDATE"))
     said: list[Component] = []
     # All that may come before the one that is looked for has an override or is a PERIOD.
-    for item in originals(document, TimeRange(own, end), budget, limit=len(known) + periods + 1):
-        if item.start <= own or item.start in known:
+    for item in originals(document, TimeRange(low, end), budget, limit=len(known) + periods + 1):
+        if item.start < low or item.start in known:
             continue
         if item.whole_day or item.end == item.start:
             return [*said, _anchored(document, override, item, time)]

@@ -14,10 +14,9 @@ from protocol.ical.document import Document
 from protocol.ical.editing.base import RECURRENCE_NAMES, original_wall, series_time
 from protocol.ical.editing.edit import replaced
 from protocol.ical.editing.moves import SeriesMove, moved_rule
+from protocol.ical.editing.one import said_from
 from protocol.ical.editing.times import SeriesTime, end_as_far
-from protocol.ical.lines import said_again
-from protocol.ical.recurrence import occurrences
-from protocol.model import TimeRange
+from protocol.model import FOREVER
 
 _DATES = frozenset({"RDATE", "EXDATE"})
 _TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION"})
@@ -87,21 +86,9 @@ def _left_moved(
         if (end := SeriesTime.of(line, document.timezones)) is not None
     ]
     stays = replaced(own, [old.line("DTSTART", old.wall), *ends])
-    part = replace(document, master=stays, overrides=tuple(map(_alone, overrides)), cache={})
-    found = occurrences(part, TimeRange(None, None), limit=len(overrides) + 1)
-    first = next((item.wall for item in found if not item.is_override), None)
-    if first is None:
-        return stays, overrides
-    recurrence_id = old.line("RECURRENCE-ID", first)
-    ranged = said_again(recurrence_id, recurrence_id.value, params=";RANGE=THISANDFUTURE", drop=frozenset())
-    moved = started_at(own, new, first + new.wall - old.wall, document)
-    return stays, [replaced(moved, [ranged], RECURRENCE_NAMES), *overrides]
-
-
-def _alone(override: Component) -> Component:
-    """An override of its own occurrence alone."""
-    lines = [said_again(line, line.value, drop=frozenset({"RANGE"})) for line in override.all("RECURRENCE-ID")]
-    return replaced(override, lines)
+    spoken = replaced(started_at(own, new, new.wall, document), [old.line("RECURRENCE-ID", old.wall)], RECURRENCE_NAMES)
+    part = replace(document, master=stays, overrides=tuple(overrides), cache={})
+    return stays, [*said_from(part, spoken, old, -FOREVER), *overrides]
 
 
 def _unsayable() -> Refusal:
