@@ -93,7 +93,7 @@ def test_a_split_where_a_this_and_future_override_stands_on_a_period() -> None:
 
 @pytest.mark.parametrize("to", ["DTSTART:20240228T023000Z", "DTSTART:20240301T023000Z"])
 def test_a_split_at_a_period_whose_series_cannot_be_said_at_its_moved_times(to: str) -> None:
-    """29 February a day earlier or later is no rule: the second part is moved by an override, its PERIODs each alone."""
+    """29 February moved by a day is no rule: the second part is moved by an override, its PERIODs each alone."""
     data = event(
         "DTSTART:20240229T023000Z", "DURATION:PT1H", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;COUNT=17", "SUMMARY:a",
         "RDATE;VALUE=PERIOD:20240302T033000Z/20240302T063000Z,20250305T023000Z/PT4H", "RDATE:20250306T023000Z",

@@ -318,7 +318,9 @@ def test_a_week_costs_the_same_at_any_distance(rule: str) -> None:
     for week in weeks:
         _expand(document, week)
     gc.collect()
-    costs = [_cpu(document, week, 200) for week in weeks]
+    # In turns, the quickest of each: a machine may be twice as fast in one second as in the next.
+    turns = [[_cpu(document, week, 20) for week in weeks] for _ in range(10)]
+    costs = list(map(min, zip(*turns, strict=True)))
     sizes = [len(occurrences(document, week)) for week in weeks]
     assert max(costs) < 100e-6
     # The same number of occurrences, the same cost; a few more may cost their own making.

@@ -215,7 +215,9 @@ def _without_cut(line: Property, rules: tuple[Ruled, ...], extra: list[int], cut
 
 def _without_period(line: Property, cut: _Cut) -> list[Property]:
     texts = line.value.split(",")
-    ended = [text for text in texts if "/" in text and cut.instant in cut.time.keys(said_again(line, text, drop=frozenset()))]
+    ended = [
+        text for text in texts if "/" in text and cut.instant in cut.time.keys(said_again(line, text, drop=frozenset()))
+    ]
     if not ended:
         return [line]
     kept = [text for text in texts if text not in ended]

@@ -1,16 +1,19 @@
 """A series that moves: what becomes of its rules, and where each of its occurrences goes (RFC 5545 §3.3.10, §3.8.5).
 
 Rules of this module: an exception is of an occurrence, so it goes where that occurrence goes. Most rules can be said
-again so that every start moves by the same wall time. Where a rule cannot, its own starts are asked for.
+again so that every start moves by the same wall time, and one that names the day of DTSTART names its new day
+(docs/decisions/0009). Any other becomes dates, or is refused: no series is left whose DTSTART its rule does not have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from protocol.errors import Refusal
 from protocol.ical.components import Component, Property
+from protocol.ical.editing.rests import Ruled, dates_of, rules_of
 from protocol.ical.editing.rule import days_like_start, moved_times, moved_until, parts_of, ways_to_move, with_parts
 from protocol.ical.editing.times import DAY, SeriesTime
 from protocol.ical.lines import said_again
@@ -33,38 +36,52 @@ _DAY_PARTS = frozenset({"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"})
 class RuleMove:
     """One rule of a series that moved, and how far its starts went along."""
 
-    line: Property
+    line: Property | None
+    """The rule as it is said now; ``None``: as dates."""
     before: Series
-    after: Series
+    after: Series | None
     exact: bool
-    """Every start moved by the same wall time as DTSTART."""
-    follows: bool
-    """Its days go where DTSTART's day goes; otherwise they stay where they are."""
+    """Every start moved by the same wall time as DTSTART; otherwise its days go where DTSTART's day goes."""
+    dates: tuple[int, ...] = ()
+
+    def starts(self, low: int, high: int, budget: Budget) -> list[int]:
+        """The moved starts in ``[low, high)``."""
+        if self.after is None:
+            return [wall for wall in self.dates if low <= wall < high]
+        return list(self.after.starts(low, high, budget))
 
 
-def moved_rule(line: Property, old: SeriesTime, new: SeriesTime, budget: Budget) -> RuleMove:
+def moved_rule(line: Property, old: SeriesTime, new: SeriesTime, budget: Budget) -> RuleMove | None:
     """The rule of a series that moved: of the ways to say it again, the first that yields exactly the moved starts.
 
-    Where there is none, a month, day of the month or n-th weekday that is the old DTSTART's becomes the new one's, and
-    a rule that names other days keeps them.
+    Where there is none, a month, day of the month or n-th weekday that is the old DTSTART's becomes the new one's.
+    ``None``: the rule names other days, or times of day, that cannot all move as far.
     """
     parts = parts_of(line)
     delta = new.wall - old.wall
     before = _pattern(line, old)
-    wanted = [wall + delta for wall in _first_starts(before, budget)]
+    wanted = [wall + delta for wall in _first_starts(before)]
     for changes in ways_to_move(parts, old, new):
         after = _pattern(with_parts(line, **changes), new)
-        if wanted and _first_starts(after, budget) == wanted:
-            again = _said(line, parts, changes, old, new, delta, after)
-            return RuleMove(again, before, after, exact=True, follows=True)
-    days = new.wall // DAY - old.wall // DAY
-    changes = days_like_start(parts, wall_of(old.wall), wall_of(new.wall)) if days else {}
-    follows = bool(days) and (bool(changes) or not _DAY_PARTS & parts.keys())
-    if days:
-        changes = changes | moved_times(parts, old, new)
-    later = delta if follows else max(0, new.wall % DAY - old.wall % DAY) if days else 0
-    after = _pattern(with_parts(line, **changes), new)
-    return RuleMove(_said(line, parts, changes, old, new, later, after), before, after, exact=False, follows=follows)
+        # One whose first starts are too far apart to be found has none that could be seen to move.
+        if not wanted or _first_starts(after) == wanted:
+            return RuleMove(_said(line, parts, changes, old, new, after), before, after, exact=True)
+    changes = days_like_start(parts, wall_of(old.wall), wall_of(new.wall))
+    if new.wall // DAY == old.wall // DAY or (not changes and _DAY_PARTS & parts.keys()):
+        return None
+    changes |= moved_times(parts, old, new)
+    again = with_parts(line, **changes)
+    if not list(_pattern(again, new, include_start=False).starts(new.wall, new.wall + 1, budget)):
+        return None
+    after = _pattern(again, new)
+    return RuleMove(_said(line, parts, changes, old, new, after), before, after, exact=False)
+
+
+def _as_dates(ruled: Ruled, old: SeriesTime, delta: int, budget: Budget) -> RuleMove:
+    """The starts of a rule that cannot be said again, each moved; refuses when they are too many or have no end."""
+    walls = dates_of(ruled.starts(budget))
+    moved = tuple(wall + delta for wall in walls if wall != old.wall)
+    return RuleMove(None, ruled.rule.series, None, exact=True, dates=moved)
 
 
 def _said(
@@ -73,25 +90,25 @@ def _said(
     changes: dict[str, str | None],
     old: SeriesTime,
     new: SeriesTime,
-    later: int,
     after: Series,
 ) -> Property:
+    later = new.wall - old.wall
     if "UNTIL" in parts and (until := moved_until(parts["UNTIL"], old, new, later, after)) is not None:
         changes = changes | {"UNTIL": until}
     changes = {name: value for name, value in changes.items() if value != parts.get(name)}
     return with_parts(line, **changes) if changes else line
 
 
-def _pattern(line: Property, time: SeriesTime) -> Series:
+def _pattern(line: Property, time: SeriesTime, *, include_start: bool = True) -> Series:
     """The starts of a rule without its end."""
     rule = replace(parse_rule(line.value), count=None, until=None)
-    return Series(rule, time.wall, all_day=time.form is Form.DATE)
+    return Series(rule, time.wall, all_day=time.form is Form.DATE, include_start=include_start)
 
 
-def _first_starts(series: Series, budget: Budget) -> list[int]:
+def _first_starts(series: Series) -> list[int]:
     """Enough starts to compare; none of a rule that yields so few that looking for them costs too much."""
     try:
-        return list(islice(series.starts(series.start, END, budget), _COMPARED))
+        return list(islice(series.starts(series.start, END, Budget()), _COMPARED))
     except Refusal:
         return []
 
@@ -109,12 +126,24 @@ class SeriesMove:
     """For asking rules where occurrences are."""
 
     @classmethod
-    def of(cls, master: Component, old: SeriesTime, new: SeriesTime, kept: frozenset[str] = frozenset()) -> SeriesMove:
-        """The move of a series; the rules named in ``kept`` are not the old ones, so nothing is asked of them."""
-        lines = [] if "RRULE" in kept else master.all("RRULE")
+    def of(
+        cls,
+        master: Component,
+        old: SeriesTime,
+        new: SeriesTime,
+        timezones: Mapping[str, Component],
+        kept: frozenset[str] = frozenset(),
+    ) -> SeriesMove:
+        """The move of a series; the rules named in ``kept`` are not the old ones, so nothing is asked of them.
+
+        Refuses with ``valid-calendar-object-resource`` when a rule has too many starts to say each of them.
+        """
+        rules = () if "RRULE" in kept else rules_of(master, "RRULE", old, timezones)
         keys = frozenset(key for line in master.all("RDATE") for key in old.keys(line))
         budget = Budget()
-        return cls(old, new, tuple(moved_rule(line, old, new, budget) for line in lines), keys)
+        delta = new.wall - old.wall
+        moves = (moved_rule(each.line, old, new, budget) or _as_dates(each, old, delta, budget) for each in rules)
+        return cls(old, new, tuple(moves), keys, budget)
 
     @property
     def delta(self) -> int:
@@ -125,6 +154,11 @@ class SeriesMove:
     def exact(self) -> bool:
         """Whether every occurrence moved by the same wall time."""
         return all(rule.exact for rule in self.rules)
+
+    @property
+    def dates(self) -> list[Property]:
+        """The RDATEs for rules that could not be said again."""
+        return self.new.lines("RDATE", (wall for rule in self.rules for wall in rule.dates))
 
     def to(self, wall: int) -> int:
         """Where the occurrence that began at a wall time begins now."""
@@ -137,9 +171,7 @@ class SeriesMove:
             for rule in self.rules:
                 if self._has(rule.before, reading):
                     return self._along(rule, reading)
-        if self.exact or self.old.instant(wall) in self.extra or any(rule.follows for rule in self.rules):
-            return wall + self.delta
-        return wall
+        return wall + self.delta
 
     def tangles(self, master: Component) -> bool:
         """Whether two starts change their order, or become one, in a DST gap before the move or after it.
@@ -150,7 +182,7 @@ class SeriesMove:
         extra = {wall for line in master.all("RDATE") for wall in self.old.walls(line)}
         moved = {wall + self.delta for wall in extra}
         return self._tangled(self.old, [rule.before for rule in self.rules], extra) or self._tangled(
-            self.new, [rule.after for rule in self.rules], moved
+            self.new, [rule.after for rule in self.rules if rule.after is not None], moved
         )
 
     def _tangled(self, time: SeriesTime, rules: list[Series], extra: set[int]) -> bool:
@@ -167,37 +199,19 @@ class SeriesMove:
 
     def _along(self, rule: RuleMove, wall: int) -> int:
         moved = wall + self.delta
-        if rule.exact:
+        if rule.exact or rule.after is None:
             return moved
-        if rule.follows:
-            tries = (moved, wall)
-            reach = _NEAR if rule.before.rule.freq >= Freq.MONTHLY else DAY
-        else:
-            tries = self._places(wall)
-            reach = DAY
-        for place in tries:
+        reach = _NEAR if rule.before.rule.freq >= Freq.MONTHLY else DAY
+        for place in (moved, wall):
             if place != self.new.wall and self._has(rule.after, place):
                 return place
-        for place in tries if rule.follows else (wall,):
+        for place in (moved, wall):
             near = [
                 found for found in self._between(rule.after, place - reach, place + reach) if found != self.new.wall
             ]
             if near:
                 return min(near, key=lambda found, place=place: abs(found - place))  # type: ignore[misc]
-        return moved if rule.follows else wall
-
-    def doubled(self) -> int | None:
-        """A start of the moved rule that is the old DTSTART still, though that moved away; ``None``: there is none."""
-        for rule in self.rules:
-            if not rule.exact and not rule.follows:
-                for place in self._places(self.old.wall):
-                    if place > self.new.wall and self._has(rule.after, place):
-                        return place
-        return None
-
-    def _places(self, wall: int) -> tuple[int, int]:
-        """Where an occurrence stays whose day stays: at its new time of day, or as it was."""
-        return wall - wall % DAY + (wall + self.delta) % DAY, wall
+        return moved
 
     def _has(self, series: Series, wall: int) -> bool:
         return bool(self._between(series, wall, wall + 1))
@@ -248,6 +262,6 @@ class SeriesMove:
             return [day + days * DAY], []
         walls = sorted({self.to(wall) for wall in starts})
         moved = sorted({wall - wall % DAY for wall in walls})
-        now = {wall for place in moved for rule in self.rules for wall in self._between(rule.after, place, place + DAY)}
+        now = {wall for place in moved for rule in self.rules for wall in rule.starts(place, place + DAY, self.budget)}
         now |= {wall for wall in map(self.to, extra) if wall - wall % DAY in moved}
         return (moved, []) if now <= set(walls) else ([], walls)

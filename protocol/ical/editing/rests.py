@@ -73,7 +73,7 @@ def rest_of_rule(ruled: Ruled, cut: int, start: int, budget: Budget) -> tuple[li
         return [], []
     line = _under_start(ruled, first, start)
     if line is None:
-        return [], _dates(ruled.starts_from(cut, budget))
+        return [], dates_of(ruled.starts_from(cut, budget))
     return [_with_rest_of_count(ruled, line, start, budget)], []
 
 
@@ -107,7 +107,7 @@ def rest_of_exclusion(
     line = _under_start(ruled, first, start)
     if line is not None:
         return [_with_rest_of_count(ruled, line, start, budget)], []
-    return [], _dates(takewhile(lambda wall: wall <= last, ruled.starts_from(cut, budget)))
+    return [], dates_of(takewhile(lambda wall: wall <= last, ruled.starts_from(cut, budget)))
 
 
 def excluded_starts(
@@ -118,7 +118,7 @@ def excluded_starts(
     extra = [wall for each in master.all("RDATE") for wall in time.walls(each)]
     last = last_of(rules_of(master, "RRULE", time, timezones), [time.wall, *extra], budget)
     alike = (each for each in rules_of(master, "EXRULE", time, timezones) if each.line.raw == line.raw)
-    return _dates(next(alike).starts(budget, high=last + 1))
+    return dates_of(next(alike).starts(budget, high=last + 1))
 
 
 def last_of(rules: Iterable[Ruled], extra: Iterable[int], budget: Budget) -> int:
@@ -127,7 +127,8 @@ def last_of(rules: Iterable[Ruled], extra: Iterable[int], budget: Budget) -> int
     return max((END - 1 if wall is None else wall for wall in (*walls, *extra)), default=-END)
 
 
-def _dates(walls: Iterator[int]) -> list[int]:
+def dates_of(walls: Iterator[int]) -> list[int]:
+    """Starts to be written as dates; refuses when they are too many."""
     found = list(islice(walls, _MOST_DATES + 1))
     if len(found) > _MOST_DATES:
         raise Refusal(

@@ -93,14 +93,22 @@ def ways_to_move(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Ite
         yield times | by_day
         # A fortnight's weekdays stay together only when the week begins as much later (RFC 5545 §3.3.10, WKST).
         yield times | by_day | {"WKST": _later(parts.get("WKST", "MO").strip().upper(), days)}
-    if "BYMONTHDAY" in parts and (numbers := _later_numbers(parts["BYMONTHDAY"], days)):
-        yield times | by_day | {"BYMONTHDAY": numbers}
-    yield times | days_like_start(parts, wall_of(old.wall), wall_of(new.wall))
+    for name, most in (("BYMONTHDAY", 31), ("BYYEARDAY", 366)):
+        if name in parts and (numbers := _later_numbers(parts[name], days, most)):
+            yield times | by_day | {name: numbers}
+    like_start = times | days_like_start(parts, wall_of(old.wall), wall_of(new.wall))
+    yield like_start
+    if "BYMONTH" in parts:
+        yield like_start | {
+            "BYMONTH": _later_months(parts["BYMONTH"], wall_of(new.wall).month - wall_of(old.wall).month)
+        }
 
 
 def moved_times(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> dict[str, str | None]:
     """BYHOUR, BYMINUTE and BYSECOND as much later as DTSTART's hour, minute and second are."""
-    if Form.DATE in (old.form, new.form):
+    if new.form is Form.DATE:
+        return {name: None for name in ("BYHOUR", "BYMINUTE", "BYSECOND") if name in parts}
+    if old.form is Form.DATE:
         return {}
     changes: dict[str, str | None] = {}
     for name, unit, size in (("BYHOUR", 3600, 24), ("BYMINUTE", 60, 60), ("BYSECOND", 1, 60)):
@@ -130,18 +138,27 @@ def days_like_start(parts: dict[str, str], old: datetime, new: datetime) -> dict
     return changes
 
 
-def _later_numbers(text: str, days: int) -> str:
-    """Days of the month so many days later, counted from the same end of the month; empty when there are none such."""
+def _later_numbers(text: str, days: int, most: int) -> str:
+    """Days of a month or year so many days later, counted from the same end of it; empty when there are none such."""
     later = []
     for item in text.split(","):
         if not item.strip().lstrip("+-").isdecimal():
-            return ""
+            later.append(item)
+            continue
         number = int(item)
         moved = number + days
         if (number < 0) is not (moved < 0) or not moved:
-            moved += 1 if number < 0 else -1  # past the end of the month: there is no day 0
-        later.append(moved)
-    return ",".join(map(str, later)) if all(0 < abs(number) <= 31 for number in later) else ""
+            moved += 1 if number < 0 else -1  # past the end: there is no day 0
+        if not 0 < abs(moved) <= most:
+            return ""
+        later.append(str(moved))
+    return ",".join(later)
+
+
+def _later_months(text: str, months: int) -> str:
+    """Months so many later; what is no month stays."""
+    items = [item.strip() for item in text.split(",")]
+    return ",".join(str((int(item) - 1 + months) % 12 + 1) if item.isdecimal() else item for item in items)
 
 
 def _later(day: str, days: int) -> str:

@@ -14,7 +14,6 @@ from protocol.ical.editing.base import RECURRENCE_NAMES, original_wall, series_t
 from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, text_of
 from protocol.ical.editing.moves import SeriesMove, moved_rule
 from protocol.ical.editing.rests import excluded_starts
-from protocol.ical.editing.rule import parts_of, with_parts
 from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.ical.timezones import tzid_of
 from protocol.ical.values import Form
@@ -30,7 +29,8 @@ def change_all(document: Document, edit: Edit, *, now: int) -> bytes:
     A new DTSTART moves the series: end, rule, RDATE, EXDATE and the overrides' RECURRENCE-ID by the same wall time, and
     those overrides that stand where their occurrence was. Of the other properties and the alarms, an override takes
     the new ones where it had the same as the master. Refuses with ``max-instances`` when it costs too much to find out
-    where the occurrences of all exceptions go, and with ``valid-calendar-object-resource`` for an EXRULE that cannot.
+    where the occurrences of all exceptions go, and with ``valid-calendar-object-resource`` for a rule that cannot be
+    said at the new times and has too many occurrences to list them.
     """
     return text_of(document, changed_members(document, edit, now), edit.timezones)
 
@@ -54,9 +54,8 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
         new = _time_of(changed, timezones)
         # A master that had no time had no occurrences to move.
         old = new if master.first("DTSTART") is None and master.first("DUE") is None else series_time(document)
-        move = SeriesMove.of(master, old, new, edit.names)
+        move = SeriesMove.of(master, old, new, document.timezones, edit.names)
         changed = _moved_series(master, changed, edit, move, timezones)
-        changed = _with_overridden(changed, document, move)
     members = [revised(changed, master, now)]
     for override in document.overrides:
         item = _with_shared(override, master, changed, edit)
@@ -113,7 +112,6 @@ def _moved_series(
     master: Component, changed: Component, edit: Edit, move: SeriesMove, timezones: Mapping[str, Component]
 ) -> Component:
     rules = iter(move.rules)
-    doubled = move.doubled()
     lines: list[Property] = []
     for line in changed.properties:
         if line.name in edit.names:
@@ -121,29 +119,13 @@ def _moved_series(
         elif line.name in _DATES:
             lines.extend(move.lines(line))
         elif line.name == "RRULE":
-            lines.append(_counted(next(rules).line, more=int(doubled is not None)))
+            again = next(rules).line
+            lines.extend(() if again is None else (again,))
         elif line.name == "EXRULE":
             lines.extend(_moved_exclusion(master, line, move, timezones))
         else:
             lines.append(line)
-    if doubled is not None and "EXDATE" not in edit.names:
-        lines.append(move.new.line("EXDATE", doubled))
-    return Component(changed.name, lines, changed.components)
-
-
-def _with_overridden(changed: Component, document: Document, move: SeriesMove) -> Component:
-    """The series with an RDATE for each overridden occurrence that a rule left behind its new DTSTART.
-
-    An override of nothing is not shown there, and what a user changed by hand must not vanish (RFC 5545 §3.8.4.4).
-    """
-    walls = [wall for item in document.overrides if (wall := original_wall(item, move.old)) is not None]
-    left = [to for wall in walls if wall > move.old.wall and (to := move.to(wall)) < move.new.wall]
-    return replaced(changed, [*changed.all("RDATE"), *move.new.lines("RDATE", left)]) if left else changed
-
-
-def _counted(rule: Property, more: int) -> Property:
-    count = parts_of(rule).get("COUNT", "").strip()
-    return with_parts(rule, COUNT=str(int(count) + more)) if more and count.isdecimal() else rule
+    return Component(changed.name, [*lines, *move.dates], changed.components)
 
 
 def _moved_exclusion(
@@ -151,7 +133,7 @@ def _moved_exclusion(
 ) -> list[Property]:
     """An EXRULE of the series that moved: as a rule, or when that excluded other occurrences, as EXDATEs."""
     rule = moved_rule(line, move.old, move.new, move.budget)
-    if move.exact and rule.exact:
+    if rule is not None and rule.line is not None and move.exact and rule.exact:
         return [rule.line]
     walls = [move.to(wall) for wall in excluded_starts(master, line, move.old, timezones)]
     return move.new.lines("EXDATE", walls)

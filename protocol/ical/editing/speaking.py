@@ -52,16 +52,18 @@ def moved_along(
     own = started_at(own, its, new.wall, document)
     if new.wall == old.wall and new.same_form(old):
         return own, overrides
-    move = SeriesMove.of(own, old, new)
+    before = replaced(own, [old.line("DTSTART", old.wall)])
+    move = SeriesMove.of(before, old, new, document.timezones)
     exclusions = [moved_rule(line, old, new, move.budget) for line in own.all("EXRULE")]
-    if not move.exact or not all(rule.exact for rule in exclusions):
-        if cannot_stay:
-            raise _unsayable()
-        return _left_moved(own, overrides, old, new, document)
-    if not cannot_stay and move.tangles(own):
+    rules = [rule.line for rule in (*move.rules, *exclusions) if rule is not None and rule.line is not None]
+    said = len(rules) == len(move.rules) + len(exclusions)
+    exact = move.exact and all(rule is not None and rule.exact for rule in exclusions)
+    if cannot_stay and not exact:
+        raise _unsayable()
+    if not cannot_stay and (not exact or not said or move.tangles(own)):
         return _left_moved(own, overrides, old, new, document)
     dates = [part for line in own.properties if line.name in _DATES for part in move.lines(line)]
-    own = replaced(own, [*(rule.line for rule in (*move.rules, *exclusions)), *dates])
+    own = replaced(own, [*rules, *dates, *move.dates], frozenset({"RRULE"}))
     return own, [_moved_override(item, old, move, document) for item in overrides]
 
 
