@@ -19,7 +19,8 @@ from protocol.ical.editing import (
     remove_following,
     remove_occurrence,
 )
-from protocol.ical.editing.moves import SeriesMove, moved_rule
+from protocol.ical.editing.moved_rules import moved_rule
+from protocol.ical.editing.moves import SeriesMove
 from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import said_again
 from protocol.ical.periods import utc_text

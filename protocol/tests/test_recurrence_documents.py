@@ -305,6 +305,24 @@ def test_an_exclusion_rule_is_honoured() -> None:
     assert [each[6:8] for each in untouched(floating)] == ["03"]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "RRULE:FREQ=DAILY;COUNT=3|RRULE:FREQ=YEARLY;COUNT=1",
+        "RRULE:FREQ=DAILY;COUNT=9|EXRULE:FREQ=DAILY;COUNT=3",
+        "RRULE:FREQ=DAILY;COUNT=9|RDATE:20240309T090001Z|EXRULE:FREQ=DAILY;INTERVAL=2;COUNT=2",
+        "RRULE:FREQ=WEEKLY;BYDAY=SA,SU;COUNT=4|RRULE:FREQ=DAILY;COUNT=2",
+    ],
+)
+def test_a_window_shows_of_a_series_what_lies_in_it(lines: str) -> None:
+    """Wherever it begins: at DTSTART, a second after it, or anywhere else."""
+    parsed = document(f"DTSTART:20240301T090000Z|DURATION:PT1S|{lines}")
+    whole = occurrences(parsed, ALWAYS)
+    for edge in [moment for item in whole for moment in (item.start - 1, item.start, item.start + 1, item.start + 2)]:
+        found = occurrences(parsed, TimeRange(edge, edge + 50 * 86400))
+        assert found == [item for item in whole if item.end > edge and item.start < edge + 50 * 86400]
+
+
 # -- UNTIL and COUNT
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
-from protocol.ical.editing.edit import replaced
+from protocol.ical.editing.edit import replaced, start_line
 from protocol.ical.editing.times import DAY, SeriesTime
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
@@ -120,7 +120,7 @@ def find_occurrence(document: Document, recurrence_id: str, budget: Budget | Non
         key = time.instant(wall)
     start = key
     override = override_at(document, time, key)
-    if override is not None and (line := override.first("DTSTART")) is not None:
+    if override is not None and (line := start_line(override)) is not None:
         own = SeriesTime.of(line, document.timezones)
         start = key if own is None else own.instant(own.wall)
     # A THISANDFUTURE override may have moved it, and nothing says how far but the occurrences themselves.

@@ -77,6 +77,11 @@ def lines_of(component: Component, name: str) -> list[str]:
     return [line.raw for line in component.all(name)]
 
 
+def start_line(component: Component) -> Property | None:
+    """The line that says when a component begins: a VTODO may have a DUE alone (RFC 5545 §3.6.2)."""
+    return component.first("DTSTART") or (component.first("DUE") if component.name == "VTODO" else None)
+
+
 def alarms_of(component: Component) -> list[Component]:
     """The VALARM components."""
     return [child for child in component.components if child.name == "VALARM"]

@@ -279,7 +279,7 @@ def _recurrence_from(document: Document, master: Component, cut: _Cut, *, spoken
         lines += time.lines("EXDATE", earlier_by_instant(each, start, cut.instant, budget) if again else ())
     last = last_of(rules, [start, *extra], budget)
     for each in _rules(document, master, "EXRULE", cut):
-        again, walls = rest_of_exclusion(each, last, cut.instant, start, budget)
+        again, walls = rest_of_exclusion(each, last, cut.instant, start, budget, spoken=spoken)
         lines += again + time.lines("EXDATE", walls)
     return [*lines, *dates], start
 

@@ -9,108 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
-from protocol.errors import Refusal
 from protocol.ical.components import Component, Property
-from protocol.ical.editing.rests import Ruled, dates_of, rules_of
-from protocol.ical.editing.rule import days_like_start, moved_times, moved_until, parts_of, ways_to_move, with_parts
+from protocol.ical.editing.moved_rules import TRIALS, RuleMove, as_dates, left_alone, moved_rule
+from protocol.ical.editing.rests import rules_of
 from protocol.ical.editing.times import DAY, SeriesTime
 from protocol.ical.lines import said_again
-from protocol.ical.recurrence import Budget, Series, parse_rule
-from protocol.ical.recurrence.timing import moment_of
-from protocol.ical.rules import Freq
-from protocol.ical.rules.series import END
-from protocol.ical.values import Form, render_when, wall_of
+from protocol.ical.recurrence import Budget, Series
+from protocol.ical.recurrence.timing import Moment, moment_of
+from protocol.ical.values import Duration, Form, render_duration, wall_of, wall_seconds
 
-_COMPARED = 100
-"""Starts that tell two patterns apart: more than a year of months, leap years, leap months of other calendars."""
-_NEAR = 16 * DAY
-"""A month's own occurrence is nearer than that to where it would be by its distance from DTSTART."""
 _CYCLE = 28 * 366 * DAY
 """After 28 years every day of the year has fallen on each weekday, in leap years and others."""
-_DAY_PARTS = frozenset({"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"})
-
-
-@dataclass(frozen=True, slots=True)
-class RuleMove:
-    """One rule of a series that moved, and how far its starts went along."""
-
-    line: Property | None
-    """The rule as it is said now; ``None``: as dates."""
-    before: Series
-    after: Series | None
-    exact: bool
-    """Every start moved by the same wall time as DTSTART; otherwise its days go where DTSTART's day goes."""
-    dates: tuple[int, ...] = ()
-
-    def starts(self, low: int, high: int, budget: Budget) -> list[int]:
-        """The moved starts in ``[low, high)``."""
-        if self.after is None:
-            return [wall for wall in self.dates if low <= wall < high]
-        return list(self.after.starts(low, high, budget))
-
-
-def moved_rule(line: Property, old: SeriesTime, new: SeriesTime, budget: Budget) -> RuleMove | None:
-    """The rule of a series that moved: of the ways to say it again, the first that yields exactly the moved starts.
-
-    Where there is none, a month, day of the month or n-th weekday that is the old DTSTART's becomes the new one's.
-    ``None``: the rule names other days, or times of day, that cannot all move as far.
-    """
-    parts = parts_of(line)
-    delta = new.wall - old.wall
-    before = _pattern(line, old)
-    wanted = [wall + delta for wall in _first_starts(before)]
-    for changes in ways_to_move(parts, old, new):
-        after = _pattern(with_parts(line, **changes), new)
-        # One whose first starts are too far apart to be found has none that could be seen to move.
-        if not wanted or _first_starts(after) == wanted:
-            return RuleMove(_said(line, parts, changes, old, new, after), before, after, exact=True)
-    changes = days_like_start(parts, wall_of(old.wall), wall_of(new.wall))
-    if new.wall // DAY == old.wall // DAY or (not changes and _DAY_PARTS & parts.keys()):
-        return None
-    changes |= moved_times(parts, old, new)
-    again = with_parts(line, **changes)
-    if not list(_pattern(again, new, include_start=False).starts(new.wall, new.wall + 1, budget)):
-        return None
-    after = _pattern(again, new)
-    return RuleMove(_said(line, parts, changes, old, new, after), before, after, exact=False)
-
-
-def _as_dates(ruled: Ruled, old: SeriesTime, delta: int, budget: Budget) -> RuleMove:
-    """The starts of a rule that cannot be said again, each moved; refuses when they are too many or have no end."""
-    walls = dates_of(ruled.starts(budget))
-    moved = tuple(wall + delta for wall in walls if wall != old.wall)
-    return RuleMove(None, ruled.rule.series, None, exact=True, dates=moved)
-
-
-def _said(
-    line: Property,
-    parts: dict[str, str],
-    changes: dict[str, str | None],
-    old: SeriesTime,
-    new: SeriesTime,
-    after: Series,
-) -> Property:
-    later = new.wall - old.wall
-    if "UNTIL" in parts and (until := moved_until(parts["UNTIL"], old, new, later, after)) is not None:
-        changes = changes | {"UNTIL": until}
-    changes = {name: value for name, value in changes.items() if value != parts.get(name)}
-    return with_parts(line, **changes) if changes else line
-
-
-def _pattern(line: Property, time: SeriesTime, *, include_start: bool = True) -> Series:
-    """The starts of a rule without its end."""
-    rule = replace(parse_rule(line.value), count=None, until=None)
-    return Series(rule, time.wall, all_day=time.form is Form.DATE, include_start=include_start)
-
-
-def _first_starts(series: Series) -> list[int]:
-    """Enough starts to compare; none of a rule that yields so few that looking for them costs too much."""
-    try:
-        return list(islice(series.starts(series.start, END, Budget()), _COMPARED))
-    except Refusal:
-        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +32,8 @@ class SeriesMove:
     rules: tuple[RuleMove, ...]
     extra: frozenset[int] = frozenset()
     """The RDATEs, as keys."""
+    trials: Budget = field(default_factory=lambda: Budget(TRIALS))
+    """For finding out how to say rules."""
     budget: Budget = field(default_factory=Budget)
     """For asking rules where occurrences are."""
 
@@ -140,10 +52,12 @@ class SeriesMove:
         """
         rules = () if "RRULE" in kept else rules_of(master, "RRULE", old, timezones)
         keys = frozenset(key for line in master.all("RDATE") for key in old.keys(line))
-        budget = Budget()
+        trials, budget = Budget(TRIALS), Budget()
         delta = new.wall - old.wall
-        moves = (moved_rule(each.line, old, new, budget) or _as_dates(each, old, delta, budget) for each in rules)
-        return cls(old, new, tuple(moves), keys, budget)
+        moves = [moved_rule(each.line, old, new, trials) or as_dates(each, old, delta, budget) for each in rules]
+        if len(moves) > 1 and sum(move.line is not None for move in moves) == 1:
+            moves = [left_alone(move, new, trials) for move in moves]
+        return cls(old, new, tuple(moves), keys, trials)
 
     @property
     def delta(self) -> int:
@@ -157,21 +71,25 @@ class SeriesMove:
 
     @property
     def dates(self) -> list[Property]:
-        """The RDATEs for rules that could not be said again."""
-        return self.new.lines("RDATE", (wall for rule in self.rules for wall in rule.dates))
+        """The RDATEs for rules that could not be said again, but for those that the series has anyway."""
+        walls = (wall for rule in self.rules for wall in rule.dates)
+        return self.new.lines(
+            "RDATE", (wall for wall in walls if self.old.instant(wall - self.delta) not in self.extra)
+        )
 
     def to(self, wall: int) -> int:
         """Where the occurrence that began at a wall time begins now."""
         readings = self.old.readings(wall)
         if self.old.wall in readings:
             return self.new.wall
+        moved = wall + self.delta
         if self.exact and len(readings) == 1:
-            return wall + self.delta
+            return moved
         for reading in readings:
             for rule in self.rules:
                 if self._has(rule.before, reading):
-                    return self._along(rule, reading)
-        return wall + self.delta
+                    return reading + self.delta if rule.exact else self._in_month(rule, reading)
+        return moved if self.exact or self.old.instant(wall) in self.extra else self._beside(moved)
 
     def tangles(self, master: Component) -> bool:
         """Whether two starts change their order, or become one, in a DST gap before the move or after it.
@@ -197,21 +115,22 @@ class SeriesMove:
                 return True
         return False
 
-    def _along(self, rule: RuleMove, wall: int) -> int:
-        moved = wall + self.delta
-        if rule.exact or rule.after is None:
-            return moved
-        reach = _NEAR if rule.before.rule.freq >= Freq.MONTHLY else DAY
-        for place in (moved, wall):
-            if place != self.new.wall and self._has(rule.after, place):
-                return place
-        for place in (moved, wall):
-            near = [
-                found for found in self._between(rule.after, place - reach, place + reach) if found != self.new.wall
-            ]
-            if near:
-                return min(near, key=lambda found, place=place: abs(found - place))  # type: ignore[misc]
-        return moved
+    def _in_month(self, rule: RuleMove, wall: int) -> int:
+        """Where the one occurrence of a month goes: to that of the month that is as much later as DTSTART's."""
+        at, old, new = wall_of(wall), wall_of(self.old.wall), wall_of(self.new.wall)
+        month = 12 * (at.year + new.year - old.year) + at.month - 1 + new.month - old.month
+        first = at.replace(day=1, hour=0, minute=0, second=0)
+        low, high = (
+            wall_seconds(first.replace(year=number // 12, month=number % 12 + 1)) for number in (month, month + 1)
+        )
+        found = rule.starts(low, high, self.budget)
+        return found[0] if found else self._beside(wall + self.delta)
+
+    def _beside(self, wall: int) -> int:
+        """A time for what is said of no occurrence, so that it is not said of one that comes to lie there."""
+        while any(rule.starts(wall, wall + 1, self.budget) for rule in self.rules):
+            wall += DAY
+        return wall
 
     def _has(self, series: Series, wall: int) -> bool:
         return bool(self._between(series, wall, wall + 1))
@@ -236,13 +155,10 @@ class SeriesMove:
                 continue
             wall = self.old.wall_of(moment)
             to = self.to(wall)
-            if slash and rest[:1] not in "Pp+-":
-                last = moment_of(rest, line, self.old.zones)
-                rest = rest if last is None else self.new.text(self.old.wall_of(last) + to - wall)
-            values.append(self.new.text(to) + slash + rest)
+            values.append(self.new.text(to) + self._period_end(line, moment, to, rest) if slash else self.new.text(to))
         found = []
         if whole_days:
-            dates = ",".join(render_when(wall_of(day), Form.DATE) for day in whole_days)
+            dates = ",".join(map(replace(self.new, form=Form.DATE).text, whole_days))
             found.append(said_again(line, dates, params=";VALUE=DATE"))
         if values or not whole_days:
             is_period = (line.param("VALUE") or "").upper() == "PERIOD" and self.new.form is not Form.DATE
@@ -250,6 +166,19 @@ class SeriesMove:
             params = ";VALUE=DATE" if self.new.form is Form.DATE else zoned
             found.append(said_again(line, ",".join(values), params=params))
         return found
+
+    def _period_end(self, line: Property, start: Moment, to: int, rest: str) -> str:
+        """The end of a PERIOD that now begins at ``to``, with its solidus; a DATE has none (RFC 5545 §3.3.9)."""
+        if self.new.form is Form.DATE:
+            return ""
+        end = None if rest[:1] in "Pp+-" else moment_of(rest, line, self.old.zones)
+        if end is None:
+            return f"/{rest}"
+        length = self.old.key_of(end) - self.old.key_of(start)
+        instant = self.new.instant(to) + length
+        wall = self.new.wall_at(instant)
+        # The second pass of an hour that comes twice has no name in local time: then the length is said.
+        return f"/{self.new.text(wall) if self.new.instant(wall) == instant else render_duration(Duration(0, length))}"
 
     def _day(self, day: int) -> tuple[list[int], list[int]]:
         """A whole day excluded from a timed series: as days, or as the starts that it now means."""

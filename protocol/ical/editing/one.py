@@ -19,7 +19,7 @@ from protocol.ical.editing.base import (
     override_at,
     series_time,
 )
-from protocol.ical.editing.edit import Edit, applied, replaced, revised, text_of
+from protocol.ical.editing.edit import Edit, applied, replaced, revised, start_line, text_of
 from protocol.ical.editing.series import change_all, with_moved_end
 from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.ical.lines import said_again
@@ -106,7 +106,7 @@ def _anchored(document: Document, override: Component, original: Occurrence, tim
     """The THISANDFUTURE override as that of a later occurrence, with the same shift and the same length."""
     line = original_line("RECURRENCE-ID", time, original.wall, original.start)
     lines = [said_again(line, line.value, params=";RANGE=THISANDFUTURE", drop=frozenset())]
-    start = _start_line(override)
+    start = start_line(override)
     own = None if start is None else SeriesTime.of(start, document.timezones)
     if start is not None and own is not None:
         # In a DST gap the clock shows another time, but what is written there is what moves all that comes after.
@@ -120,7 +120,7 @@ def _anchored(document: Document, override: Component, original: Occurrence, tim
 
 def _moved(document: Document, override: Component, original: Occurrence, time: SeriesTime) -> Occurrence:
     """An occurrence with a length of its own, as a THISANDFUTURE override before it moved it."""
-    line = _start_line(override)
+    line = start_line(override)
     own = None if line is None else SeriesTime.of(line, document.timezones)
     # Without a time of its own it moved nothing.
     start = original.start if own is None else own.instant(original.wall + _shift(override, own, time))
@@ -131,11 +131,6 @@ def _moved(document: Document, override: Component, original: Occurrence, time: 
         component=override,
         is_override=True,
     )
-
-
-def _start_line(component: Component) -> Property | None:
-    """The line that says when a component begins: a VTODO may have a DUE alone."""
-    return component.first("DTSTART") or (component.first("DUE") if component.name == "VTODO" else None)
 
 
 def _shift(component: Component, own: SeriesTime, time: SeriesTime) -> int:
@@ -156,7 +151,7 @@ def _instance(document: Document, occurrence: Occurrence, time: SeriesTime, key:
     lines.insert(_after_uid(lines), original_line("RECURRENCE-ID", time, occurrence.wall, key))
     bare = Component(source.name, lines, source.components)
     start = source.first("DTSTART")
-    like = _start_line(source) or (None if document.master is None else _start_line(document.master))
+    like = start_line(source) or (None if document.master is None else start_line(document.master))
     if start is None and like is not None and occurrence.end > occurrence.start:
         # With a DUE alone only a PERIOD lasts, without any time as long as the master: that has to be said now.
         start = Property("DTSTART", like.value, None, f"DTSTART{like.params_text}:{like.value}")

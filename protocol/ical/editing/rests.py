@@ -26,7 +26,7 @@ from protocol.ical.values import Form
 
 _COMPARED = 60
 """Starts that tell two patterns of one rule apart: another phase shows in the first, a lost day within some years."""
-_MOST_DATES = 500
+MOST_DATES = 500
 """More dates than that are not written in the place of a rule."""
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
@@ -98,16 +98,22 @@ def uncounted_before(ruled: Ruled, cut: int, budget: Budget) -> list[int]:
 
 
 def rest_of_exclusion(
-    ruled: Ruled, last: int, cut: int, start: int, budget: Budget
+    ruled: Ruled, last: int, cut: int, start: int, budget: Budget, *, spoken: bool
 ) -> tuple[list[Property], list[int]]:
-    """The same of an EXRULE; as dates it excludes nothing after ``last``, where the series ends."""
+    """The same of an EXRULE; as dates it excludes nothing after ``last``, where the series ends.
+
+    ``spoken``: what is at the cut is shown, also when the rule excludes it.
+    """
     first = ruled.next_from(cut, budget)
     if first is None:
         return [], []
-    line = _under_start(ruled, first, start)
+    time = ruled.time
+    excludes_cut = spoken and time.instant(first) == cut
+    line = None if excludes_cut else _under_start(ruled, first, start)
     if line is not None:
         return [_with_rest_of_count(ruled, line, start, budget)], []
-    return [], dates_of(takewhile(lambda wall: wall <= last, ruled.starts_from(cut, budget)))
+    walls = takewhile(lambda wall: wall <= last, ruled.starts_from(cut, budget))
+    return [], dates_of(wall for wall in walls if not excludes_cut or time.instant(wall) != cut)
 
 
 def excluded_starts(
@@ -129,8 +135,8 @@ def last_of(rules: Iterable[Ruled], extra: Iterable[int], budget: Budget) -> int
 
 def dates_of(walls: Iterator[int]) -> list[int]:
     """Starts to be written as dates; refuses when they are too many."""
-    found = list(islice(walls, _MOST_DATES + 1))
-    if len(found) > _MOST_DATES:
+    found = list(islice(walls, MOST_DATES + 1))
+    if len(found) > MOST_DATES:
         raise Refusal(
             Condition.VALID_CALENDAR_OBJECT_RESOURCE,
             "The rules of this series cannot be said from another start, and have too many dates to list them.",

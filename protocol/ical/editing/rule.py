@@ -17,6 +17,10 @@ from protocol.ical.values import Form, parse_when, render_when, wall_of, wall_se
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _GREGORIAN = ("GREGORIAN", "GREGORY")
+_LAST = wall_seconds(parse_when("99991231T235959")[0])
+_SINGLE = frozenset({"BYMONTH", "BYMONTHDAY", "BYDAY"})
+_MANY = frozenset({"BYYEARDAY", "BYWEEKNO", "BYSETPOS"})
+_TIMES_OF_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _MONTHLY = frozenset({"MONTHLY", "YEARLY"})
 
 
@@ -63,7 +67,7 @@ def moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int, after: 
         wall = old.clock.to_wall(until)
     else:
         until = old.instant(wall)
-    wall += delta
+    wall = min(wall + delta, _LAST)
     if new.form is Form.DATE:
         return render_when(wall_of(wall), Form.DATE)
     if new.clock is None:
@@ -76,11 +80,19 @@ def moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int, after: 
     if any(start > instant for start in kept) or any(start <= instant for start in dropped):
         # Near a DST transition wall times and instants are not in the same order.
         instant = max(kept) if kept else min(dropped) - 1
-    return render_when(wall_of(instant), Form.UTC)
+    return render_when(wall_of(min(instant, _LAST)), Form.UTC)
 
 
 def ways_to_move(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Iterator[dict[str, str | None]]:
     """The changes that may say a rule's days and times as they are after its DTSTART moved, the least first."""
+    tried: list[dict[str, str | None]] = []
+    for changes in _ways(parts, old, new):
+        if changes not in tried:
+            tried.append(changes)
+            yield changes
+
+
+def _ways(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Iterator[dict[str, str | None]]:
     times = moved_times(parts, old, new)
     yield {}
     yield times
@@ -96,18 +108,17 @@ def ways_to_move(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Ite
     for name, most in (("BYMONTHDAY", 31), ("BYYEARDAY", 366)):
         if name in parts and (numbers := _later_numbers(parts[name], days, most)):
             yield times | by_day | {name: numbers}
-    like_start = times | days_like_start(parts, wall_of(old.wall), wall_of(new.wall))
+    before, after = wall_of(old.wall), wall_of(new.wall)
+    like_start = times | _like_start(parts, before, after)
     yield like_start
     if "BYMONTH" in parts:
-        yield like_start | {
-            "BYMONTH": _later_months(parts["BYMONTH"], wall_of(new.wall).month - wall_of(old.wall).month)
-        }
+        yield like_start | {"BYMONTH": _later_months(parts["BYMONTH"], after.month - before.month)}
 
 
 def moved_times(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> dict[str, str | None]:
     """BYHOUR, BYMINUTE and BYSECOND as much later as DTSTART's hour, minute and second are."""
     if new.form is Form.DATE:
-        return {name: None for name in ("BYHOUR", "BYMINUTE", "BYSECOND") if name in parts}
+        return {name: None for name in _TIMES_OF_DAY if name in parts}
     if old.form is Form.DATE:
         return {}
     changes: dict[str, str | None] = {}
@@ -119,19 +130,32 @@ def moved_times(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> dict
     return changes
 
 
-def days_like_start(parts: dict[str, str], old: datetime, new: datetime) -> dict[str, str | None]:
+def named_anew(parts: dict[str, str], old: datetime, new: datetime) -> dict[str, str | None] | None:
+    """The month, day of the month or n-th weekday of the new DTSTART in the place of the old one's.
+
+    ``None``: the rule does not have just one occurrence a month, on the day of DTSTART.
+    """
+    changes = _like_start(parts, old, new)
+    frequency, scale = parts.get("FREQ", "").upper(), parts.get("RSCALE", "GREGORIAN").upper()
+    if frequency not in _MONTHLY or scale not in _GREGORIAN or parts.get("SKIP", "OMIT").upper() != "OMIT":
+        return None
+    if _MANY & parts.keys() or any("," in parts.get(name, "") for name in _TIMES_OF_DAY):
+        return None
+    if {"BYDAY", "BYMONTHDAY"} <= parts.keys() or not (_SINGLE & parts.keys()) <= changes.keys():
+        return None
+    return changes
+
+
+def _like_start(parts: dict[str, str], old: datetime, new: datetime) -> dict[str, str | None]:
     """The month, day of the month or n-th weekday that was the old DTSTART's, as the new one's."""
-    frequency = parts.get("FREQ", "").upper()
-    by_day = parts.get("BYDAY", "").upper().split(",") if parts.get("BYDAY") else []
+    by_day = parts.get("BYDAY", "").upper()
     changes: dict[str, str | None] = {}
-    if frequency not in _MONTHLY or parts.get("RSCALE", "GREGORIAN").upper() not in _GREGORIAN:
-        return changes
     if parts.get("BYMONTHDAY") == str(old.day):
         changes["BYMONTHDAY"] = str(new.day)
     if parts.get("BYMONTH") == str(old.month):
         changes["BYMONTH"] = str(new.month)
-    if len(by_day) == 1 and by_day[0] in _nth_weekdays(old):
-        place = _nth_weekdays(old).index(by_day[0])
+    if by_day in _nth_weekdays(old):
+        place = _nth_weekdays(old).index(by_day)
         names = _nth_weekdays(new)
         # Few months have a fifth one: then it is said from the other end.
         changes["BYDAY"] = names[1 - place] if "5" in names[place] else names[place]

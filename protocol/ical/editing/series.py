@@ -6,15 +6,17 @@ Rules of this module: what an override had the same as the series follows the se
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.editing.base import RECURRENCE_NAMES, original_wall, series_time
-from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, text_of
-from protocol.ical.editing.moves import SeriesMove, moved_rule
+from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, start_line, text_of
+from protocol.ical.editing.moved_rules import moved_rule
+from protocol.ical.editing.moves import SeriesMove
 from protocol.ical.editing.rests import excluded_starts
-from protocol.ical.editing.times import SeriesTime, end_as_far
+from protocol.ical.editing.times import DAY, SeriesTime, end_as_far
 from protocol.ical.timezones import tzid_of
 from protocol.ical.values import Form
 
@@ -53,7 +55,7 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
     if _starts(changed) != _starts(master):
         new = _time_of(changed, timezones)
         # A master that had no time had no occurrences to move.
-        old = new if master.first("DTSTART") is None and master.first("DUE") is None else series_time(document)
+        old = new if start_line(master) is None else series_time(document)
         move = SeriesMove.of(master, old, new, document.timezones, edit.names)
         changed = _moved_series(master, changed, edit, move, timezones)
     members = [revised(changed, master, now)]
@@ -68,15 +70,21 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
     return members
 
 
+def _is_timed(duration: str | None) -> bool:
+    """Whether a DURATION says hours, which whole days do not have (RFC 5545 §3.8.2.5)."""
+    return duration is not None and "T" in duration.upper()
+
+
 def _starts(component: Component) -> list[str]:
-    return lines_of(component, "DTSTART")
+    line = start_line(component)
+    return [] if line is None else lines_of(component, line.name)
 
 
 def _time_of(component: Component, timezones: Mapping[str, Component]) -> SeriesTime:
-    line = component.first("DTSTART")
+    line = start_line(component)
     time = None if line is None else SeriesTime.of(line, timezones)
     if time is None:
-        raise Refusal(Condition.VALID_CALENDAR_DATA, "The new DTSTART is no DATE or DATE-TIME.")
+        raise Refusal(Condition.VALID_CALENDAR_DATA, "The new start is no DATE or DATE-TIME.")
     return time
 
 
@@ -90,6 +98,8 @@ def with_moved_end(before: Component, after: Component, timezones: Mapping[str, 
     old, new = SeriesTime.of(old_line, timezones), SeriesTime.of(new_line, timezones)
     if old is None or new is None:
         return after
+    if old.form is not Form.DATE and new.form is Form.DATE and _is_timed(after.value("DURATION")):
+        raise Refusal(Condition.VALID_CALENDAR_DATA, "A DTSTART that is a DATE needs a DURATION of whole days.")
     # One time alone keeps what the clock on the wall shows; of a series the end says how long each occurrence lasts.
     recurs = any(line.name in RECURRENCE_NAMES for line in before.properties)
     ends = []
@@ -122,7 +132,8 @@ def _moved_series(
             again = next(rules).line
             lines.extend(() if again is None else (again,))
         elif line.name == "EXRULE":
-            lines.extend(_moved_exclusion(master, line, move, timezones))
+            ruled = replaced(master, changed.all("RRULE"), {"RRULE"}) if "RRULE" in edit.names else master
+            lines.extend(_moved_exclusion(ruled, line, move, timezones))
         else:
             lines.append(line)
     return Component(changed.name, [*lines, *move.dates], changed.components)
@@ -132,7 +143,7 @@ def _moved_exclusion(
     master: Component, line: Property, move: SeriesMove, timezones: Mapping[str, Component]
 ) -> list[Property]:
     """An EXRULE of the series that moved: as a rule, or when that excluded other occurrences, as EXDATEs."""
-    rule = moved_rule(line, move.old, move.new, move.budget)
+    rule = moved_rule(line, move.old, move.new, move.trials)
     if rule is not None and rule.line is not None and move.exact and rule.exact:
         return [rule.line]
     walls = [move.to(wall) for wall in excluded_starts(master, line, move.old, timezones)]
@@ -167,14 +178,16 @@ def _moved_override(
         return item
     lines = move.lines(line) if moves else []
     to = move.to(wall)
-    start = override.first("DTSTART")
+    start = start_line(override)
     own = None if start is None else SeriesTime.of(start, timezones)
     if start is None or own is None or own.wall not in old.readings(wall) or not own.same_form(old):
         return replaced(item, lines)
     if not moves and all(lines_of(master, name) == lines_of(changed, name) for name in _ENDS):
         return item
     if moves:
-        lines.append(new.line("DTSTART", to, like=start))
+        lines.append(new.line(start.name, to, like=start))
+    if start.name == "DUE":
+        return replaced(item, lines)
     follows = _length(override, timezones) == _length(master, timezones)
     source = changed if follows else override
     lines.extend(_ends_at(source, new, to, timezones))
@@ -201,10 +214,15 @@ def _ends_at(source: Component, new: SeriesTime, wall: int, timezones: Mapping[s
     start = _time(source, "DTSTART", timezones)
     ends = []
     for line in source.properties:
-        if line.name == "DURATION":
+        if line.name == "DURATION" and new.form is Form.DATE and _is_timed(line.value):
+            ends.append(Property.make("DURATION", "P1D"))
+        elif line.name == "DURATION":
             ends.append(line)
         elif line.name in ("DTEND", "DUE"):
             end = SeriesTime.of(line, timezones)
             if end is not None and start is not None:
-                ends.append(end_as_far(line, start, end, new, wall))
+                # Whole days end after they begin (RFC 5545 §3.6.1).
+                days = start.form is not Form.DATE and new.form is Form.DATE
+                later = DAY - (end.wall - start.wall) % DAY if days else 0
+                ends.append(end_as_far(line, start, replace(end, wall=end.wall + later % DAY), new, wall))
     return ends

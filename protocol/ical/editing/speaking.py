@@ -13,7 +13,8 @@ from protocol.ical.components import Component
 from protocol.ical.document import Document
 from protocol.ical.editing.base import RECURRENCE_NAMES, original_wall, series_time
 from protocol.ical.editing.edit import replaced
-from protocol.ical.editing.moves import SeriesMove, moved_rule
+from protocol.ical.editing.moved_rules import moved_rule
+from protocol.ical.editing.moves import SeriesMove
 from protocol.ical.editing.one import said_from
 from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.model import FOREVER
@@ -54,7 +55,7 @@ def moved_along(
         return own, overrides
     before = replaced(own, [old.line("DTSTART", old.wall)])
     move = SeriesMove.of(before, old, new, document.timezones)
-    exclusions = [moved_rule(line, old, new, move.budget) for line in own.all("EXRULE")]
+    exclusions = [moved_rule(line, old, new, move.trials) for line in own.all("EXRULE")]
     rules = [rule.line for rule in (*move.rules, *exclusions) if rule is not None and rule.line is not None]
     said = len(rules) == len(move.rules) + len(exclusions)
     exact = move.exact and all(rule is not None and rule.exact for rule in exclusions)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.lines import TIME_PARAMS, params_without, said_again
 from protocol.ical.periods import utc_text
@@ -54,7 +55,7 @@ class SeriesTime:
 
     def lines(self, name: str, walls: Iterable[int]) -> list[Property]:
         """All those wall times as one line, or none."""
-        texts = list(map(self.text, sorted(set(walls))))
+        texts = list(dict.fromkeys(map(self.text, sorted(set(walls)))))
         return [said_again(self.line(name, 0), ",".join(texts), drop=frozenset())] if texts else []
 
     def line_at(self, name: str, instant: int, like: Property) -> Property:
@@ -65,8 +66,13 @@ class SeriesTime:
         return said_again(like, utc_text(instant))
 
     def text(self, wall: int) -> str:
-        """A value of this form."""
-        return render_when(wall_of(wall), self.form)
+        """A value of this form; refuses with CALDAV:max-date-time what has none (RFC 4791 §5.2.7)."""
+        try:
+            return render_when(wall_of(wall), self.form)
+        except ValueError:
+            raise Refusal(
+                Condition.MAX_DATE_TIME, "A time of this object would be outside of the years 1 to 9999."
+            ) from None
 
     def wall_of(self, moment: Moment) -> int:
         """Another time as original start of this series, in its wall time."""

@@ -84,7 +84,7 @@ class Series:
             return
         if low >= high:
             return
-        if self._last is None and low <= start + 1:
+        if self._last is None and low == start + self.include_start:
             found = islice(self._pattern.walls(low, min(high, END), budget), self.count - self.include_start)
             yield from found
             return
