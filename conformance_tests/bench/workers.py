@@ -2,7 +2,8 @@
 
 The load generator runs on the same cores, so that rates of requests would measure both. What counts instead: how many
 requests a second of server CPU serves, and how evenly the workers share them; capacity is what that allows when each
-worker has a core.
+worker has a core. Each worker has as many connections waiting for it as the one alone: with half of them it would wake
+up more often for less, which is what a server does that is not busy.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ from conformance_tests.bench.operations import Place, Windows
 from conformance_tests.bench.servers import Server
 from conformance_tests.bench.wire import Address
 
-CLIENTS, CONNECTIONS, SECONDS, SIZE = 2, 16, 3.0, 1000
+CLIENTS, SECONDS, SIZE = 2, 3.0, 1000
+CONNECTIONS = 16
+"""Of one client, for each worker."""
 TURNS = 9
 WRITES = 300
 
 
-def _load(address: Address, requests: list[bytes], seconds: float, counted: multiprocessing.Queue[int]) -> None:
-    connections = [address.connect() for _ in range(CONNECTIONS)]
-    end, count = time.monotonic() + seconds, 0
+def _load(address: Address, requests: list[bytes], number: int, counted: multiprocessing.Queue[int]) -> None:
+    connections = [address.connect() for _ in range(number)]
+    end, count = time.monotonic() + SECONDS, 0
     while time.monotonic() < end:
         for connection in connections:
             connection.send(requests[count % len(requests)])
@@ -46,12 +49,12 @@ def _requests(place: Place) -> list[bytes]:
     return [each for get in some for each in (poll, sync, get)]
 
 
-def throughput(place: Place) -> tuple[int, list[float], float]:
+def throughput(place: Place, workers: int) -> tuple[int, list[float], float]:
     """Requests that were answered, CPU seconds of each serving process, and of everything on the server's side."""
     before = {process: cpu.of_process(process) for process in cpu.tree([place.server.process.pid])}
     total, counted = place.server.cpu(), multiprocessing.Queue()
     context = multiprocessing.get_context("fork")
-    arguments = (place.server.address, _requests(place), SECONDS, counted)
+    arguments = (place.server.address, _requests(place), CONNECTIONS * workers, counted)
     clients = [context.Process(target=_load, args=arguments) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
@@ -100,8 +103,8 @@ class Turn:
         return 1 / self.workers / self.busiest
 
 
-def _turn(place: Place) -> Turn:
-    requests, used, total = throughput(place)
+def _turn(place: Place, workers: int) -> Turn:
+    requests, used, total = throughput(place, workers)
     return Turn(requests / SECONDS, sum(used) / requests, total / requests, max(used) / sum(used))
 
 
@@ -115,10 +118,10 @@ def run(folder: Path, _databases: tuple[str, ...], progress: Progress) -> list[s
             server = _start(folder, workers)
             stack.callback(server.stop)
             places.append(campaign.fill(server, samples, Windows([], []), progress))
-            throughput(places[-1])
+            throughput(places[-1], workers)
         for number in range(TURNS):
             for workers, place in zip(turns, places, strict=True):
-                turns[workers].append(_turn(place))
+                turns[workers].append(_turn(place, workers))
             progress(f"turn {number + 1} of {TURNS}")
         for workers, place in zip(turns, places, strict=True):
             stale = stale_reads(place)
