@@ -28,12 +28,13 @@ from storage.errors import NotDurable, StorageError
 
 log = logging.getLogger("storage")
 
-_SETTINGS = (
+SETTINGS = (
     # Every statement reads a few index pages: what helps large scans only costs here.
     "-c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1.1"
     " -c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
     " -c idle_in_transaction_session_timeout=60000 -c lock_timeout={lock} -c statement_timeout={statement}"
 )
+"""Of every session; milliseconds."""
 
 
 _GROWTH_STEPS = (50, 400, 3200, 25600)
@@ -66,7 +67,7 @@ class PostgresEngine:
         self.fault: FaultHook | None = None
         self.answer_timeout = 4 * lock_timeout + 5
         """Seconds: a little longer than the server's own ``statement_timeout``."""
-        self._options = _SETTINGS.format(lock=int(lock_timeout * 1000), statement=int(lock_timeout * 4000))
+        self._options = SETTINGS.format(lock=int(lock_timeout * 1000), statement=int(lock_timeout * 4000))
         self._refused_until = 0.0
         self._patience = patience
         self._closed = False

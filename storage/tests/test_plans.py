@@ -13,6 +13,7 @@ import pytest
 
 import storage
 from storage.database import Database, Statement
+from storage.database.postgres import SETTINGS
 from storage.tables import DIRECTORY
 from storage.tests.samples import add, event, home
 
@@ -66,8 +67,7 @@ async def test_every_statement_uses_an_index(filled: Database) -> None:
         tables = DIRECTORY
         assert [one for one in scans if one[0] not in allowed and one[1].split()[1] not in tables] == []
     else:
-        options = "-c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
-        with psycopg.connect(filled.url, autocommit=True, options=options) as connection:
+        with psycopg.connect(filled.url, autocommit=True, options=OPTIONS) as connection:
             connection.execute("ANALYZE")
             for name, statement in statements():
                 text = statement.for_postgres().text
@@ -77,6 +77,10 @@ async def test_every_statement_uses_an_index(filled: Database) -> None:
         allowed = {name for name, statement in statements() if meant_to_scan(statement)}
         assert [one for one in scans if one[0] not in allowed and not any(t in one[1] for t in DIRECTORY)] == []
 
+
+OPTIONS = SETTINGS.format(lock=60_000, statement=60_000)
+BY_TIME = r"(?s)\A(?!.*ix_occurrences).*(pk_occurrences_busy|PRIMARY KEY)"
+"""All four buckets by the key that begins with the time, none by object."""
 
 HOT = [
     ("objects", "_FIND", "uq_objects_name"),
@@ -91,8 +95,9 @@ HOT = [
         "_SINCE",
         "(?s)(COVERING INDEX|Only Scan using) ix_objects_live.*(COVERING INDEX|Only Scan using) ix_objects_dead",
     ),
-    ("occurrences", "_CANDIDATES", "pk_occurrences_busy|PRIMARY KEY"),
-    ("occurrences", "_BUSY", "pk_occurrences_busy|PRIMARY KEY"),
+    ("occurrences", "_CANDIDATES", BY_TIME),
+    ("occurrences", "_CANDIDATES_ONCE", BY_TIME),
+    ("occurrences", "_BUSY", BY_TIME),
     ("occurrences", "_BEYOND", "ix_objects_indexed_until"),
     ("occurrences", "_DROP", "ix_occurrences_object_id"),
     ("lookups", "_OBJECT", "uq_objects_name"),
@@ -116,8 +121,7 @@ async def test_the_hot_ones_use_the_right_index(filled: Database, module: str, n
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", params)]
         connection.close()
     else:
-        options = "-c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
-        with psycopg.connect(filled.url, autocommit=True, options=options) as connection:
+        with psycopg.connect(filled.url, autocommit=True, options=OPTIONS) as connection:
             connection.execute("ANALYZE")
             connection.execute("VACUUM objects, occurrences")
             text = statement.for_postgres().text
@@ -129,9 +133,8 @@ async def test_plans_made_when_nearly_everything_is_gone_are_good_ones(filled: D
     """PostgreSQL keeps a plan for long: one made over a few rows must not scan when there are many."""
     if filled.dialect == "sqlite":
         return  # chooses by the shape of the statement alone
-    options = "-c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
     wrong = []
-    with psycopg.connect(filled.url, autocommit=True, options=options) as connection:
+    with psycopg.connect(filled.url, autocommit=True, options=OPTIONS) as connection:
         connection.execute("UPDATE objects SET deleted = 1, etag = NULL, data = NULL")
         connection.execute("VACUUM ANALYZE")
         for name, statement in statements():
@@ -167,9 +170,8 @@ async def test_among_many_small_calendars_a_large_one_is_planned_for(filled: Dat
     """What PostgreSQL takes for the usual calendar has a few rows; plans for it must be good for thousands."""
     if filled.dialect == "sqlite":
         return  # chooses by the shape of the statement alone
-    options = "-c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
     wrong = []
-    with psycopg.connect(filled.url, autocommit=True, options=options) as connection:
+    with psycopg.connect(filled.url, autocommit=True, options=OPTIONS) as connection:
         for command in _MANY_SMALL.split(";"):
             connection.execute(command.encode())
         for module, name, index in (*HOT, NEXT_SEQ):
@@ -178,3 +180,25 @@ async def test_among_many_small_calendars_a_large_one_is_planned_for(filled: Dat
             if not re.search(index, plan):
                 wrong.append((name, plan))
     assert wrong == []
+
+
+_MANY_OF_ONE = """
+INSERT INTO occurrences
+    SELECT decode(md5('p'), 'hex'), decode(md5('c' || c), 'hex'), 0, 1600000000 + 3600 * n, 1600003600 + 3600 * n,
+           decode(md5(n % 300 || '-' || c), 'hex'), 1, 1
+    FROM generate_series(1, 30) c, generate_series(1, 6000) n;
+VACUUM ANALYZE
+"""
+
+
+async def test_many_calendars_are_read_by_time(filled: Database) -> None:
+    """A range with one end alone counts as a third of the table: then a narrower index looked better than the key."""
+    if filled.dialect == "sqlite":
+        return  # chooses by the shape of the statement alone
+    with psycopg.connect(filled.url, autocommit=True, options=OPTIONS) as connection:
+        for command in _MANY_OF_ONE.split(";"):
+            connection.execute(command.encode())
+        for name in ("_CANDIDATES", "_CANDIDATES_ONCE", "_BUSY"):
+            text = vars(importlib.import_module("storage.occurrences"))[name].for_postgres().text
+            plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN (GENERIC_PLAN) {text}".encode()))
+            assert re.search(BY_TIME, plan), plan

@@ -17,6 +17,8 @@ from protocol.model import TimeRange
 
 RECURRENCE_NAMES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
 ENDS = frozenset({"DTEND", "DUE", "DURATION"})
+TIMES = ENDS | {"DTSTART"}
+DATES = frozenset({"RDATE", "EXDATE"})
 
 
 def series_time(document: Document) -> SeriesTime:

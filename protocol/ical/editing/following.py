@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property, escape
 from protocol.ical.document import Document
-from protocol.ical.editing.base import RECURRENCE_NAMES, is_following, key_of, original_key, original_wall, series_time
+from protocol.ical.editing.base import (
+    DATES,
+    RECURRENCE_NAMES,
+    TIMES,
+    is_following,
+    key_of,
+    original_key,
+    original_wall,
+    series_time,
+)
 from protocol.ical.editing.edit import Edit, replaced, revised, text_of
 from protocol.ical.editing.rebased import changed_from
 from protocol.ical.editing.rests import (
@@ -32,9 +41,6 @@ from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.recurrence.timing import Moment, moment_of
 from protocol.ical.values import Form
 from protocol.model import FOREVER, TimeRange, Uid
-
-_DATES = frozenset({"RDATE", "EXDATE"})
-_TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +250,7 @@ def _second_part(document: Document, master: Component, cut: _Cut, edit: Edit, u
     if speaker is None:
         own = started_at(own, cut.time, start, document)
     else:
-        cannot_stay = bool(_TIMES & edit.names)
+        cannot_stay = bool(TIMES & edit.names)
         own, overrides = moved_along(own, overrides, speaker, replace(cut.time, wall=start), document, cannot_stay)
     new_uid = Property.make("UID", escape(uid))
     if uid != document.uid:
@@ -261,7 +267,7 @@ def _recurrence_from(document: Document, master: Component, cut: _Cut, *, spoken
     """
     time, budget = cut.time, cut.budget
     rules = _rules(document, master, "RRULE", cut)
-    dates = [part for line in master.properties if line.name in _DATES for part in _part(line, cut, first=False)]
+    dates = [part for line in master.properties if line.name in DATES for part in _part(line, cut, first=False)]
     if spoken:
         starts = [wall for line in master.all("RDATE") for wall in time.walls(line)]
         dates = [again for line in dates for again in _without_cut(line, rules, starts, cut)]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
-from protocol.ical.editing.base import RECURRENCE_NAMES, original_wall, series_time
+from protocol.ical.editing.base import DATES, ENDS, RECURRENCE_NAMES, TIMES, original_wall, series_time
 from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, start_line, text_of
 from protocol.ical.editing.moved_rules import moved_rule
 from protocol.ical.editing.moves import SeriesMove
@@ -19,10 +19,6 @@ from protocol.ical.editing.rests import excluded_starts
 from protocol.ical.editing.times import DAY, SeriesTime, end_as_far
 from protocol.ical.timezones import tzid_of
 from protocol.ical.values import Form
-
-_ENDS = ("DTEND", "DUE", "DURATION")
-_TIMES = frozenset({"DTSTART", *_ENDS})
-_DATES = frozenset({"EXDATE", "RDATE"})
 
 
 def change_all(document: Document, edit: Edit, *, now: int) -> bytes:
@@ -41,7 +37,7 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
     """The components of ``change_all``, master first."""
     master = document.master
     if master is None:
-        if len(document.overrides) > 1 and edit.names & _TIMES:
+        if len(document.overrides) > 1 and edit.names & TIMES:
             raise Refusal(
                 Condition.VALID_CALENDAR_OBJECT_RESOURCE, "Without the series, its occurrences have no common time."
             )
@@ -126,7 +122,7 @@ def _moved_series(
     for line in changed.properties:
         if line.name in edit.names:
             lines.append(line)
-        elif line.name in _DATES:
+        elif line.name in DATES:
             lines.extend(move.lines(line))
         elif line.name == "RRULE":
             again = next(rules).line
@@ -152,7 +148,7 @@ def _moved_exclusion(
 
 def _with_shared(override: Component, master: Component, changed: Component, edit: Edit) -> Component:
     """The override with those changes of the master that concern what both had the same."""
-    names = {name for name in edit.names - _TIMES - _DATES - {"RRULE", "EXRULE"}}
+    names = {name for name in edit.names - TIMES - DATES - {"RRULE", "EXRULE"}}
     shared = {name for name in names if lines_of(override, name) == lines_of(master, name)}
     fresh = [line for line in changed.properties if line.name in shared]
     result = replaced(override, fresh, shared - {line.name for line in fresh})
@@ -182,7 +178,7 @@ def _moved_override(
     own = None if start is None else SeriesTime.of(start, timezones)
     if start is None or own is None or own.wall not in old.readings(wall) or not own.same_form(old):
         return replaced(item, lines)
-    if not moves and all(lines_of(master, name) == lines_of(changed, name) for name in _ENDS):
+    if not moves and all(lines_of(master, name) == lines_of(changed, name) for name in ENDS):
         return item
     if moves:
         lines.append(new.line(start.name, to, like=start))
@@ -191,7 +187,7 @@ def _moved_override(
     follows = _length(override, timezones) == _length(master, timezones)
     source = changed if follows else override
     lines.extend(_ends_at(source, new, to, timezones))
-    return replaced(item, lines, frozenset(_ENDS) - {line.name for line in lines})
+    return replaced(item, lines, ENDS - {line.name for line in lines})
 
 
 def _time(component: Component, name: str, timezones: Mapping[str, Component]) -> SeriesTime | None:

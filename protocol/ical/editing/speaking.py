@@ -11,16 +11,13 @@ from dataclasses import replace
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component
 from protocol.ical.document import Document
-from protocol.ical.editing.base import RECURRENCE_NAMES, original_wall, series_time
+from protocol.ical.editing.base import DATES, RECURRENCE_NAMES, TIMES, original_wall, series_time
 from protocol.ical.editing.edit import replaced
 from protocol.ical.editing.moved_rules import moved_rule
 from protocol.ical.editing.moves import SeriesMove
 from protocol.ical.editing.one import said_from
 from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.model import FOREVER
-
-_DATES = frozenset({"RDATE", "EXDATE"})
-_TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION"})
 
 
 def own_time(component: Component, document: Document) -> SeriesTime | None:
@@ -31,9 +28,9 @@ def own_time(component: Component, document: Document) -> SeriesTime | None:
 def as_master(speaker: Component, master: Component, document: Document) -> Component:
     """A THISANDFUTURE override as a master; one without a time of its own leaves its occurrences where they were."""
     timed = own_time(speaker, document) is not None
-    lines = [line for line in speaker.properties if line.name != "RECURRENCE-ID" and (timed or line.name not in _TIMES)]
+    lines = [line for line in speaker.properties if line.name != "RECURRENCE-ID" and (timed or line.name not in TIMES)]
     if not timed:
-        lines += [line for line in master.properties if line.name in _TIMES]
+        lines += [line for line in master.properties if line.name in TIMES]
     return Component(speaker.name, lines, speaker.components)
 
 
@@ -63,7 +60,7 @@ def moved_along(
         raise _unsayable()
     if not cannot_stay and (not exact or not said or move.tangles(own)):
         return _left_moved(own, overrides, old, new, document)
-    dates = [part for line in own.properties if line.name in _DATES for part in move.lines(line)]
+    dates = [part for line in own.properties if line.name in DATES for part in move.lines(line)]
     own = replaced(own, [*rules, *dates, *move.dates], frozenset({"RRULE"}))
     return own, [_moved_override(item, old, move, document) for item in overrides]
 
@@ -74,7 +71,7 @@ def _moved_override(item: Component, old: SeriesTime, move: SeriesMove, document
     wall = original_wall(item, old)
     if wall is not None and document.master is not None and own_time(item, document) is None:
         stays = started_at(document.master, series_time(document), wall, document)
-        lines += [line for line in stays.properties if line.name in _TIMES]
+        lines += [line for line in stays.properties if line.name in TIMES]
     return replaced(item, lines)
 
 
