@@ -5,6 +5,7 @@ RFC 4791 §7.8 and §7.9, RFC 4918 §13 and §14.22, RFC 6578 §3.6.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -93,6 +94,28 @@ async def test_multiget_answers_every_object(face: Face, monkeypatch: pytest.Mon
     assert [href.rsplit("/", 1)[-1] for href in answer.hrefs()] == names
     codes = [code for code, _ in statuses(answer).values()]
     assert codes.count(403) == 2 and codes.count(507) >= 1, "the request's limit stands with each object"
+
+
+async def test_an_href_means_the_same_among_others_as_alone(face: Face) -> None:
+    await fill(face, 3, 0)
+    hrefs = [
+        f"{CALENDAR}n0.ics", f"{CALENDAR}n1.ics?x=/n2.ics", f"{CALENDAR}n1.ics?x=/n0.ics", f"{CALENDAR}n2.ics#/n0.ics",
+        f"{CALENDAR}n2.ics#/n1.ics", f"{CALENDAR}/n1.ics", f"{CALENDAR}/n2.ics", f"{CALENDAR}./n0.ics",
+        f"{CALENDAR}n%30.ics", f"{CALENDAR}", f"{CALENDAR}..", f"{CALENDAR}.", f"{CALENDAR}n0.ics/n1.ics",
+        f"{CALENDAR}n0.ics/n2.ics", "n0.ics", "n1.ics", "/dav/calendars/anna/n0.ics",
+        "/dav/calendars/bert/calendar/n0.ics",
+        "/dav/calendars/bert/calendar/n1.ics", f"http://calendar.example{CALENDAR}n0.ics",
+        f"http://calendar.example{CALENDAR}n2.ics", f"http://other.example{CALENDAR}n0.ics",
+    ]  # fmt: skip
+
+    async def asked(*some: str) -> list[str]:
+        listed = "".join(f"<D:href>{href}</D:href>" for href in some)
+        body = f"<C:calendar-multiget {NAMESPACES}><D:prop><D:getetag/></D:prop>{listed}</C:calendar-multiget>"
+        answer = await face.ask("REPORT", CALENDAR, body)
+        return re.findall(r"(?s)<D:response>.*?</D:response>", answer.text)
+
+    assert sum("200 OK" in each for each in await asked(*hrefs)) == 11
+    assert await asked(*hrefs) == [one for href in hrefs for one in await asked(href)]
 
 
 async def test_a_multiget_of_large_answers_keeps_the_order(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,11 @@ def encode_segment(name: str) -> str:
     return quote(name, safe="@", errors="surrogatepass")
 
 
+def is_plain(segment: str) -> bool:
+    """Whether a segment of a raw path is a name spelt canonically, so that nothing has to be decoded or walked."""
+    return _PLAIN_NAME.fullmatch(segment) is not None and segment not in ("", ".", "..")
+
+
 def split_path(raw_path: str) -> list[str]:
     """The decoded segments of a raw path; empty segments (double and trailing slashes) and ``.`` do not count.
 

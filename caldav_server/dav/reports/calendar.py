@@ -17,7 +17,7 @@ from caldav_server.dav.resources import Kind, Resource, children
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus, reports
 from protocol.dav.headers import Depth
-from protocol.dav.hrefs import encode_segment
+from protocol.dav.hrefs import encode_segment, is_plain
 from protocol.dav.xml import escape
 from protocol.errors import Condition, Refusal
 from protocol.ical import freebusy, rendering, timezones
@@ -163,7 +163,7 @@ async def multiget(call: Call, resource: Resource, body: reports.CalendarMultige
     """RFC 4791 §7.9: the objects of given hrefs, each answered, in the order asked for; Depth is ignored."""
     plan = Plan(body.wanted, call.view, call.minimal)
     access.require(resource.access, Access.READ, resource.href)
-    wanted: dict[str, tuple[str, str] | None] = {href: _inside(call, resource, href) for href in body.hrefs}
+    wanted = _places(call, resource, body.hrefs)
     by_collection: dict[str, list[str]] = {}
     for place in wanted.values():
         if place is not None:
@@ -203,6 +203,24 @@ async def _multiget_batches(
 
 _Later = Callable[[Transaction], str]
 """Makes the response of an object in a storage thread, once all before it are on their way."""
+
+
+def _places(call: Call, resource: Resource, hrefs: Sequence[str]) -> dict[str, tuple[str, str] | None]:
+    """The collection and name that each href asks for; ``None``: it is not below the resource.
+
+    Hrefs of one report mostly differ in their last segment alone: what is before it is looked at once.
+    """
+    places: dict[str, tuple[str, str] | None] = {}
+    known: dict[str, str] = {}
+    for href in hrefs:
+        base, _, name = href.rpartition("/")
+        alike = resource.meta is None and is_plain(name) and "?" not in base and "#" not in base
+        collection = known.get(base) if alike else None
+        place = _inside(call, resource, href) if collection is None else (collection, name)
+        if place is not None and alike:
+            known[base] = place[0]
+        places[href] = place
+    return places
 
 
 def _inside(call: Call, resource: Resource, href: str) -> tuple[str, str] | None:
