@@ -7,7 +7,7 @@ module: text out, no look-ups.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from caldav_server.dav.properties import PROPERTIES
@@ -140,26 +140,46 @@ def _applies(row: Row, kind: Kind) -> bool:
     return row.member is not None if kind is Kind.OBJECT else kind in row.kinds
 
 
+Texts = Sequence[str]
+"""Response elements, in the order of the answer. They are never joined as text: one wide character would widen all."""
+
+
 def whole(responses: Iterable[str], tail: str = "") -> Response:
     """A multistatus small enough to be sent with a Content-Length."""
-    text = "".join((multistatus.OPEN, *responses, tail, multistatus.CLOSE))
-    return Response(207, dict(XML_HEADERS), text.encode())
+    return Response(207, dict(XML_HEADERS), _encoded((multistatus.OPEN, *responses, tail, multistatus.CLOSE)))
 
 
-def streamed(chunks: AsyncIterator[str], tail: str = "") -> Response:
+def streamed(chunks: AsyncIterator[Texts], tail: str = "") -> Response:
     """A multistatus of any length, sent as it is made."""
 
     async def body() -> AsyncIterator[bytes]:
         yield multistatus.OPEN.encode()
-        async for chunk in chunks:
-            for start in range(0, len(chunk), _PIECE):
-                yield chunk[start : start + _PIECE].encode()
+        async for texts in chunks:
+            for piece in _pieces(texts):
+                yield piece
         yield (tail + multistatus.CLOSE).encode()
 
     return Response(207, dict(XML_HEADERS), body())
 
 
-async def answered(chunks: AsyncIterator[str], href: str, *, few: bool) -> Response:
+def _pieces(texts: Texts) -> Iterator[bytes]:
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        for start in range(0, len(text), _PIECE):
+            some.append(text[start : start + _PIECE])
+            size += len(some[-1])
+            if size >= _PIECE:
+                yield _encoded(some)
+                some, size = [], 0
+    yield _encoded(some)
+
+
+def _encoded(texts: Iterable[str]) -> bytes:
+    return b"".join([text.encode() for text in texts])
+
+
+async def answered(chunks: AsyncIterator[Texts], href: str, *, few: bool) -> Response:
     """A multistatus that may be refused while it is made; ``href`` is the request's, ``few`` that a whole is expected.
 
     What is refused before the first piece is complete is refused as a whole. Later the answer ends early but well
@@ -168,20 +188,20 @@ async def answered(chunks: AsyncIterator[str], href: str, *, few: bool) -> Respo
     """
     held: list[str] = []
     size = 0
-    async for chunk in chunks:
-        held.append(chunk)
-        size += len(chunk)
+    async for texts in chunks:
+        held.extend(texts)
+        size += sum(map(len, texts))
         if not few or size > _WHOLE:
             return streamed(_to_the_end(held, chunks, href))
     return whole(held)
 
 
-async def _to_the_end(held: list[str], rest: AsyncIterator[str], href: str) -> AsyncIterator[str]:
-    yield "".join(held)
+async def _to_the_end(held: list[str], rest: AsyncIterator[Texts], href: str) -> AsyncIterator[Texts]:
+    yield held
     held.clear()
     try:
-        async for chunk in rest:
-            yield chunk
+        async for texts in rest:
+            yield texts
     except Refusal as refusal:
         condition = refusal.condition
-        yield multistatus.response_status(href, condition.status, condition, refusal.message)
+        yield [multistatus.response_status(href, condition.status, condition, refusal.message)]

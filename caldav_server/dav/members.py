@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from caldav_server.calendaring import queries
-from caldav_server.dav.answers import Data, Plan, Withheld
+from caldav_server.dav.answers import Data, Plan, Texts, Withheld
 from caldav_server.dav.call import Call
 from caldav_server.dav.properties import PROPERTIES
 from caldav_server.dav.resources import Resource, fill, object_resource
@@ -144,12 +144,14 @@ def _pattern_writer(plan: Plan, collection: Resource) -> Callable[[Sequence[Chan
     return write
 
 
-async def member_chunks(call: Call, plan: Plan, collection: Resource, rows: Sequence[ChangeRow]) -> AsyncIterator[str]:
+async def member_chunks(
+    call: Call, plan: Plan, collection: Resource, rows: Sequence[ChangeRow]
+) -> AsyncIterator[Texts]:
     """The response elements of the members that these rows name, all of them live."""
     if plan.ask.kind is PropKind.PROP and all(name in _FROM_INDEX for name in plan.ask.names):
         write_rows = _pattern_writer(plan, collection)
         for start in range(0, len(rows), _CHUNK):
-            yield write_rows(rows[start : start + _CHUNK])
+            yield [write_rows(rows[start : start + _CHUNK])]
         return
     write = await writer_for(call, plan, collection)
     calendar = collection.calendar
@@ -162,13 +164,13 @@ async def member_chunks(call: Call, plan: Plan, collection: Resource, rows: Sequ
         some = [row[0] for row in rows[start : start + queries.BATCH]]
         if plan.wants_data:
             texts, large = await queries.with_names(call.ctx, calendar, some, with_data)
-            yield "".join(texts)
+            yield texts
             for name in large:
                 one = await call.ctx.db.read(partial(queries.named, calendar=calendar, name=name))
                 if one is not None:
-                    yield with_data(one)
+                    yield [with_data(one)]
         else:
             found = await call.ctx.db.read(
                 partial(metas, principal_id=calendar.principal_id, calendar_id=calendar.calendar_id, names=some)
             )
-            yield "".join([write(meta, None) for meta in found])
+            yield [write(meta, None) for meta in found]

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from caldav_server.calendaring import access, queries
 from caldav_server.dav import reports
-from caldav_server.dav.answers import Plan, streamed, whole
+from caldav_server.dav.answers import Plan, Texts, streamed, whole
 from caldav_server.dav.call import Call
 from caldav_server.dav.members import member_chunks
 from caldav_server.dav.methods import descriptions
@@ -120,13 +120,13 @@ async def _listing(call: Call, plan: Plan, resource: Resource, calendar: Calenda
         lambda tx: stored_changes.rows(tx, calendar.principal_id, calendar.calendar_id, 0, floor=FOREVER)
     )
 
-    async def chunks() -> AsyncIterator[str]:
-        yield "".join(head)
-        async for text in member_chunks(call, plan, resource, rows):
-            yield text
+    async def chunks() -> AsyncIterator[Texts]:
+        yield head
+        async for texts in member_chunks(call, plan, resource, rows):
+            yield texts
 
     if len(rows) <= queries.BATCH:
-        return whole([each async for each in chunks()])
+        return whole([text async for texts in chunks() for text in texts])
     return streamed(chunks())
 
 

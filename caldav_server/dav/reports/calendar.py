@@ -9,7 +9,7 @@ from functools import partial
 from caldav_server.calendaring import access, homes, queries
 from caldav_server.calendaring.texts import Allowance, document_of
 from caldav_server.dav import paths
-from caldav_server.dav.answers import Data, Plan, Withheld, answered
+from caldav_server.dav.answers import Data, Plan, Texts, Withheld, answered
 from caldav_server.dav.call import Call
 from caldav_server.dav.members import MemberWriter, writer_for
 from caldav_server.dav.paths import Place
@@ -73,7 +73,7 @@ async def _answer(call: Call, plan: Plan, jobs: Sequence[_Job], resource: Resour
         selected.append((job, found if resource.meta is None else found.only(resource.meta.object_id)))
     allowance = Allowance()
 
-    async def chunks() -> AsyncIterator[str]:
+    async def chunks() -> AsyncIterator[Texts]:
         for job, found in selected:
             write = await writer_for(call, plan, job.collection)
             render = _renderer(plan, job.body.calendar_data, job.query.zone, allowance)
@@ -83,7 +83,7 @@ async def _answer(call: Call, plan: Plan, jobs: Sequence[_Job], resource: Resour
                 assert job.collection.calendar is not None  # noqa: S101 - a collection always has its row
                 async for texts in queries.in_batches(call.ctx, job.collection.calendar, ids, work):
                     if texts:
-                        yield "".join(texts)
+                        yield texts
 
     few = sum(len(found) for _, found in selected) <= _STREAM_FROM
     return await answered(chunks(), resource.href, few=few)
@@ -180,7 +180,7 @@ async def _multiget_batches(
     body: reports.CalendarMultiget,
     wanted: dict[str, tuple[str, str] | None],
     collections: dict[str, Resource],
-) -> AsyncIterator[str]:
+) -> AsyncIterator[Texts]:
     items, allowance = list(wanted.items()), Allowance()
     for start in range(0, len(items), queries.BATCH):
         some = items[start : start + queries.BATCH]
@@ -195,10 +195,10 @@ async def _multiget_batches(
             if text is None:
                 text = multistatus.response_status(href, 404)
             elif not isinstance(text, str):
-                yield "".join(texts)
+                yield texts
                 texts, text = [], await call.ctx.db.read(text)
             texts.append(text)
-        yield "".join(texts)
+        yield texts
 
 
 _Later = Callable[[Transaction], str]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from caldav_server.calendaring import access, queries
 from caldav_server.dav import paths
-from caldav_server.dav.answers import Plan, streamed, whole
+from caldav_server.dav.answers import Plan, Texts, streamed, whole
 from caldav_server.dav.call import Call
 from caldav_server.dav.members import dead_names, member_chunks
 from caldav_server.dav.remembered import state_of
@@ -65,18 +65,18 @@ async def _calendar(call: Call, resource: Resource, body: reports.SyncCollection
         call.depends_on = state_of(now, resource.accounts_version)
     chunks = _changes(call, plan, resource, changed)
     if len(changed) <= queries.BATCH:
-        return whole([each async for each in chunks], tail)
+        return whole([text async for texts in chunks for text in texts], tail)
     return streamed(chunks, tail)
 
 
-async def _changes(call: Call, plan: Plan, resource: Resource, changed: Sequence[ChangeRow]) -> AsyncIterator[str]:
+async def _changes(call: Call, plan: Plan, resource: Resource, changed: Sequence[ChangeRow]) -> AsyncIterator[Texts]:
     base = resource.href
     gone = [multistatus.response_status(f"{base}{encode_segment(row[0])}", 404) for row in changed if row[2] is None]
     if gone:
-        yield "".join(gone)
+        yield gone
     live = [row for row in changed if row[2] is not None]
-    async for text in member_chunks(call, plan, resource, live):
-        yield text
+    async for texts in member_chunks(call, plan, resource, live):
+        yield texts
 
 
 def _tail(resource: Resource, more: bool, token: str) -> str:
