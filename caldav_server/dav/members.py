@@ -15,13 +15,12 @@ from caldav_server.calendaring import queries
 from caldav_server.dav.answers import Data, Plan, Texts, Withheld
 from caldav_server.dav.call import Call
 from caldav_server.dav.properties import PROPERTIES
+from caldav_server.dav.renderings import stored
 from caldav_server.dav.resources import Resource, fill, object_resource
 from protocol.dav import multistatus
 from protocol.dav.hrefs import encode_segment
 from protocol.dav.names import CALENDAR_DATA, GETCONTENTTYPE, GETETAG, RESOURCETYPE, element, empty, tags
 from protocol.dav.requests import PropKind
-from protocol.dav.xml import escape
-from protocol.ical.scanner import decode_text
 from protocol.model import CalendarObject, ComponentKind, ETag, ObjectId, ObjectMeta, Seq, Uid
 from storage.changes import ChangeRow
 from storage.members import metas
@@ -158,7 +157,7 @@ async def member_chunks(
     assert calendar is not None  # noqa: S101 - members live in calendars
 
     def with_data(found: CalendarObject) -> str:
-        return write(found.meta, escape(decode_text(found.data)))
+        return write(found.meta, stored(found.data))
 
     for start in range(0, len(rows), queries.BATCH):
         some = [row[0] for row in rows[start : start + queries.BATCH]]

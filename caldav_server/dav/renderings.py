@@ -11,11 +11,21 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
+from protocol.dav.xml import escape, escape_utf8
+from protocol.ical.scanner import decode_text
 from protocol.model import ETag
 
 _MAX_CHARACTERS = 12 * 1024 * 1024
 """Seven weeks of a calendar of 10,000 objects, each week with a thousand of them."""
 _LARGEST = 64 * 1024
+
+
+def stored(data: bytes) -> str:
+    """A stored body as it was sent, for an element of XML."""
+    try:
+        return escape_utf8(data)
+    except UnicodeDecodeError:
+        return escape(decode_text(data))
 
 
 class Renderings:

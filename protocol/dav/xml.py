@@ -118,6 +118,19 @@ def escape(text: str) -> str:
     return _FORBIDDEN.sub("", text)
 
 
+def escape_utf8(data: bytes) -> str:
+    """The same of UTF-8, in octets, which are quicker to look at; ``UnicodeDecodeError`` for what is not UTF-8."""
+    if b"\xef\xbf" in data or len(data.translate(None, _CONTROLS)) != len(data):  # U+FFFE and U+FFFF begin like that
+        return escape(data.decode())
+    if b"&" in data:
+        data = data.replace(b"&", b"&amp;")
+    if b"<" in data:
+        data = data.replace(b"<", b"&lt;")
+    if b">" in data:
+        data = data.replace(b">", b"&gt;")
+    return data.replace(b"\r", b"&#13;").decode()
+
+
 def escape_attribute(text: str) -> str:
     """Text as an attribute value between double quotes, white space kept (XML 1.0 §3.3.3)."""
     text = escape(text).replace('"', "&quot;")

@@ -205,3 +205,14 @@ def test_names_are_spelt_with_the_prefixes_of_the_root() -> None:
     assert names.calendarserver("x") == "{http://calendarserver.org/ns/}x"
     assert names.apple("x") == "{http://apple.com/ns/ical/}x"
     assert names.caldav("x") == "{urn:ietf:params:xml:ns:caldav}x"
+
+
+@given(st.text(st.sampled_from("a&<>\r\n\t é–😀\x00\x1f\x7f\ufffd\ufffe\uffff]]>")))
+def test_octets_are_escaped_like_their_characters(text: str) -> None:
+    assert xml.escape_utf8(text.encode()) == xml.escape(text)
+
+
+def test_octets_that_are_not_utf8_are_not_escaped() -> None:
+    for data in (b"\xff", b"a\xc3\r", b"\xed\xa0\x80"):
+        with pytest.raises(UnicodeDecodeError):
+            xml.escape_utf8(data)

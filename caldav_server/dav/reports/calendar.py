@@ -13,17 +13,16 @@ from caldav_server.dav.answers import Data, Plan, Texts, Withheld, answered
 from caldav_server.dav.call import Call
 from caldav_server.dav.members import MemberWriter, writer_for
 from caldav_server.dav.paths import Place
+from caldav_server.dav.renderings import stored
 from caldav_server.dav.resources import Kind, Resource, children
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus, reports
 from protocol.dav.headers import Depth
 from protocol.dav.hrefs import encode_segment, is_plain
-from protocol.dav.xml import escape
 from protocol.errors import Condition, Refusal
 from protocol.ical import freebusy, rendering, timezones
 from protocol.ical.components import PRODID
 from protocol.ical.document import Document
-from protocol.ical.scanner import decode_text
 from protocol.model import Access, CalendarObject
 from storage.database import Transaction
 
@@ -115,14 +114,14 @@ def _renderer(
     if not plan.wants_data:
         return lambda _found, _document: None
     if asked is None or asked.is_verbatim:
-        return lambda found, _document: escape(decode_text(found.data))
+        return lambda found, _document: stored(found.data)
     question = (asked, zone)
 
     def render(found: CalendarObject, document: Document | None) -> Data:
         def make() -> str:
             with allowance.budget() as budget:
                 text = rendering.render(found.data, lambda: document or document_of(found.data), asked, zone, budget)
-            return escape(decode_text(text))
+            return stored(text)
 
         try:
             return plan.view.renderings.get(found.meta.etag, question, make)
