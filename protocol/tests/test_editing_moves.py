@@ -86,6 +86,16 @@ def test_a_time_beyond_all_years_is_refused(lines: tuple[str, ...], new: str) ->
     assert refused.value.condition is Condition.MAX_DATE_TIME
 
 
+def test_the_last_month_of_all_years_has_its_place() -> None:
+    """Its occurrence is moved by the month, and the one that would leave the years is refused."""
+    data = event("DTSTART;VALUE=DATE:20260131", "RRULE:FREQ=MONTHLY;BYMONTHDAY=31", "EXDATE;VALUE=DATE:99991231")
+    changed = change_all(document(data), edit("DTSTART;VALUE=DATE:20260130"), now=NOW)
+    assert b"EXDATE;VALUE=DATE:99991230\r\n" in changed
+    with pytest.raises(Refusal) as refused:
+        change_all(document(data), edit("DTSTART;VALUE=DATE:20260201"), now=NOW)
+    assert refused.value.condition is Condition.MAX_DATE_TIME
+
+
 def test_periods_keep_their_lengths() -> None:
     """RFC 5545 §3.3.9, §3.8.5.2: also on a start that becomes a date, and over a night when the clocks change."""
     on_rule = event("DTSTART:20260301T100000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,31;COUNT=4",

@@ -7,8 +7,10 @@ again so that every start moves by the same wall time, and one that names the da
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import MAXYEAR, MINYEAR
 
 from protocol.ical.components import Component, Property
 from protocol.ical.editing.moved_rules import TRIALS, RuleMove, as_dates, left_alone, moved_rule
@@ -118,12 +120,11 @@ class SeriesMove:
     def _in_month(self, rule: RuleMove, wall: int) -> int:
         """Where the one occurrence of a month goes: to that of the month that is as much later as DTSTART's."""
         at, old, new = wall_of(wall), wall_of(self.old.wall), wall_of(self.new.wall)
-        month = 12 * (at.year + new.year - old.year) + at.month - 1 + new.month - old.month
-        first = at.replace(day=1, hour=0, minute=0, second=0)
-        low, high = (
-            wall_seconds(first.replace(year=number // 12, month=number % 12 + 1)) for number in (month, month + 1)
-        )
-        found = rule.starts(low, high, self.budget)
+        year, month = divmod(12 * (at.year + new.year - old.year) + at.month - 1 + new.month - old.month, 12)
+        if not MINYEAR <= year <= MAXYEAR:
+            return wall + self.delta
+        first = wall_seconds(at.replace(year=year, month=month + 1, day=1, hour=0, minute=0, second=0))
+        found = rule.starts(first, first + monthrange(year, month + 1)[1] * DAY, self.budget)
         return found[0] if found else self._beside(wall + self.delta)
 
     def _beside(self, wall: int) -> int:

@@ -12,7 +12,7 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component
 from protocol.ical.document import Document
 from protocol.ical.editing.base import DATES, RECURRENCE_NAMES, TIMES, original_wall, series_time
-from protocol.ical.editing.edit import replaced
+from protocol.ical.editing.edit import replaced, start_line
 from protocol.ical.editing.moved_rules import moved_rule
 from protocol.ical.editing.moves import SeriesMove
 from protocol.ical.editing.one import said_from
@@ -21,7 +21,7 @@ from protocol.model import FOREVER
 
 
 def own_time(component: Component, document: Document) -> SeriesTime | None:
-    line = component.first("DTSTART") or component.first("DUE")
+    line = start_line(component)
     return None if line is None else SeriesTime.of(line, document.timezones)
 
 
