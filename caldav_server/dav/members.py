@@ -19,7 +19,18 @@ from caldav_server.dav.renderings import stored
 from caldav_server.dav.resources import Resource, fill, object_resource
 from protocol.dav import multistatus
 from protocol.dav.hrefs import encode_segment
-from protocol.dav.names import CALENDAR_DATA, GETCONTENTTYPE, GETETAG, RESOURCETYPE, element, empty, tags
+from protocol.dav.names import (
+    CALENDAR_DATA,
+    CREATIONDATE,
+    GETCONTENTLENGTH,
+    GETCONTENTTYPE,
+    GETETAG,
+    GETLASTMODIFIED,
+    RESOURCETYPE,
+    element,
+    empty,
+    tags,
+)
 from protocol.dav.requests import PropKind
 from protocol.model import CalendarObject, ComponentKind, ETag, ObjectId, ObjectMeta, Seq, Uid
 from storage.changes import ChangeRow
@@ -31,6 +42,8 @@ MemberWriter = Callable[[ObjectMeta, Data], str]
 
 _FROM_INDEX = frozenset({GETETAG, GETCONTENTTYPE, RESOURCETYPE})
 """Member properties that the covering index answers without touching the objects' rows."""
+_FROM_ROW = _FROM_INDEX | {CREATIONDATE, GETCONTENTLENGTH, GETLASTMODIFIED, CALENDAR_DATA}
+"""Those that the object's own row answers, whoever asks."""
 _CHUNK = 512
 _MARK = "\x00"
 """Stands for an ETag in a pattern; no value that is written can hold it, since XML cannot."""
@@ -80,6 +93,11 @@ def dead_names(plan: Plan) -> list[str] | None:
     if plan.ask.kind is not PropKind.PROP:
         return None
     return [name for name in plan.ask.names if name not in PROPERTIES and name != CALENDAR_DATA]
+
+
+def is_all_of_rows(plan: Plan) -> bool:
+    """Whether the objects' own rows answer all that is asked: the same for everybody until an object changes."""
+    return plan.ask.kind is PropKind.PROP and _FROM_ROW.issuperset(plan.ask.names)
 
 
 async def writer_for(call: Call, plan: Plan, collection: Resource) -> MemberWriter:

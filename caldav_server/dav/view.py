@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from caldav_server.calendaring.context import Context
+from caldav_server.dav.elements import Elements
 from caldav_server.dav.renderings import Renderings
 from caldav_server.dav.resources import Kind
 from protocol.model import Principal
@@ -22,6 +23,8 @@ class View:
     """The reports a kind of resource answers: DAV:supported-report-set is computed from their table."""
     renderings: Renderings
     """What was rendered for earlier answers."""
+    elements: Elements
+    """What was answered of single objects before."""
 
     @property
     def viewer(self) -> Principal:

@@ -15,6 +15,7 @@ import pytest
 from caldav_server.calendaring import queries, texts
 from caldav_server.calendaring.texts import Allowance
 from caldav_server.dav.reports import calendar as reports
+from caldav_server.dav.reports import multiget as multigets
 from caldav_server.tests.face import NAMESPACES, Answer, Face, event
 from protocol.errors import Refusal
 from protocol.ical.recurrence import DEFAULT_PERIODS
@@ -88,7 +89,7 @@ async def test_multiget_answers_every_object(face: Face, monkeypatch: pytest.Mon
     answer = await multiget(face, *names)
     assert statuses(answer)["z0.ics"] == (403, "max-instances")
     assert [href.rsplit("/", 1)[-1] for href in answer.hrefs()] == names
-    monkeypatch.setattr(reports, "Allowance", lambda: Allowance(2 * DEFAULT_PERIODS))
+    monkeypatch.setattr(multigets, "Allowance", lambda: Allowance(2 * DEFAULT_PERIODS))
     face.face = type(face.face)()  # nothing remembered
     answer = await multiget(face, *names)
     assert [href.rsplit("/", 1)[-1] for href in answer.hrefs()] == names
@@ -140,7 +141,7 @@ async def test_a_limit_of_the_request_that_is_met_later_ends_a_well_formed_answe
 ) -> None:
     await fill(face, 12, 3)
     monkeypatch.setattr(reports, "Allowance", lambda: Allowance(DEFAULT_PERIODS))
-    monkeypatch.setattr(reports, "_STREAM_FROM", 1)
+    monkeypatch.setattr(reports, "STREAM_FROM", 1)
     monkeypatch.setattr(queries, "BATCH", 4)
     answer = await face.query(CALENDAR, RANGE, EXPANDED)
     assert answer.status == 207

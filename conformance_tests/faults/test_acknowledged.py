@@ -15,6 +15,7 @@ READERS = 8
 
 def written_here_read_there(calendar: Calendar, readers: list[Calendar], times: int) -> None:
     """Change an object over one connection after the other; all the others must see it in whatever they ask."""
+    calendar.add("b.ics", event(uid="b"))
     token, everyone = calendar.sync().sync_token, [calendar, *readers]
     for number in range(times):
         writer = everyone[number % len(everyone)]
@@ -27,6 +28,9 @@ def written_here_read_there(calendar: Calendar, readers: list[Calendar], times: 
         for reader in everyone:
             assert reader.get("a.ics").header("ETag") == etag
             assert reader.etags().get("a.ics") == etag
+            several = reader.multiget(calendar.path("a.ics"), calendar.path("b.ics")).multistatus
+            assert several.items[1].has("C:calendar-data")
+            assert (several.items[0].text("D:getetag") == etag) if etag else (several.items[0].status == 404)
             tokens.add(reader.prop("D:sync-token").text)
             assert [item.href.endswith("/a.ics") for item in reader.sync(token or "").items] == [True]
         assert len(tokens) == 1 and tokens != {token}

@@ -88,6 +88,7 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 _CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r")
+_SPECIAL = _CONTROLS + b"&<>"
 
 
 def _is_xml_text(text: str) -> bool:
@@ -120,14 +121,12 @@ def escape(text: str) -> str:
 
 def escape_utf8(data: bytes) -> str:
     """The same of UTF-8, in octets, which are quicker to look at; ``UnicodeDecodeError`` for what is not UTF-8."""
-    if b"\xef\xbf" in data or len(data.translate(None, _CONTROLS)) != len(data):  # U+FFFE and U+FFFF begin like that
+    if not data.isascii() and b"\xef\xbf" in data:  # U+FFFE and U+FFFF begin like that
         return escape(data.decode())
-    if b"&" in data:
-        data = data.replace(b"&", b"&amp;")
-    if b"<" in data:
-        data = data.replace(b"<", b"&lt;")
-    if b">" in data:
-        data = data.replace(b">", b"&gt;")
+    if len(data.translate(None, _SPECIAL)) != len(data):
+        if len(data.translate(None, _CONTROLS)) != len(data):
+            return escape(data.decode())
+        data = data.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
     return data.replace(b"\r", b"&#13;").decode()
 
 

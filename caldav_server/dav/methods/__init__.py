@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from caldav_server.calendaring.context import AccountsChanged
 from caldav_server.dav import paths, reports
 from caldav_server.dav.call import Call
+from caldav_server.dav.elements import Elements
 from caldav_server.dav.methods import collections, descriptions, moving, reading, writing
 from caldav_server.dav.remembered import Remembered, State
 from caldav_server.dav.renderings import Renderings
@@ -49,6 +50,7 @@ class DavFace:
         self._sessions: Sessions | None = None
         self._remembered = Remembered()
         self._renderings = Renderings()
+        self._elements = Elements()
 
     async def __call__(self, app: Application, request: Request) -> Response:
         """Answer one request; refusals are raised and become answers at the edge."""
@@ -85,7 +87,7 @@ class DavFace:
         if sessions is None:
             sessions = self._sessions = Sessions(app.db, app.settings, app.auth.note_accounts_version, app.bus)
         ctx = await sessions.context(request)
-        view = View(ctx, await sessions.epoch(), reports.supported_by, self._renderings)
+        view = View(ctx, await sessions.epoch(), reports.supported_by, self._renderings, self._elements)
         limits = app.settings.limits
         return Call(
             request,

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from caldav_server.dav.call import Call
-from caldav_server.dav.reports import calendar, expand_property, principals, sync
+from caldav_server.dav.reports import calendar, expand_property, multiget, principals, sync
 from caldav_server.dav.resources import Kind, Resource
 from caldav_server.http.messages import Response
 from protocol.dav import names
@@ -41,7 +41,7 @@ REPORTS: dict[type, Report] = {
     row.body: row
     for row in (
         Report(names.CALENDAR_QUERY, bodies.CalendarQuery, _WITH_OBJECTS, calendar.query),
-        Report(names.CALENDAR_MULTIGET, bodies.CalendarMultiget, _WITH_OBJECTS, calendar.multiget),
+        Report(names.CALENDAR_MULTIGET, bodies.CalendarMultiget, _WITH_OBJECTS, multiget.multiget),
         Report(names.FREE_BUSY_QUERY, bodies.FreeBusyQuery, _CALENDARS | {Kind.HOME}, calendar.free_busy),
         Report(names.SYNC_COLLECTION, bodies.SyncCollection, _CALENDARS | {Kind.HOME}, sync.collection),
         Report(names.EXPAND_PROPERTY, bodies.ExpandProperty, _ANY, expand_property.answer),
