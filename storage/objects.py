@@ -290,7 +290,8 @@ def insert_many(
     rows: Sequence[tuple[ObjectMeta, bytes, ObjectIndex]],
 ) -> int:
     """Add many objects with different names in bulk: how many were added (a live name is left as it is)."""
-    return tx.many(_INSERT, [_insert_values(principal_id, calendar_id, *row) for row in rows])
+    values = [_insert_values(principal_id, calendar_id, *row) for row in rows]
+    return tx.many(_INSERT, tuple(values[0]), [tuple(each.values()) for each in values]) if values else 0
 
 
 def update(

@@ -8,7 +8,6 @@ of them in UTC or floating; floating rows are compared with the range in wall ti
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, delete, insert, literal_column, select
@@ -17,7 +16,6 @@ from sqlalchemy import union_all as sql_union_all
 
 from protocol.model import (
     FOREVER,
-    BusyType,
     CalendarId,
     ComponentKind,
     IndexEntry,
@@ -38,7 +36,11 @@ _ZONE_SLACK = 86400
 """Seconds: no zone's wall time is further from UTC than this; spans of floating objects are compared so far apart."""
 
 _EVERYTHING = (1 << 15) - 1
-_PLACE = itemgetter("bucket", "start_at", "end_at")
+_COLUMNS = ("bucket", "start_at", "end_at", "component", "busy")
+IndexRow = tuple[int, int, int, int, int]
+"""What the index says of one occurrence: the values of these columns."""
+ObjectRow = tuple[int, int, int, int, int, ObjectId]
+"""The same with the object it is of."""
 
 _r = occurrences.c
 _o = objects.c
@@ -119,31 +121,16 @@ def _bounds(absolute: TimeRange, wall: TimeRange) -> dict[str, int]:
     return bounds
 
 
-def _rows(
-    principal_id: PrincipalId,
-    calendar_id: CalendarId,
-    object_id: ObjectId,
-    component: ComponentKind,
-    entries: Iterable[IndexEntry],
-) -> list[dict[str, Any]]:
+def rows_of(component: ComponentKind, entries: Iterable[IndexEntry]) -> list[IndexRow]:
+    """The rows that an object's entries become; of equal intervals the busiest stays."""
     busiest: dict[tuple[int, int, int], int] = {}
-    for entry in entries:
-        bucket = (1 if entry.end - entry.start > SHORT else 0) + (2 if entry.floating else 0)
-        key = (bucket, entry.start, entry.end)
-        busiest[key] = max(busiest.get(key, BusyType.FREE), entry.busy)
-    return [
-        {
-            "principal_id": principal_id,
-            "calendar_id": calendar_id,
-            "bucket": bucket,
-            "start_at": start,
-            "end_at": end,
-            "object_id": object_id,
-            "component": int(component),
-            "busy": int(busy),
-        }
-        for (bucket, start, end), busy in busiest.items()
-    ]
+    for start, end, floating, busy in entries:
+        key = ((1 if end - start > SHORT else 0) + (2 if floating else 0), start, end)
+        known = busiest.get(key)
+        if known is None or known < busy:
+            busiest[key] = int(busy)
+    kind = int(component)
+    return [(*key, kind, busy) for key, busy in busiest.items()]
 
 
 def replace(
@@ -151,19 +138,16 @@ def replace(
     principal_id: PrincipalId,
     calendar_id: CalendarId,
     object_id: ObjectId,
-    component: ComponentKind,
-    entries: Iterable[IndexEntry],
+    rows: Sequence[IndexRow],
 ) -> None:
-    """Make these the index entries of an object; of equal intervals the busiest stays.
+    """Make these the rows of an object.
 
     Most changes of an object leave its times as they are: then nothing is written.
     """
-    rows = _rows(principal_id, calendar_id, object_id, component, entries)
-    wanted = {(row["bucket"], row["start_at"], row["end_at"], row["component"], row["busy"]) for row in rows}
-    if wanted == set(tx.all(_STORED, pid=principal_id, cid=calendar_id, oid=object_id)):
+    if set(rows) == set(tx.all(_STORED, pid=principal_id, cid=calendar_id, oid=object_id)):
         return
     tx.later(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
-    _write(tx, rows)
+    add(tx, principal_id, calendar_id, object_id, rows)
 
 
 def add(
@@ -171,32 +155,31 @@ def add(
     principal_id: PrincipalId,
     calendar_id: CalendarId,
     object_id: ObjectId,
-    component: ComponentKind,
-    entries: Iterable[IndexEntry],
+    rows: Sequence[IndexRow],
 ) -> None:
-    """Index an object that has no entries yet."""
-    _write(tx, _rows(principal_id, calendar_id, object_id, component, entries))
-
-
-def _write(tx: Transaction, rows: list[dict[str, Any]]) -> None:
+    """Index an object that has no rows yet."""
+    same = {"principal_id": principal_id, "calendar_id": calendar_id, "object_id": object_id}
     if len(rows) == 1:
-        tx.later(_INSERT, **rows[0])
+        tx.later(_INSERT, **same, **dict(zip(_COLUMNS, rows[0], strict=True)))
     elif rows:
-        tx.many(_INSERT, rows)
+        tx.many_later(_INSERT, _COLUMNS, rows, **same)
 
 
-def add_many(
+def in_order(objects_rows: Iterable[tuple[ObjectId, Sequence[IndexRow]]]) -> list[ObjectRow]:
+    """The rows of many objects in the order of the index: written so, they change fewer of its pages."""
+    return sorted((*row, object_id) for object_id, some in objects_rows for row in some)
+
+
+def add_rows(
     tx: Transaction,
     principal_id: PrincipalId,
     calendar_id: CalendarId,
-    objects_entries: Iterable[tuple[ObjectId, ComponentKind, Iterable[IndexEntry]]],
+    rows: Sequence[ObjectRow],
+    of: Collection[ObjectId],
 ) -> None:
-    """Index many objects that have no entries yet, in bulk (import)."""
-    rows: list[dict[str, Any]] = []
-    for object_id, component, entries in objects_entries:
-        rows += _rows(principal_id, calendar_id, object_id, component, entries)
-    rows.sort(key=_PLACE)  # neighbours in the index are written together: fewer pages change
-    tx.many(_INSERT, rows)
+    """Index many objects that have no rows yet, in bulk (import, copies); rows of others are left out."""
+    wanted = [row for row in rows if row[-1] in of]
+    tx.many_later(_INSERT, (*_COLUMNS, "object_id"), wanted, principal_id=principal_id, calendar_id=calendar_id)
 
 
 def drop(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId) -> None:

@@ -94,15 +94,11 @@ def _insert(
     tx: Transaction, ctx: Context, made: Calendar, page: list[tuple[CalendarObject, Draft]], first: int
 ) -> None:
     place = (made.principal_id, made.calendar_id)
-    rows = [
-        (
-            each.meta._replace(object_id=ObjectId(new_id()), seq=Seq(number), created_at=ctx.now, modified_at=ctx.now),
-            each.data,
-            new.index,
-        )
-        for number, (each, new) in enumerate(page, first)
+    metas = [
+        each.meta._replace(object_id=ObjectId(new_id()), seq=Seq(number), created_at=ctx.now, modified_at=ctx.now)
+        for number, (each, _) in enumerate(page, first)
     ]
-    stored_objects.insert_many(tx, *place, rows)
-    stored_occurrences.add_many(
-        tx, *place, [(meta.object_id, meta.component, index.entries) for meta, _, index in rows]
-    )
+    both = list(zip(metas, page, strict=True))
+    stored_objects.insert_many(tx, *place, [(meta, each.data, new.index) for meta, (each, new) in both])
+    rows = stored_occurrences.in_order((meta.object_id, new.rows) for meta, (_, new) in both)
+    stored_occurrences.add_rows(tx, *place, rows, {meta.object_id for meta in metas})

@@ -10,16 +10,18 @@ import asyncio
 import hashlib
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from caldav_server.calendaring import objects
 from caldav_server.calendaring.context import Context, Rules
 from caldav_server.calendaring.objects import Draft, Target
 from protocol.errors import Refusal
-from protocol.ical.pieces import components, cut, with_uid
+from protocol.ical.pieces import Cut, components, with_uid
 from protocol.model import Access, Calendar, ObjectId, ObjectMeta, Principal, Seq, Uid
 from storage import calendars as stored_calendars
 from storage import objects as stored
@@ -33,6 +35,9 @@ BATCH = 500
 BATCH_OCTETS = 8_000_000
 READ_AHEAD = 8
 """Batches that are read at most before the first of them is stored."""
+STORE_AHEAD = 1
+"""Batches that wait for the calendar while another one is stored: the database then never waits for this process."""
+T = TypeVar("T")
 Piece = tuple[Uid | None, bytes]
 _PLAIN = re.compile(r"[A-Za-z0-9._@{}-]{1,120}")
 
@@ -56,38 +61,57 @@ class Outcome:
 
 
 async def import_calendar(
-    ctx: Context, owner: Principal, calendar: Calendar, data: bytes, readers: ProcessPoolExecutor | None = None
+    ctx: Context, owner: Principal, calendar: Calendar, file: Cut, readers: ProcessPoolExecutor | None = None
 ) -> AsyncIterator[list[Outcome]]:
     """Put everything an iCalendar file holds into a calendar; yields the outcomes batch by batch.
 
     ``readers``: processes that parse the next batches while one is being stored; without them each is parsed here.
     """
-    async for outcomes, drafts in _read(ctx, calendar, cut(data), readers):
-        if drafts:
-            outcomes += await _store(ctx, owner, calendar, drafts)
-        yield outcomes
+    async with (
+        aclosing(_in_turn(_read(ctx, calendar, file, readers), READ_AHEAD if readers else 0)) as batches,
+        aclosing(_in_turn(_stored(ctx, owner, calendar, batches), STORE_AHEAD)) as outcomes_of_batches,
+    ):
+        async for outcomes in outcomes_of_batches:
+            yield outcomes
+
+
+async def _in_turn(jobs: AsyncIterator[asyncio.Future[T]], most: int) -> AsyncGenerator[T]:
+    """The results of jobs in their order; ``most`` of them are begun before the one whose turn it is has ended."""
+    begun: deque[asyncio.Future[T]] = deque()
+    try:
+        async for job in jobs:
+            begun.append(job)
+            if len(begun) > most:
+                yield await begun.popleft()
+        while begun:
+            yield await begun.popleft()
+    finally:
+        for job in begun:
+            job.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)  # nobody comes to fetch them
 
 
 async def _read(
-    ctx: Context, calendar: Calendar, pieces: Iterator[Piece], readers: ProcessPoolExecutor | None
-) -> AsyncIterator[tuple[list[Outcome], list[Draft]]]:
-    """The batches in the file's order, some of them read ahead where there are processes to do so."""
-    ahead: deque[asyncio.Future[tuple[list[Outcome], list[Draft]]]] = deque()
-    for some in _batches(pieces):
-        if readers is None:
-            yield _drafts(ctx.rules, ctx.now, calendar, some)
-            continue
-        loop = asyncio.get_running_loop()
-        batch = loop.run_in_executor(readers, _drafts, ctx.rules, ctx.now, calendar, some)
-        batch.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may come to fetch it
-        ahead.append(batch)
-        if len(ahead) > READ_AHEAD:
-            yield await ahead.popleft()
-    while ahead:
-        yield await ahead.popleft()
+    ctx: Context, calendar: Calendar, file: Cut, readers: ProcessPoolExecutor | None
+) -> AsyncIterator[asyncio.Future[_Batch]]:
+    loop = asyncio.get_running_loop()
+    for some in _pieces(file):
+        if readers is not None:
+            yield loop.run_in_executor(readers, _batch, ctx.rules, ctx.now, calendar, some)
+        else:
+            done = loop.create_future()
+            done.set_result(_batch(ctx.rules, ctx.now, calendar, some))
+            yield done
 
 
-def _batches(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
+async def _stored(
+    ctx: Context, owner: Principal, calendar: Calendar, batches: AsyncIterator[_Batch]
+) -> AsyncIterator[asyncio.Future[list[Outcome]]]:
+    async for batch in batches:
+        yield asyncio.ensure_future(_store(ctx, owner, calendar, batch))
+
+
+def _pieces(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
     """So many objects, or fewer of great size: one statement of the database carries them all."""
     some: list[Piece] = []
     octets = 0
@@ -101,44 +125,60 @@ def _batches(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
         yield some
 
 
-def _drafts(rules: Rules, now: int, calendar: Calendar, pieces: Iterable[Piece]) -> tuple[list[Outcome], list[Draft]]:
-    refused: list[Outcome] = []
-    drafts: dict[Uid, Draft] = {}
+@dataclass(slots=True)
+class _Batch:
+    """Objects that were read and are to be stored together, with all that can be made before the calendar is locked."""
+
+    refused: list[Outcome]
+    drafts: dict[Uid, Draft] = field(default_factory=dict)
+    ids: dict[Uid, ObjectId] = field(default_factory=dict)
+    """For those that turn out to be new."""
+    rows: list[stored_occurrences.ObjectRow] = field(default_factory=list)
+    """Of all of them, in the order of the index."""
+
+
+def _batch(rules: Rules, now: int, calendar: Calendar, pieces: Iterable[Piece]) -> _Batch:
+    batch = _Batch([])
     for found, text in pieces:
         uid, data = (found, text) if found is not None else with_uid(text)
         try:
             new = objects.draft(rules, now, data, strict=False)
             objects.require_component(calendar, new.index)
         except Refusal as refusal:
-            refused.append(_refused(uid, refusal))
+            batch.refused.append(_refused(uid, refusal))
         else:
-            drafts[new.index.uid] = new
-    return refused, list(drafts.values())
+            batch.drafts[new.index.uid] = new
+    batch.ids = {uid: ObjectId(new_id()) for uid in batch.drafts}
+    batch.rows = stored_occurrences.in_order((batch.ids[uid], new.rows) for uid, new in batch.drafts.items())
+    return batch
 
 
 def _refused(uid: str, refusal: Refusal) -> Outcome:
     return Outcome(uid, Became.REFUSED, f"{refusal.condition.element}: {refusal.message}")
 
 
-async def _store(ctx: Context, owner: Principal, calendar: Calendar, drafts: Sequence[Draft]) -> list[Outcome]:
+async def _store(ctx: Context, owner: Principal, calendar: Calendar, batch: _Batch) -> list[Outcome]:
     def work(tx: Transaction) -> tuple[list[Outcome], Seq | None]:
-        return _store_batch(tx, ctx, owner, calendar, drafts)
+        return _store_batch(tx, ctx, owner, calendar, batch)
 
+    if not batch.drafts:
+        return batch.refused
     try:
         outcomes, seq = await objects.write_again(ctx, work)
     except Refusal as refusal:  # no room for them
-        return [_refused(each.index.uid, refusal) for each in drafts]
+        return batch.refused + [_refused(uid, refusal) for uid in batch.drafts]
     if seq is not None:
         ctx.announce(calendar.principal_id, calendar.calendar_id, seq)
-    return outcomes
+    return batch.refused + outcomes
 
 
 def _store_batch(
-    tx: Transaction, ctx: Context, owner: Principal, calendar: Calendar, drafts: Sequence[Draft]
+    tx: Transaction, ctx: Context, owner: Principal, calendar: Calendar, batch: _Batch
 ) -> tuple[list[Outcome], Seq | None]:
     """One transaction, conditional on what it read: if somebody was faster, all of it once more."""
     place = (calendar.principal_id, calendar.calendar_id)
-    known = by_uid(tx, *place, [each.index.uid for each in drafts])
+    drafts = list(batch.drafts.values())
+    known = by_uid(tx, *place, list(batch.drafts))
     fresh = [each for each in drafts if each.index.uid not in known]
     changed = _changed(tx, calendar, known, [each for each in drafts if each.index.uid in known])
     written = {each.index.uid for each in (*fresh, *changed)}
@@ -150,7 +190,7 @@ def _store_batch(
     last = stored_calendars.next_seq(tx, *place, count, members=len(fresh), size=size)
     ctx.rules.quota.require(tx, calendar.principal_id, size, ctx.now)
     first = last - count + 1
-    _insert(tx, ctx, calendar, fresh, first)
+    _insert(tx, ctx, calendar, fresh, batch, first)
     for number, each in enumerate(changed, first + len(fresh)):
         existing = known[each.index.uid]
         target = Target(owner, calendar, existing.name, "", Access.OWN)
@@ -179,14 +219,16 @@ def _changed(tx: Transaction, calendar: Calendar, known: dict[Uid, ObjectMeta], 
     return [each for each in differing if components(texts[each.index.uid]) != components(each.data)]
 
 
-def _insert(tx: Transaction, ctx: Context, calendar: Calendar, fresh: Sequence[Draft], first: int) -> None:
+def _insert(
+    tx: Transaction, ctx: Context, calendar: Calendar, fresh: Sequence[Draft], batch: _Batch, first: int
+) -> None:
     place = (calendar.principal_id, calendar.calendar_id)
     names = [_name_for(each.index.uid) for each in fresh]
     taken = taken_names(tx, *place, names)
     rows = []
     for number, (each, name) in enumerate(zip(fresh, names, strict=True), first):
         meta = ObjectMeta(
-            object_id=ObjectId(new_id()),
+            object_id=batch.ids[each.index.uid],
             name=name if name not in taken else f"{new_id().hex()}.ics",
             uid=each.index.uid,
             component=each.index.component,
@@ -200,9 +242,7 @@ def _insert(tx: Transaction, ctx: Context, calendar: Calendar, fresh: Sequence[D
         rows.append((meta, each.data, each.index))
     if stored.insert_many(tx, *place, rows) != len(rows):
         raise objects.Overtaken
-    stored_occurrences.add_many(
-        tx, *place, [(meta.object_id, meta.component, index.entries) for meta, _, index in rows]
-    )
+    stored_occurrences.add_rows(tx, *place, batch.rows, {meta.object_id for meta, _, _ in rows})
 
 
 def _name_for(uid: Uid) -> str:

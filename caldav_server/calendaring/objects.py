@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from caldav_server.calendaring import access
@@ -66,6 +66,8 @@ class Draft:
     data: bytes
     etag: ETag
     index: ObjectIndex
+    """Without its entries, which are the rows."""
+    rows: list[stored_occurrences.IndexRow]
     repairs: tuple[str, ...]
     altered: bool
     """A repair changed the text, so that the stored bytes are not the sent ones and no ETag is answered."""
@@ -107,7 +109,9 @@ def draft(rules: Rules, now: int, data: bytes, *, strict: bool) -> Draft:
     index = index_document(parsed.document, horizon=now + rules.horizon_seconds, cap=rules.occurrences_cap)
     if len(index.uid.encode("utf-8", "surrogatepass")) > MAX_KEY_OCTETS:
         raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, f"A UID may hold at most {MAX_KEY_OCTETS} octets.")
-    return Draft(parsed.data, etag_of(parsed.data), index, parsed.repairs, parsed.data is not data)
+    rows = stored_occurrences.rows_of(index.component, index.entries)
+    index = replace(index, entries=())
+    return Draft(parsed.data, etag_of(parsed.data), index, rows, parsed.repairs, parsed.data is not data)
 
 
 async def put(
@@ -199,7 +203,7 @@ def save(tx: Transaction, ctx: Context, target: Target, new: Draft, existing: Ob
         if not stored.update(tx, *place, meta, new.data, new.index, expected=existing.etag):
             raise Overtaken
     write_index = stored_occurrences.add if existing is None else stored_occurrences.replace
-    write_index(tx, *place, meta.object_id, new.index.component, new.index.entries)
+    write_index(tx, *place, meta.object_id, new.rows)
 
 
 async def remove(ctx: Context, target: Target, *, precondition: Precondition) -> None:

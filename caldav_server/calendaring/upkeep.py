@@ -166,7 +166,7 @@ def _reindex(
         before = _before(tx, place, until) if compared else []
         if not stored.set_index(tx, *place, index, expected=each.meta.etag):
             continue
-        stored_occurrences.replace(tx, *place, index.component, index.entries)
+        stored_occurrences.replace(tx, *place, stored_occurrences.rows_of(index.component, index.entries))
         if compared and _before(tx, place, until) != before:
             moved.append(each.meta.name)
     return moved

@@ -13,6 +13,7 @@ from caldav_server.calendaring import homes, importing
 from caldav_server.calendaring.importing import Outcome
 from caldav_server.settings import Settings
 from caldav_server.tests.face import Face, event
+from protocol.ical.pieces import Cut
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 
@@ -28,7 +29,7 @@ async def run(face: Face, data: bytes) -> list[Outcome]:
     ctx, owner = face.context(), face.people["anna"]
     calendar = await homes.find_collection(ctx, owner, "calendar")
     assert calendar is not None
-    return [each async for batch in importing.import_calendar(ctx, owner, calendar, data) for each in batch]
+    return [each async for batch in importing.import_calendar(ctx, owner, calendar, Cut(data)) for each in batch]
 
 
 def became(outcomes: list[Outcome]) -> dict[str, int]:
@@ -120,6 +121,6 @@ async def test_what_a_home_has_no_room_for_is_refused_by_name(tmp_path: Path) ->
 def test_batches_are_bounded_in_number_and_in_size() -> None:
     """One statement carries a batch: PostgreSQL takes no message above a gigabyte."""
     pieces = [(None, b"x" * size) for size in (*[10] * 1200, *[3_000_000] * 5)]
-    batches = list(importing._batches(iter(pieces)))
+    batches = list(importing._pieces(iter(pieces)))
     assert [len(batch) for batch in batches] == [500, 500, 203, 2]
     assert sum(len(batch) for batch in batches) == len(pieces)

@@ -12,12 +12,12 @@ from protocol.ical.document import Document
 from protocol.ical.overlap import (
     DAY,
     Clock,
-    Names,
+    Shape,
     entries_of,
     is_series,
     names_in_series,
     names_of,
-    occurrence_entry,
+    shape_of,
 )
 from protocol.ical.recurrence import Budget, Occurrence, count_until, occurrences, span, zones_used
 from protocol.ical.timezones import zone_name
@@ -73,13 +73,13 @@ def _index_series(document: Document, horizon: int, cap: int) -> ObjectIndex:
     first, last = span(document)
     found, complete = _expand(document, first, last, horizon, cap)
     kind = document.component.name
-    shapes: dict[int, Names] = {}
+    shapes: dict[int, Shape] = {}
     entries: list[IndexEntry] = []
     for item in found:
-        names = shapes.get(id(item.component))
-        if names is None:
-            names = shapes[id(item.component)] = names_in_series(item.component, document.master)
-        entries.append(occurrence_entry(kind, names, item.start, item.end, item.floating))
+        shape = shapes.get(id(item.component))
+        if shape is None:
+            shape = shapes[id(item.component)] = shape_of(kind, names_in_series(item.component, document.master))
+        entries.append(shape(item.start, item.end, item.floating))
     entries.sort()
     if complete == FOREVER:
         first = entries[0].start if entries else FOREVER

@@ -36,8 +36,9 @@ Rules of this module: one component at a time; recurrence is ``recurrence``, the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from protocol.ical.components import Component, Property
@@ -51,6 +52,8 @@ _RECURRENCE = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
 _TIMES = frozenset({"DTSTART", "DUE"})
 _RECURRING_KINDS = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 Names = dict[str, Property]
+Shape = Callable[[int, int, bool], IndexEntry]
+"""Gives the interval of an occurrence from its start, its end, and whether these are floating."""
 
 _FREE = BusyType.FREE
 _FBTYPE = {"FREE": _FREE, "BUSY-TENTATIVE": BusyType.TENTATIVE, "BUSY-UNAVAILABLE": BusyType.UNAVAILABLE}
@@ -101,14 +104,15 @@ class Clock:
         return clock_of(start.zone).to_epoch(later) + duration.seconds
 
 
-def occurrence_entry(kind: str, names: Names, start: int, end: int, floating: bool) -> IndexEntry:
-    """The interval of one occurrence ``[start, end)`` of a series of ``kind``, described by ``names``."""
+def shape_of(kind: str, names: Names) -> Shape:
+    """What gives the interval of each occurrence of a series of ``kind``, described by ``names``."""
     if kind == "VEVENT":
-        return event_entry(names, start, end, floating)
+        return partial(_event_entry, busy_type(names))
     if kind == "VTODO":
-        return todo_entry(names, start, end, floating)
+        return partial(todo_entry, names)
     begin = names.get("DTSTART")
-    return journal_entry(start, begin is not None and len(begin.value.strip()) == _DATE_LENGTH, floating)
+    all_day = begin is not None and len(begin.value.strip()) == _DATE_LENGTH
+    return lambda start, _end, floating: journal_entry(start, all_day, floating)
 
 
 def is_series(master: Component, names: Names, overrides: tuple[Component, ...]) -> bool:
@@ -146,14 +150,12 @@ def _event(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
     end = end_of(names, start, clock, "DTEND")
     if end is None:
         end = start.seconds + DAY if start.form is Form.DATE else start.seconds
-    return [event_entry(names, start.seconds, end, start.floating)]
+    return [_event_entry(busy_type(names), start.seconds, end, start.floating)]
 
 
-def event_entry(names: Names, start: int, end: int, floating: bool) -> IndexEntry:
-    """The interval of one VEVENT occurrence ``[start, end)``; the busy type is of the event that ``names`` describe."""
-    if end <= start:
-        return IndexEntry(start, start + 1, floating, _FREE)
-    return IndexEntry(start, end, floating, busy_type(names))
+def _event_entry(busy: BusyType, start: int, end: int, floating: bool) -> IndexEntry:
+    """The interval of one VEVENT occurrence ``[start, end)``; one that takes no time is never busy."""
+    return IndexEntry(start, end, floating, busy) if end > start else IndexEntry(start, start + 1, floating, _FREE)
 
 
 def busy_type(names: Names) -> BusyType:

@@ -53,30 +53,35 @@ _Zones = dict[int, dict[str, tuple[int, int]]]
 """The spans of VTIMEZONEs by the number of their VCALENDAR and their TZID."""
 
 
-def cut(data: bytes) -> Iterator[tuple[Uid | None, bytes]]:
-    """One resource text per UID, in the file's order, each with the VTIMEZONEs it names.
+class Cut:
+    """The resources of a file: as many as its ``len``, made one by one as they are gone through."""
 
-    A component without UID comes alone with ``None``. Text that is no component at all yields nothing.
-    """
-    zones, groups = _survey(data)
-    for group in groups:
-        lines = b"".join(_whole_lines(data, start, end) for start, end in group.spans)
-        unfolded = _FOLD.sub(b"", lines)
-        used = dict.fromkeys(quoted or plain for quoted, plain in _USED_ZONE.findall(unfolded))
-        own = zones.get(group.calendar, {})
-        spans = dict.fromkeys(definition_of(caret_decode(_text(name)), own) for name in used) if own else {}
-        wanted = b"".join(_whole_lines(data, *span) for span in spans if span is not None)
-        yield group.uid, b"".join((_HEAD, wanted, lines, _TAIL))
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._zones, self._groups = _survey(data)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def __iter__(self) -> Iterator[tuple[Uid | None, bytes]]:
+        """One resource text per UID, in the file's order, each with the VTIMEZONEs it names.
+
+        A component without UID comes alone with ``None``. Text that is no component at all yields nothing.
+        """
+        data = self._data
+        for group in self._groups:
+            lines = b"".join(_whole_lines(data, start, end) for start, end in group.spans)
+            unfolded = _FOLD.sub(b"", lines)
+            used = dict.fromkeys(quoted or plain for quoted, plain in _USED_ZONE.findall(unfolded))
+            own = self._zones.get(group.calendar, {})
+            spans = dict.fromkeys(definition_of(caret_decode(_text(name)), own) for name in used) if own else {}
+            wanted = b"".join(_whole_lines(data, *span) for span in spans if span is not None)
+            yield group.uid, b"".join((_HEAD, wanted, lines, _TAIL))
 
 
 def components(data: bytes) -> list[bytes]:
     """The components of a text as their own lines, VTIMEZONEs and whatever is around them left out."""
     return [_whole_lines(data, start, end) for group in _survey(data)[1] for start, end in group.spans]
-
-
-def count(data: bytes) -> int:
-    """How many resources ``cut`` will make, for a progress bar."""
-    return len(_survey(data)[1])
 
 
 def _survey(data: bytes) -> tuple[_Zones, list[_Group]]:

@@ -69,7 +69,7 @@ def _placed(item: Scheduled, document: Document, window: TimeRange, zone: Zone |
     if component.name in _BY_THEIR_TIMES and times is not None:
         master = None if item.occurrence is None else document.master
         names = overlap.names_in_series(component, master)
-        entry = overlap.occurrence_entry(component.name, names, *times, floating=False)
+        entry = overlap.shape_of(component.name, names)(*times, False)
         return window.overlaps(entry.start, entry.end)
     start, end = absolute(item.entry.start, item.entry.end, True, zone) if times is None else times
     return window.overlaps(start, max(end, start + 1))
@@ -120,14 +120,14 @@ _RULES = frozenset({"RRULE", "EXRULE"})
 def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[Scheduled]:
     # A second wider, since a table may count what only touches the range.
     wider = room_around(window, zone)
-    names: dict[int, overlap.Names] = {}
+    shapes: dict[int, overlap.Shape] = {}
     for occurrence in occurrences(document, wider, zone_floating=zone, budget=budget):
         component = occurrence.component
-        known = names.get(id(component))
-        if known is None:
-            known = names[id(component)] = overlap.names_in_series(component, document.master)
-        entry = overlap.occurrence_entry(component.name, known, occurrence.start, occurrence.end, occurrence.floating)
-        yield Scheduled(component, entry, occurrence)
+        shape = shapes.get(id(component))
+        if shape is None:
+            names = overlap.names_in_series(component, document.master)
+            shape = shapes[id(component)] = overlap.shape_of(component.name, names)
+        yield Scheduled(component, shape(occurrence.start, occurrence.end, occurrence.floating), occurrence)
 
 
 def stretch(item: Scheduled, document: Document, zone: Zone | None) -> tuple[int, int] | None:

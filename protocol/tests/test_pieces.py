@@ -18,9 +18,9 @@ FILE = (
 
 
 def test_one_resource_per_uid() -> None:
-    cut = list(pieces.cut(FILE))
+    cut = list(pieces.Cut(FILE))
     assert [uid for uid, _ in cut] == ["a@x", "b", None]
-    assert pieces.count(FILE) == 3
+    assert len(pieces.Cut(FILE)) == 3
     first, second, third = (data for _, data in cut)
     assert first.count(b"BEGIN:VEVENT") == 2 and b"TZID:Here" in first and b"TZID:There" not in first
     assert b"VTIMEZONE" not in second and b"UID\r\n ;X-A=1\r\n :b\r\n" in second
@@ -29,11 +29,11 @@ def test_one_resource_per_uid() -> None:
 
 
 def test_a_uid_is_given_by_the_text() -> None:
-    data = list(pieces.cut(FILE))[2][1]
+    data = list(pieces.Cut(FILE))[2][1]
     uid, made = pieces.with_uid(data)
     assert pieces.with_uid(data) == (uid, made)
     assert made.replace(f"UID:{uid}\r\n".encode(), b"") == data
-    assert [found for found, _ in pieces.cut(made)] == [uid]
+    assert [found for found, _ in pieces.Cut(made)] == [uid]
 
 
 def _zoned(uid: bytes, tzid: bytes, offset: bytes) -> bytes:
@@ -48,7 +48,7 @@ def test_zones_of_one_name_stay_with_their_events() -> None:
     merger = Merger("All")
     stream = b"".join([merger.begin(), *map(merger.add, objects), merger.end()])
     assert stream.count(b"BEGIN:VCALENDAR") == stream.count(b"BEGIN:VTIMEZONE") == 3
-    again = {uid: data for uid, data in pieces.cut(stream)}
+    again = {uid: data for uid, data in pieces.Cut(stream)}
     for number, data in enumerate(objects):
         assert again[Uid(str(number))].partition(b"BEGIN:VT")[2] == data.partition(b"BEGIN:VT")[2]
 
@@ -67,6 +67,6 @@ def test_colons_in_quotes_end_no_parameter() -> None:
         b'UID;X-A="b:c":a\r\nDTSTART;TZID="(GMT-03:00)":20260101T100000\r\nEND:VEVENT\r\n'
         b'BEGIN:VEVENT\r\nUID;X-A="open:d\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n'
     )
-    first, second = pieces.cut(file)
+    first, second = pieces.Cut(file)
     assert first[0] == "a" and b"TZID:(GMT-03:00)\r\n" in first[1]
     assert second[0] == "d" and b"VTIMEZONE" not in second[1]

@@ -376,7 +376,7 @@ def test_a_definition_with_an_escaped_name_is_found_by_all(tzid: str, rule: str)
     shown = expand(document, window, None, Budget())
     assert "DTSTART:20240101T042700Z" in shown
     assert ("RECURRENCE-ID:20240101T042700Z" in shown) == bool(rule)
-    assert next(each for _, each in pieces.cut(text.encode())).count(ESCAPED.encode()) == 1
+    assert next(each for _, each in pieces.Cut(text.encode())).count(ESCAPED.encode()) == 1
 
 
 def test_one_name_written_in_two_ways_is_one_name_in_a_stream() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import select
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -17,11 +18,11 @@ from psycopg import pq
 from psycopg.adapt import Transformer
 
 from storage.database.statements import Row
-from storage.database.transaction import Receipt
 from storage.database.wire import DEMAND_UNMET, Prepared, Values
 from storage.errors import Duplicate, StorageError, StorageFull, Unavailable, Unmet, Vanished
 
 _GOOD = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
+Taker = Callable[[pq.abc.PGresult], None]
 _SYNC, _ABORTED = pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
 
 
@@ -64,9 +65,9 @@ class Pipe:
         self._transformer = Transformer(connection)
         self._prepare = prepare
         self._prepared: set[bytes] = set()
-        self._under_way: deque[bytes | Receipt] = deque()
-        """What the server has still to answer, in order: the name of a statement being prepared, who wants the first
-        row, or nothing."""
+        self._under_way: deque[bytes | Taker] = deque()
+        """What the server has still to answer, in order: the name of a statement being prepared, who wants the result,
+        or nothing."""
         self._last: pq.abc.PGresult | None = None
         self._wrong: StorageError | None = None
         self._unread = 0
@@ -96,8 +97,8 @@ class Pipe:
             raise Disconnected(str(error)) from error
         self._under_way.append(b"")
 
-    def send(self, ready: Prepared, values: Values, receipt: Receipt | None = None) -> None:
-        """Queue a statement; ``receipt`` gets its first row."""
+    def send(self, ready: Prepared, values: Values, take: Taker | None = None) -> None:
+        """Queue a statement; ``take`` gets its result, if it is a good one, as soon as that is read."""
         pg, name = self._pg, ready.name
         try:
             if not self._prepare:
@@ -109,7 +110,14 @@ class Pipe:
                 pg.send_query_prepared(name, values, ready.formats, 1)
         except psycopg.Error as error:
             raise Disconnected(str(error)) from error
-        self._under_way.append(receipt or b"")
+        self._under_way.append(take or b"")
+
+    def push(self) -> None:
+        """Let the server begin with what is queued, while more is made; nothing is answered before ``wait``."""
+        try:
+            self._flush()
+        except psycopg.Error as error:
+            raise Disconnected(str(error)) from error
 
     def wait(self) -> pq.abc.PGresult:
         """Send what is queued and answer the last result; raises what went wrong first."""
@@ -197,10 +205,11 @@ class Pipe:
         mark = self._under_way.popleft() if self._under_way else b""
         if status in _GOOD:
             self._last = result
-            if isinstance(mark, Receipt):
-                mark.row = self.load(result, 1)[0]
-            elif mark:
-                self._prepared.add(mark)
+            if isinstance(mark, bytes):
+                if mark:
+                    self._prepared.add(mark)
+            else:
+                mark(result)
         elif self._wrong is None and status != _ABORTED:
             self._wrong = self._error(result)
         return False

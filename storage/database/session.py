@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg import pq
 
-from storage.database.pipe import Disconnected, Pipe, Retry
+from storage.database.pipe import Disconnected, Pipe, Retry, Taker
 from storage.database.statements import Params, Row, Statement
 from storage.database.transaction import FaultHook, Receipt, Transaction
 from storage.database.wire import prepare
@@ -82,25 +82,37 @@ class PostgresTransaction(Transaction):
 
     def demand(self, statement: Statement, **params: Any) -> Receipt:
         ready = (statement.postgres or prepare(statement)).demanding()
-        receipt = Receipt()
-        self._session.pipe().send(ready, ready.values(params), receipt)
+        receipt, pipe = Receipt(), self._session.pipe()
+
+        def take(result: pq.abc.PGresult) -> None:
+            receipt.row = pipe.load(result, 1)[0]
+
+        pipe.send(ready, ready.values(params), take)
         return receipt
 
-    def many(self, statement: Statement, rows: Sequence[Params]) -> int:
-        ready = statement.postgres or prepare(statement)
-        whole = ready.whole
+    def many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
+        counts: list[int] = []
+        self._send_rows(insert, names, rows, same, lambda result: counts.append(result.command_tuples or 0))
+        if rows:
+            self._session.pipe().wait()
+        return sum(counts)
+
+    def many_later(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
+        self._send_rows(insert, names, rows, same)
+
+    def _send_rows(
+        self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], same: Params, take: Taker | None = None
+    ) -> None:
+        """Queue statements of ``BULK_ROWS`` each; the server works on one while the next is written."""
+        ready = (insert.postgres or prepare(insert)).for_rows(names)
         session = self._session
-        if whole is None:
-            return sum(session.execute(statement, row)[1].command_tuples or 0 for row in rows)
-        touched = 0
+        session.written += len(rows)
         for first in range(0, len(rows), BULK_ROWS):
-            part = rows[first : first + BULK_ROWS]
-            columns = {name: [row[name] for row in part] for name, _ in whole.binds}
+            columns = zip(*rows[first : first + BULK_ROWS], strict=True)
             pipe = session.pipe()
-            pipe.send(whole, whole.values(columns))
-            touched += pipe.wait().command_tuples or 0
-        session.written += touched
-        return touched
+            if first:
+                pipe.push()
+            pipe.send(ready, ready.values({**same, **dict(zip(names, columns, strict=True))}), take)
 
 
 class PostgresSession(Session):

@@ -84,13 +84,17 @@ class SqliteTransaction(Transaction):
         receipt.row = row
         return receipt
 
-    def many(self, statement: Statement, rows: Sequence[Params]) -> int:
+    def many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
         if not rows:
             return 0
-        text = statement.sqlite or statement.for_sqlite()
+        text, shared = insert.for_rows((*same, *names)), tuple(same.values())
+        values = ((*shared, *row) for row in rows)
         if self._execute is not self._connection.execute:
-            return sum(self._execute(text, row).rowcount for row in rows)
-        return self._connection.executemany(text, rows).rowcount
+            return sum(self._execute(text, row).rowcount for row in values)
+        return self._connection.executemany(text, values).rowcount
+
+    def many_later(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
+        self.many(insert, names, rows, **same)
 
     def _parts(self, statement: Statement, params: Params) -> list[sqlite3.Cursor]:
         """The first use of a statement, or one with a list parameter: asked in parts of at most ``LIST_LIMIT``."""

@@ -76,6 +76,7 @@ def _in_list_postgres(element: InList, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{compiler.process(element.column, **kw)} = ANY({compiler.process(array, **kw)})"
 
 
+_PARAMETER = re.compile(r":(\w+)")
 _LIST_MARK = re.compile(r"/\*(\w+)\*/")
 
 
@@ -91,7 +92,7 @@ class Bound:
 class Statement:
     """One SQL statement: the same for both databases; ``across`` says why it may cross principals, if it does."""
 
-    __slots__ = ("_expanded", "_marked", "across", "core", "list_name", "postgres", "sqlite")
+    __slots__ = ("_by_order", "_expanded", "_marked", "across", "core", "list_name", "postgres", "sqlite")
 
     def __init__(self, core: ClauseElement, *, across: str | None = None) -> None:
         self.core = core
@@ -104,6 +105,7 @@ class Statement:
         """The name of the list parameter, if there is one; known after ``for_sqlite``."""
         self._marked = ""
         self._expanded: dict[int, tuple[str, list[str]]] = {}
+        self._by_order: dict[tuple[str, ...], str] = {}
 
     def for_sqlite(self) -> str:
         """Compile for SQLite and remember the text."""
@@ -129,6 +131,15 @@ class Statement:
             text = self._marked.replace(f"/*{self.list_name}*/", ",".join(f":{name}" for name in names))
             found = self._expanded[size] = text, names
         return found
+
+    def for_rows(self, names: tuple[str, ...]) -> str:
+        """The SQLite text whose parameters come in the order of ``names``, of a statement without a list."""
+        text = self._by_order.get(names)
+        if text is None:
+            place = {name: f"?{number}" for number, name in enumerate(names, 1)}
+            text = _PARAMETER.sub(lambda found: place[found[1]], self.sqlite or self.for_sqlite())
+            self._by_order[names] = text
+        return text
 
     def for_postgres(self) -> Bound:
         """Compile for PostgreSQL: numbered parameters with the types their columns say."""

@@ -1,4 +1,4 @@
-"""What a unit of work sees: a transaction with five ways to run a statement.
+"""What a unit of work sees: a transaction with seven ways to run a statement.
 
 Rules of this module: no driver, no dialect; the two implementations are in ``sqlite.py`` and ``postgres.py``.
 """
@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
-from storage.database.statements import Params, Row, Statement
+from storage.database.statements import Row, Statement
 
 T = TypeVar("T")
 
@@ -67,5 +67,12 @@ class Transaction(ABC):
         """The same for a statement with RETURNING that must touch a row: when it touches none, that is ``Unmet``."""
 
     @abstractmethod
-    def many(self, statement: Statement, rows: Sequence[Params]) -> int:
-        """Run once per row of parameters, in bulk: how many rows were touched. An INSERT must not answer rows."""
+    def many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
+        """Run an INSERT of one row for many rows, in bulk: how many rows were touched.
+
+        ``names``: the parameters that ``rows`` hold, in their order; ``same`` are those that all rows share.
+        """
+
+    @abstractmethod
+    def many_later(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
+        """The same when it is cheapest; an error shows at a later statement or at COMMIT."""

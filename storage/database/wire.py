@@ -29,6 +29,8 @@ _encode_text = str.encode
 _ENCODERS: dict[int, Encoder] = {_BYTEA: bytes, _INT8: _int8, _INT2: _int2, _INT4: _int4, _TEXT: _encode_text}
 DEMAND_UNMET = "22012"
 """Division by zero, which no other statement here does."""
+_WIDTHS = {_INT8: (8, "iq"), _INT4: (4, "ii"), _INT2: (2, "ih")}
+"""Octets of an element, and how ``struct`` writes it behind its length."""
 _NULL = b"\xff\xff\xff\xff"
 
 
@@ -48,25 +50,30 @@ def oid_of(column_type: TypeEngine[Any]) -> int:
 
 
 def encode_array(oid: int, values: Sequence[Any]) -> bytes:
-    """A one-dimensional array in binary format."""
+    """A one-dimensional array in binary format: each element with its length before it."""
     if not values:
         return struct.pack(">iiI", 0, 0, oid)
+    head = struct.pack(">iiIii", 1, int(None in values), oid, len(values), 1)
+    width = _WIDTHS.get(oid)
+    if width is not None and None not in values:
+        flat = [width[0]] * (2 * len(values))
+        flat[1::2] = values
+        return head + struct.pack(f">{width[1] * len(values)}", *flat)
     encode = _ENCODERS[oid]
-    parts: list[bytes] = [struct.pack(">iiIii", 1, int(None in values), oid, len(values), 1)]
+    parts: list[bytes] = [head]
     for value in values:
         if value is None:
             parts.append(_NULL)
         else:
             encoded = encode(value)
-            parts.append(_int4(len(encoded)))
-            parts.append(encoded)
+            parts += (_int4(len(encoded)), encoded)
     return b"".join(parts)
 
 
 class Prepared:
     """A statement ready for libpq: text, parameter names with their encoders, types and formats."""
 
-    __slots__ = ("_demanding", "binds", "formats", "name", "text", "types", "whole")
+    __slots__ = ("_by_names", "_demanding", "_oids", "binds", "formats", "name", "text", "types")
 
     def __init__(self, text: str, names: Sequence[str], oids: Sequence[int], *, arrays: Sequence[bool] = ()) -> None:
         self.text = text.encode()
@@ -77,8 +84,8 @@ class Prepared:
             for name, oid, many in zip(names, oids, flags, strict=True)
         ]
         self.formats = [1] * len(names)
-        self.whole: Prepared | None = None
-        """The same INSERT for many rows at once, when there is such a form."""
+        self._oids = list(oids)
+        self._by_names: dict[tuple[str, ...], Prepared] = {}
         self.name = b"s%d" % _next_number()
         self._demanding: Prepared | None = None
 
@@ -90,6 +97,31 @@ class Prepared:
             again.name = b"s%d" % _next_number()
             self._demanding = again
         return self._demanding
+
+    def for_rows(self, names: tuple[str, ...]) -> Prepared:
+        """The same INSERT of one row for many: ``names`` are lists then, the others are what all rows share."""
+        found = self._by_names.get(names)
+        if found is None:
+            found = self._by_names[names] = self._for_rows(names)
+        return found
+
+    def _for_rows(self, names: tuple[str, ...]) -> Prepared:
+        text, every = self.text.decode(), [name for name, _ in self.binds]
+        place = _VALUES.search(text)
+        if place is None or place[1].count("$") != len(every):
+            raise TypeError("only an INSERT of one row can be done for many")
+        lists = {
+            number: oid for number, (name, oid) in enumerate(zip(every, self._oids, strict=True), 1) if name in names
+        }
+        chosen = ", ".join(
+            f"c{number}" if number in lists else f"${number}::{_NAME_OF[oid]}"
+            for number, oid in enumerate(self._oids, 1)
+        )
+        arrays = ", ".join(f"${number}::{_NAME_OF[oid]}[]" for number, oid in lists.items())
+        columns = ", ".join(f"c{number}" for number in lists)
+        rows = f"SELECT {chosen} FROM unnest({arrays}) AS r({columns})"  # noqa: S608 (made of our own compiled statement)
+        flags = [number in lists for number in range(1, len(every) + 1)]
+        return Prepared(text[: place.start()] + rows + text[place.end() :], every, self._oids, arrays=flags)
 
     def values(self, params: Params) -> Values:
         """The parameters in order, encoded."""
@@ -118,11 +150,5 @@ def prepare(statement: Statement) -> Prepared:
     many = [isinstance(kind, types.ARRAY) for kind in bound.types]
     oids = [oid_of(kind.item_type if isinstance(kind, types.ARRAY) else kind) for kind in bound.types]
     ready = Prepared(bound.text, bound.names, oids, arrays=many)
-    found = _VALUES.search(bound.text)
-    if found and not any(many) and found[1].count("$") == len(bound.names):
-        arrays = ", ".join(f"${n}::{_NAME_OF[oid]}[]" for n, oid in enumerate(oids, 1))
-        before, after = bound.text[: found.start()], bound.text[found.end() :]
-        text = f"{before}SELECT * FROM unnest({arrays}){after}"  # noqa: S608 (made of our own compiled statement)
-        ready.whole = Prepared(text, bound.names, oids, arrays=[True] * len(oids))
     statement.postgres = ready
     return ready

@@ -76,6 +76,10 @@ class Sample:
             self.uid, self.component, self.entries, min(starts), 1 << 53, self.indexed_until, recurring=True
         )
 
+    @property
+    def rows(self) -> list[occurrences.IndexRow]:
+        return occurrences.rows_of(self.component, self.entries)
+
     def meta(self, seq: int) -> ObjectMeta:
         return ObjectMeta(
             self.object_id, self.name, self.uid, self.component, self.etag, Seq(seq), len(self.text), None, NOW, NOW
@@ -87,7 +91,7 @@ def add(tx: Transaction, pid: PrincipalId, cid: CalendarId, sample: Sample) -> O
     meta = sample.meta(calendars.next_seq(tx, pid, cid))
     if not objects.insert(tx, pid, cid, meta, sample.text, sample.index):
         return None
-    occurrences.replace(tx, pid, cid, sample.object_id, sample.component, sample.entries)
+    occurrences.replace(tx, pid, cid, sample.object_id, sample.rows)
     return meta
 
 
@@ -96,7 +100,7 @@ def change(tx: Transaction, pid: PrincipalId, cid: CalendarId, old: ObjectMeta, 
     meta = sample.meta(calendars.next_seq(tx, pid, cid))._replace(object_id=old.object_id)
     versions.keep(tx, pid, cid, old.object_id, replaced_at=NOW, action="update", author_id=pid, request_id="r1")
     done = objects.update(tx, pid, cid, meta, sample.text, sample.index, expected=old.etag)
-    occurrences.replace(tx, pid, cid, old.object_id, sample.component, sample.entries)
+    occurrences.replace(tx, pid, cid, old.object_id, sample.rows)
     return done
 
 

@@ -345,11 +345,10 @@ async def test_what_runs_later_fails_before_the_commit_is_done(db: Database) -> 
     pid, cid = await home(db)
     sample = event("a.ics")
     await db.write(lambda tx: add(tx, pid, cid, sample))
-    entry = occurrences._rows(pid, cid, sample.object_id, sample.component, sample.entries)[0]
 
     def twice(tx: Transaction) -> str:
         add(tx, pid, cid, event("b.ics"))
-        tx.later(occurrences._INSERT, **entry)
+        occurrences.add(tx, pid, cid, sample.object_id, sample.rows)
         return "done"
 
     before = await db.read(lambda tx: changes.since(tx, pid, cid, 0))

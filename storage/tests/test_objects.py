@@ -54,8 +54,8 @@ async def test_fetch_many(db: Database, count: int) -> None:
     samples = [event(f"{n}.ics") for n in range(count)]
     rows = [(one.meta(n + 1), one.text, one.index) for n, one in enumerate(samples)]
     assert await db.write(lambda tx: objects.insert_many(tx, pid, cid, rows)) == count
-    entries = [(one.object_id, one.component, one.entries) for one in samples]
-    await db.write(lambda tx: occurrences.add_many(tx, pid, cid, entries))
+    rows_of_all = occurrences.in_order((one.object_id, one.rows) for one in samples)
+    await db.write(lambda tx: occurrences.add_rows(tx, pid, cid, rows_of_all, {one.object_id for one in samples}))
     names = [one.name for one in samples] + ["missing"]
     found = await db.read(lambda tx: objects.fetch(tx, pid, cid, names))
     assert {one.meta.name: one.data for one in found} == {one.name: one.text for one in samples}

@@ -72,10 +72,10 @@ async def test_equal_intervals_keep_the_busiest(db: Database) -> None:
     meta = await db.write(lambda tx: add(tx, pid, cid, sample))
     rows = await db.read(lambda tx: occurrences.busy(tx, pid, cid, EVERYTHING, EVERYTHING))
     assert rows == [(NOW, NOW + HOUR, 0, BusyType.BUSY, sample.object_id)]
-    await db.write(lambda tx: occurrences.replace(tx, pid, cid, sample.object_id, sample.component, []))
+    await db.write(lambda tx: occurrences.replace(tx, pid, cid, sample.object_id, []))
     assert await db.read(lambda tx: occurrences.of_object(tx, pid, cid, sample.object_id)) == []
-    many = [IndexEntry(NOW + n, NOW + n + 1) for n in range(1500)]
-    await db.write(lambda tx: occurrences.replace(tx, pid, cid, sample.object_id, sample.component, many))
+    many = occurrences.rows_of(sample.component, [IndexEntry(NOW + n, NOW + n + 1) for n in range(1500)])
+    await db.write(lambda tx: occurrences.replace(tx, pid, cid, sample.object_id, many))
     assert len(await db.read(lambda tx: occurrences.of_object(tx, pid, cid, sample.object_id))) == 1500
     await db.write(lambda tx: remove(tx, pid, cid, meta))
     assert await db.read(lambda tx: occurrences.candidates(tx, pid, cid, EVERYTHING, EVERYTHING)) == []
