@@ -86,6 +86,7 @@ _NEXT_SEQ = Statement(
     )
     .returning(_c.seq)
 )
+_LOCK = Statement(select(_c.seq).where(_mine, _this, _live).with_for_update())
 _USAGE = Statement(
     select(func.coalesce(func.sum(_c.members), 0), func.coalesce(func.sum(_c.size), 0)).where(_mine, _live)
 )
@@ -333,6 +334,15 @@ def next_seq(
     if row is None:
         raise Vanished("the calendar is gone")
     return Seq(row[0])
+
+
+def lock(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> None:
+    """Keep every other writer out of a calendar until commit: what is read after this is what will be written over.
+
+    For many objects at once; a single one is saved on condition of its ETag instead. Raises ``Vanished``.
+    """
+    if tx.one(_LOCK, pid=principal_id, cid=calendar_id) is None:
+        raise Vanished("the calendar is gone")
 
 
 def advance(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, *, members: int, size: int) -> None:

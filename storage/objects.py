@@ -74,7 +74,13 @@ _PAGE = Statement(
     .limit(bindparam("limit"))
 )
 _small = _o.size <= bindparam("up_to")
-_FETCH = Statement(select(*META, _o.data).where(*_mine, in_list(_o.name, "names"), _live, _small))
+_HEAD = (
+    select(calendars.c.seq)
+    .where(calendars.c.principal_id == bindparam("pid"), calendars.c.calendar_id == bindparam("cid"))
+    .scalar_subquery()
+)
+"""The number the calendar is at."""
+_FETCH = Statement(select(*META, _o.data, _HEAD).where(*_mine, in_list(_o.name, "names"), _live, _small))
 _FETCH_IDS = Statement(select(*META, _o.data).where(*_mine, in_list(_o.object_id, "oids"), _live, _small))
 
 _insert = sql_insert(objects)
@@ -131,11 +137,6 @@ _BURY = Statement(
     sql_update(objects)
     .where(*_mine, _at, _live, or_(bindparam("expected", type_=_o.etag.type) == _o.etag, bindparam("any") == 1))
     .values(_BURIED)
-)
-_HEAD = (
-    select(calendars.c.seq)
-    .where(calendars.c.principal_id == bindparam("pid"), calendars.c.calendar_id == bindparam("cid"))
-    .scalar_subquery()
 )
 _BURY_AT_HEAD = Statement(
     sql_update(objects)
@@ -213,13 +214,14 @@ def page(
 
 def fetch(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, names: Iterable[str], up_to: int = FOREVER
-) -> list[CalendarObject]:
+) -> tuple[list[CalendarObject], Seq]:
     """The objects with these names, with text, in no particular order; unknown names are left out.
 
     So are those whose text has more than ``up_to`` octets: many small ones fit into memory at once, large ones do not.
+    Second comes the number the calendar was at in the same snapshot; 0 when there is no object.
     """
     rows = tx.all(_FETCH, pid=principal_id, cid=calendar_id, names=list(names), up_to=up_to)
-    return [object_of(row) for row in rows]
+    return [object_of(row) for row in rows], Seq(rows[0][11] if rows else 0)
 
 
 def fetch_ids(

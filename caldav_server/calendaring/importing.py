@@ -15,7 +15,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
 
 from caldav_server.calendaring import objects
 from caldav_server.calendaring.context import Context, Rules
@@ -33,11 +32,10 @@ from storage.members import by_uid, taken_names
 BATCH = 500
 """Objects per transaction: enough to share a commit, few enough not to keep other writers waiting."""
 BATCH_OCTETS = 8_000_000
+BATCH_ROWS = 50_000
+"""Index rows per transaction: a second's work for PostgreSQL."""
 READ_AHEAD = 8
 """Batches that are read at most before the first of them is stored."""
-STORE_AHEAD = 1
-"""Batches that wait for the calendar while another one is stored: the database then never waits for this process."""
-T = TypeVar("T")
 Piece = tuple[Uid | None, bytes]
 _PLAIN = re.compile(r"[A-Za-z0-9._@{}-]{1,120}")
 
@@ -67,48 +65,32 @@ async def import_calendar(
 
     ``readers``: processes that parse the next batches while one is being stored; without them each is parsed here.
     """
-    async with (
-        aclosing(_in_turn(_read(ctx, calendar, file, readers), READ_AHEAD if readers else 0)) as batches,
-        aclosing(_in_turn(_stored(ctx, owner, calendar, batches), STORE_AHEAD)) as outcomes_of_batches,
-    ):
-        async for outcomes in outcomes_of_batches:
-            yield outcomes
-
-
-async def _in_turn(jobs: AsyncIterator[asyncio.Future[T]], most: int) -> AsyncGenerator[T]:
-    """The results of jobs in their order; ``most`` of them are begun before the one whose turn it is has ended."""
-    begun: deque[asyncio.Future[T]] = deque()
-    try:
-        async for job in jobs:
-            begun.append(job)
-            if len(begun) > most:
-                yield await begun.popleft()
-        while begun:
-            yield await begun.popleft()
-    finally:
-        for job in begun:
-            job.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)  # nobody comes to fetch them
+    async with aclosing(_read(ctx, calendar, file, readers)) as batches:
+        async for some in batches:
+            for batch in some:
+                yield await _store(ctx, owner, calendar, batch)
 
 
 async def _read(
     ctx: Context, calendar: Calendar, file: Cut, readers: ProcessPoolExecutor | None
-) -> AsyncIterator[asyncio.Future[_Batch]]:
+) -> AsyncGenerator[list[_Batch]]:
+    """The batches in the file's order, some of them read ahead where there are processes to do so."""
+    ahead: deque[asyncio.Future[list[_Batch]]] = deque()
     loop = asyncio.get_running_loop()
-    for some in _pieces(file):
-        if readers is not None:
-            yield loop.run_in_executor(readers, _batch, ctx.rules, ctx.now, calendar, some)
-        else:
-            done = loop.create_future()
-            done.set_result(_batch(ctx.rules, ctx.now, calendar, some))
-            yield done
-
-
-async def _stored(
-    ctx: Context, owner: Principal, calendar: Calendar, batches: AsyncIterator[_Batch]
-) -> AsyncIterator[asyncio.Future[list[Outcome]]]:
-    async for batch in batches:
-        yield asyncio.ensure_future(_store(ctx, owner, calendar, batch))
+    try:
+        for some in _pieces(file):
+            if readers is None:
+                yield _batches(ctx.rules, ctx.now, calendar, some)
+                continue
+            ahead.append(loop.run_in_executor(readers, _batches, ctx.rules, ctx.now, calendar, some))
+            if len(ahead) > READ_AHEAD:
+                yield await ahead.popleft()
+        while ahead:
+            yield await ahead.popleft()
+    finally:  # nobody comes to fetch what is left
+        for batch in ahead:
+            batch.cancel()
+        await asyncio.gather(*ahead, return_exceptions=True)
 
 
 def _pieces(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
@@ -129,7 +111,8 @@ def _pieces(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
 class _Batch:
     """Objects that were read and are to be stored together, with all that can be made before the calendar is locked."""
 
-    refused: list[Outcome]
+    outcomes: list[Outcome] = field(default_factory=list)
+    """Of those that are not to be stored."""
     drafts: dict[Uid, Draft] = field(default_factory=dict)
     ids: dict[Uid, ObjectId] = field(default_factory=dict)
     """For those that turn out to be new."""
@@ -137,20 +120,38 @@ class _Batch:
     """Of all of them, in the order of the index."""
 
 
-def _batch(rules: Rules, now: int, calendar: Calendar, pieces: Iterable[Piece]) -> _Batch:
-    batch = _Batch([])
+def _batches(rules: Rules, now: int, calendar: Calendar, pieces: Iterable[Piece]) -> list[_Batch]:
+    """One batch, or several where these objects occur so often that their rows would keep others waiting for long."""
+    batch = _Batch()
+    batches, rows = [batch], 0
+    seen: dict[Uid, Draft] = {}
     for found, text in pieces:
         uid, data = (found, text) if found is not None else with_uid(text)
         try:
             new = objects.draft(rules, now, data, strict=False)
             objects.require_component(calendar, new.index)
+            _require_one(seen.get(new.index.uid), new)
         except Refusal as refusal:
-            batch.refused.append(_refused(uid, refusal))
-        else:
-            batch.drafts[new.index.uid] = new
-    batch.ids = {uid: ObjectId(new_id()) for uid in batch.drafts}
-    batch.rows = stored_occurrences.in_order((batch.ids[uid], new.rows) for uid, new in batch.drafts.items())
-    return batch
+            batch.outcomes.append(_refused(uid, refusal))
+            continue
+        if new.index.uid in seen:
+            batch.outcomes.append(Outcome(new.index.uid, Became.UNCHANGED))
+            continue
+        if rows + len(new.rows) > BATCH_ROWS and batch.drafts:
+            batch, rows = _Batch(), 0
+            batches.append(batch)
+        rows += len(new.rows)
+        batch.drafts[new.index.uid] = seen[new.index.uid] = new
+    for each in batches:
+        each.ids = {uid: ObjectId(new_id()) for uid in each.drafts}
+        each.rows = stored_occurrences.in_order((each.ids[uid], new.rows) for uid, new in each.drafts.items())
+    return batches
+
+
+def _require_one(earlier: Draft | None, new: Draft) -> None:
+    """Refuse a second object of a UID in one file: as an event and as a task, it cannot be both (RFC 4791 §4.1)."""
+    if earlier is not None and earlier.etag != new.etag:
+        raise objects.UidConflict("", "The file holds another object with the same UID.")
 
 
 def _refused(uid: str, refusal: Refusal) -> Outcome:
@@ -158,34 +159,42 @@ def _refused(uid: str, refusal: Refusal) -> Outcome:
 
 
 async def _store(ctx: Context, owner: Principal, calendar: Calendar, batch: _Batch) -> list[Outcome]:
-    def work(tx: Transaction) -> tuple[list[Outcome], Seq | None]:
-        return _store_batch(tx, ctx, owner, calendar, batch)
-
     if not batch.drafts:
-        return batch.refused
+        return batch.outcomes
     try:
-        outcomes, seq = await objects.write_again(ctx, work)
+        outcomes, seq = await objects.write_again(ctx, lambda tx: _store_batch(tx, ctx, owner, calendar, batch))
     except Refusal as refusal:  # no room for them
-        return batch.refused + [_refused(uid, refusal) for uid in batch.drafts]
+        return batch.outcomes + [_refused(uid, refusal) for uid in batch.drafts]
     if seq is not None:
         ctx.announce(calendar.principal_id, calendar.calendar_id, seq)
-    return batch.refused + outcomes
+    return batch.outcomes + outcomes
 
 
 def _store_batch(
     tx: Transaction, ctx: Context, owner: Principal, calendar: Calendar, batch: _Batch
 ) -> tuple[list[Outcome], Seq | None]:
-    """One transaction, conditional on what it read: if somebody was faster, all of it once more."""
+    """One transaction that keeps others out of the calendar; the outcomes are in the order of the drafts."""
     place = (calendar.principal_id, calendar.calendar_id)
-    drafts = list(batch.drafts.values())
+    stored_calendars.lock(tx, *place)
     known = by_uid(tx, *place, list(batch.drafts))
-    fresh = [each for each in drafts if each.index.uid not in known]
-    changed = _changed(tx, calendar, known, [each for each in drafts if each.index.uid in known])
-    written = {each.index.uid for each in (*fresh, *changed)}
-    outcomes = [Outcome(each.index.uid, Became.UNCHANGED) for each in drafts if each.index.uid not in written]
+    outcomes: dict[Uid, Outcome] = {}
+    fresh: list[Draft] = []
+    old: list[Draft] = []
+    for uid, each in batch.drafts.items():
+        if uid not in known:
+            fresh.append(each)
+            outcomes[uid] = Outcome(uid, Became.CREATED, ", ".join(each.repairs))
+        elif known[uid].component is each.index.component:
+            old.append(each)
+            outcomes[uid] = Outcome(uid, Became.UNCHANGED)
+        else:
+            outcomes[uid] = _refused(uid, objects.UidConflict(known[uid].name))
+    changed = _changed(tx, calendar, known, old)
+    for each in changed:
+        outcomes[each.index.uid] = Outcome(each.index.uid, Became.UPDATED, ", ".join(each.repairs))
     count = len(fresh) + len(changed)
     if not count:
-        return outcomes, None
+        return list(outcomes.values()), None
     size = sum(len(each.data) for each in (*fresh, *changed)) - sum(known[each.index.uid].size for each in changed)
     last = stored_calendars.next_seq(tx, *place, count, members=len(fresh), size=size)
     ctx.rules.quota.require(tx, calendar.principal_id, size, ctx.now)
@@ -195,9 +204,7 @@ def _store_batch(
         existing = known[each.index.uid]
         target = Target(owner, calendar, existing.name, "", Access.OWN)
         objects.save(tx, ctx, target, each, existing, Seq(number))
-    outcomes += [Outcome(each.index.uid, Became.CREATED, ", ".join(each.repairs)) for each in fresh]
-    outcomes += [Outcome(each.index.uid, Became.UPDATED, ", ".join(each.repairs)) for each in changed]
-    return outcomes, last
+    return list(outcomes.values()), last
 
 
 def _changed(tx: Transaction, calendar: Calendar, known: dict[Uid, ObjectMeta], drafts: Sequence[Draft]) -> list[Draft]:
@@ -224,7 +231,7 @@ def _insert(
 ) -> None:
     place = (calendar.principal_id, calendar.calendar_id)
     names = [_name_for(each.index.uid) for each in fresh]
-    taken = taken_names(tx, *place, names)
+    taken = set(taken_names(tx, *place, names))
     rows = []
     for number, (each, name) in enumerate(zip(fresh, names, strict=True), first):
         meta = ObjectMeta(
@@ -239,6 +246,7 @@ def _insert(
             created_at=ctx.now,
             modified_at=ctx.now,
         )
+        taken.add(meta.name)
         rows.append((meta, each.data, each.index))
     if stored.insert_many(tx, *place, rows) != len(rows):
         raise objects.Overtaken

@@ -27,6 +27,7 @@ from protocol.model import (
     CalendarObject,
     ComponentKind,
     ObjectId,
+    Seq,
     TimeRange,
     Uid,
 )
@@ -243,19 +244,20 @@ def _availabilities(
 
 async def with_names(
     ctx: Context, calendar: Calendar, names: Sequence[str], work: Callable[[CalendarObject], T]
-) -> tuple[list[T], list[str]]:
+) -> tuple[list[T], list[str], Seq]:
     """Fetch the objects of those names that exist and apply ``work`` in the storage thread (RFC 4791 §7.9).
 
-    The names of the large ones, which have to be fetched one by one, come second.
+    The names of the large ones, which have to be fetched one by one, come second; third the number that the calendar
+    was at when the small ones were read, 0 when there are none.
     """
     place = (calendar.principal_id, calendar.calendar_id)
 
-    def visit(tx: Transaction) -> tuple[list[T], list[str]]:
-        found = stored.fetch(tx, *place, names, up_to=LIGHT)
+    def visit(tx: Transaction) -> tuple[list[T], list[str], Seq]:
+        found, seq = stored.fetch(tx, *place, names, up_to=LIGHT)
         here = {each.meta.name for each in found}
         rest = [name for name in names if name not in here]
         large = [meta.name for meta in metas(tx, *place, rest)] if rest else []
-        return [work(each) for each in found], large
+        return [work(each) for each in found], large, seq
 
     return await ctx.db.read(visit)
 

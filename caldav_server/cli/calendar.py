@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 WORTH_READERS, MOST_READERS = 2000, 4
 """Objects from which on an import is parsed by processes of its own, and how many: one writer cannot follow more."""
 
+_RARELY = (100_000, 20, 20)
+"""Thresholds of the garbage collector."""
 _PR_SET_PDEATHSIG = 1
 _COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY")
 
@@ -127,8 +129,7 @@ async def _import(db: Database, settings: Settings, owner: str, name: str, file:
 
     ctx, principal, place = await _place(db, settings, owner, name)
     counts: Counter[str] = Counter()
-    _collect_rarely()
-    with counting("Importing", len(file)) as advance, _readers(len(file)) as readers:
+    with _rare_collections(), counting("Importing", len(file)) as advance, _readers(len(file)) as readers:
         async for outcomes in import_calendar(ctx, principal, place, file, readers):
             for one in outcomes:
                 counts[one.became.value] += 1
@@ -156,15 +157,20 @@ def _readers(total: int) -> Iterator[ProcessPoolExecutor | None]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _collect_rarely() -> None:
+@contextmanager
+def _rare_collections() -> Iterator[None]:
     """An import makes millions of rows and no cycles: looking for these after every 700 rows is a tenth of its work."""
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+    usual = gc.get_threshold()
+    gc.set_threshold(*_RARELY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _only_with(parent: int) -> None:
     """In a reader: leave interrupts to the command, and end with it, however it ends."""
-    _collect_rarely()
+    gc.set_threshold(*_RARELY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError, AttributeError):  # another system than Linux
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -180,7 +180,7 @@ async def member_chunks(
     for start in range(0, len(rows), queries.BATCH):
         some = [row[0] for row in rows[start : start + queries.BATCH]]
         if plan.wants_data:
-            texts, large = await queries.with_names(call.ctx, calendar, some, with_data)
+            texts, large, _ = await queries.with_names(call.ctx, calendar, some, with_data)
             yield texts
             for name in large:
                 one = await call.ctx.db.read(partial(queries.named, calendar=calendar, name=name))

@@ -1,4 +1,4 @@
-"""Answers given again: polls of a calendar in which nothing happened (architecture rule 9: keys carry ``seq``).
+"""Answers given again: polls of a calendar in which nothing happened (keys carry ``seq``).
 
 Clients ask the same question every few minutes, and nearly always nothing has changed. Such an answer depends on the
 question, on who asks, and on the state of one calendar alone; it is given again while that state is the same. Nothing

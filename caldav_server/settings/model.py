@@ -101,7 +101,9 @@ class DatabaseSettings:
     pool_size: int = _number(
         8, "How many connections each process keeps to PostgreSQL, or reading threads to SQLite.", 1, 256
     )
-    busy_seconds: float = _number(10.0, "How long a write to SQLite waits for another writer.", 0, 600)
+    busy_seconds: float = _number(
+        10.0, "How long a write waits for another writer: of the database on SQLite, of the row on PostgreSQL.", 0, 600
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from caldav_server.calendaring import queries
 from caldav_server.dav.elements import Elements
 from caldav_server.dav.methods import DavFace
 from caldav_server.tests.face import NAMESPACES, Face, event
-from protocol.model import Calendar, CalendarId, PrincipalId, Seq
+from protocol.model import CalendarId, Seq
 
 HOME = "/dav/calendars/anna/"
 NAMES = [f"n{number}.ics" for number in range(12)]
@@ -81,54 +82,93 @@ async def test_answers_are_those_of_a_process_that_remembers_nothing(face: Face,
 
 
 async def test_what_is_known_is_not_read_again(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
+    read: list[list[str]] = []
     with_names = queries.with_names
 
-    async def counted(ctx, calendar, names, work):  # type: ignore[no-untyped-def]
-        read.extend(names)
+    async def counted(ctx: Any, calendar: Any, names: list[str], work: Any) -> Any:
+        read.append(list(names))
         return await with_names(ctx, calendar, names, work)
 
     monkeypatch.setattr(queries, "with_names", counted)
     for name in NAMES[:3]:
         await face.put(f"{HOME}calendar/{name}", event(name))
-    body = body_of(QUESTIONS[0], [f"{HOME}calendar/{name}" for name in NAMES[:4]])
-    first = await face.ask("REPORT", f"{HOME}calendar/", body)
-    assert read == NAMES[:4]
-    second = await face.ask("REPORT", f"{HOME}calendar/", body)
-    assert second.body == first.body
-    assert read == NAMES[:4] + NAMES[3:4], "only the object that is not there is looked for again"
+
+    async def asked(*names: str) -> bytes:
+        body = body_of(QUESTIONS[0], [f"{HOME}calendar/{name}" for name in names])
+        return (await face.ask("REPORT", f"{HOME}calendar/", body)).body
+
+    first = await asked(*NAMES[:3])
+    assert await asked(*NAMES[:3]) == first
+    assert read == [NAMES[:3]]
+    assert event(NAMES[1]).splitlines()[4].encode() in await asked(NAMES[1])
+    assert read == [NAMES[:3]]
+    await asked(*NAMES[:4])
+    assert read[1:] == [NAMES[:4]], "an answer is of one snapshot: all are read when one is not known"
 
 
-def calendar_at(seq: int, number: int = 1) -> Calendar:
-    return Calendar(PrincipalId(b"p" * 16), CalendarId(bytes([number]) * 16), "c", seq=Seq(seq))
+async def test_what_was_read_after_a_change_is_not_kept_as_of_before(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calendar's row is read first, the objects later: what happens in between belongs to its own number."""
+    await face.put(f"{HOME}calendar/a.ics", event("a", summary="old"))
+    remembering, with_names = face.face, queries.with_names
+
+    async def overtaken(ctx: Any, calendar: Any, names: Any, work: Any) -> Any:
+        monkeypatch.setattr(queries, "with_names", with_names)
+        await face.put(f"{HOME}calendar/a.ics", event("a", summary="new"))
+        return await with_names(ctx, calendar, names, work)
+
+    monkeypatch.setattr(queries, "with_names", overtaken)
+    body = body_of(QUESTIONS[0], [f"{HOME}calendar/a.ics"])
+    assert "new" in (await face.ask("REPORT", f"{HOME}calendar/", body)).text
+    ((_, known),) = remembering._elements._entries.items()
+    assert known.seq == 2
+
+
+NOW, LATER = Seq(3), Seq(4)
+FIRST, SECOND, THIRD = (CalendarId(bytes([number]) * 16) for number in (1, 2, 3))
+
+
+def held(elements: Elements) -> int:
+    return sum(known.weight() for known in elements._entries.values())
 
 
 def test_another_state_or_question_is_answered_anew() -> None:
     elements = Elements()
-    now = calendar_at(3)
-    elements.keep(now, "q", {"a": "A", "b": "B"})
-    assert dict(elements.of(now, "q")) == {"a": "A", "b": "B"}
-    assert not elements.of(replace(now, seq=Seq(4)), "q")
-    assert not elements.of(now, "another")
-    assert not elements.of(calendar_at(3, number=2), "q")
-    elements.keep(replace(now, seq=Seq(4)), "q", {"a": "new"})
-    assert dict(elements.of(replace(now, seq=Seq(4)), "q")) == {"a": "new"}
-    assert elements._held == 3
+    elements.keep(FIRST, NOW, "q", {"a": "A", "b": "B"})
+    assert dict(elements.of(FIRST, NOW, "q")) == {"a": "A", "b": "B"}
+    assert not elements.of(FIRST, LATER, "q")
+    assert not elements.of(FIRST, NOW, "another")
+    assert not elements.of(SECOND, NOW, "q")
+    elements.keep(FIRST, LATER, "q", {"a": "new"})
+    elements.keep(FIRST, NOW, "q", {"a": "A", "b": "B"})  # a long answer, begun before the change
+    assert dict(elements.of(FIRST, LATER, "q")) == {"a": "new"}
+    assert elements._held == held(elements)
 
 
 def test_what_was_asked_for_longest_ago_is_forgotten_first() -> None:
-    elements = Elements(max_characters=1000)
-    first, second, third = (calendar_at(1, number) for number in (1, 2, 3))
-    elements.keep(first, "q", {f"{number}": "x" * 100 for number in range(4)})
-    elements.keep(second, "q", {f"{number}": "x" * 100 for number in range(4)})
-    assert len(elements.of(first, "q")) == 4
-    elements.keep(third, "q", {f"{number}": "x" * 100 for number in range(5)})
-    assert sorted(elements.of(second, "q")) == ["3"]
-    assert len(elements.of(first, "q")) == 4 and len(elements.of(third, "q")) == 5
-    elements.keep(third, "q", {"huge": "x" * 100_000, "4": "x" * 50})
-    assert "huge" not in elements.of(third, "q")
-    for number in range(4, 60):
-        elements.keep(calendar_at(1, number), "q", {"a": "x" * 300})
-    assert len(elements._calendars) <= 4
-    held = sum(len(text) for known in elements._calendars.values() for text in known.by_name.values())
-    assert held == elements._held <= 1000
+    elements = Elements(most_octets=10_000)
+    texts = {f"{number}": "x" * 100 for number in range(8)}
+    elements.keep(FIRST, NOW, "q", texts)
+    elements.keep(SECOND, NOW, "q", texts)
+    assert len(elements.of(FIRST, NOW, "q")) == 8
+    elements.keep(THIRD, NOW, "q", texts)
+    assert len(elements.of(SECOND, NOW, "q")) < 8
+    assert len(elements.of(FIRST, NOW, "q")) == len(elements.of(THIRD, NOW, "q")) == 8
+    elements.keep(THIRD, NOW, "q", {"huge": "x" * 100_000, "4": "x" * 50})
+    assert "huge" not in elements.of(THIRD, NOW, "q") and elements._held == held(elements) <= 10_000
+
+
+def test_memory_is_bounded_whatever_is_asked() -> None:
+    """Questions without an answer, tiny and wide texts, new calendars without end."""
+    elements = Elements(most_octets=200_000)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(5_000):
+        cid = CalendarId(number.to_bytes(16, "big"))
+        elements.keep(cid, NOW, f"nothing {number}", {})
+        elements.keep(cid, NOW, f"question {number}", {f"{number}-{n}": f"{n}\U0001f600" * (n % 9) for n in range(3)})
+    used = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert elements._held == held(elements) <= 200_000
+    assert used < 300_000

@@ -5,15 +5,13 @@ The commit whose outcome nobody knows, and an error at every statement of PUT, M
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from caldav_server.tests.face import Answer, Face, event
 from storage.database import Database
 from storage.errors import CommitUnknown, Unavailable
-from storage.testing import PostgresServer, start_postgres
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 OTHER = "/dav/calendars/anna/other/"
@@ -37,19 +35,8 @@ class Faults:
         self.at, self.seen = (happening, number), 0
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    server = start_postgres()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def faulty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Face, Faults]]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/calendars.db"
-    else:
-        url = request.getfixturevalue("postgres").new_database()
+@pytest.fixture
+async def faulty(url: str) -> AsyncIterator[tuple[Face, Faults]]:
     db, faults = Database.open(url, allow_unsafe=True), Faults()
     db.set_fault(faults)
     db.migrate()

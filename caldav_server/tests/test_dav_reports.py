@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -19,7 +20,7 @@ from caldav_server.dav.reports import multiget as multigets
 from caldav_server.tests.face import NAMESPACES, Answer, Face, event
 from protocol.errors import Refusal
 from protocol.ical.recurrence import DEFAULT_PERIODS
-from protocol.model import CalendarObject
+from protocol.model import CalendarObject, Seq
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 RANGE = '<C:comp-filter name="VEVENT"><C:time-range start="20270105T000000Z" end="20270205T000000Z"/></C:comp-filter>'
@@ -207,7 +208,11 @@ async def test_large_objects_are_fetched_one_by_one_and_all_answered(
         together.append(sum(len(each.data) for each in found))
         return found
 
-    monkeypatch.setattr(queries.stored, "fetch", lambda *args, **more: counted(fetch(*args, **more)))
+    def fetched(*args: Any, **more: Any) -> tuple[list[CalendarObject], Seq]:
+        found, seq = fetch(*args, **more)
+        return counted(found), seq
+
+    monkeypatch.setattr(queries.stored, "fetch", fetched)
     monkeypatch.setattr(queries.stored, "fetch_ids", lambda *args, **more: counted(fetch_ids(*args, **more)))
     asked = [*names, "none.ics"]
     several = await multiget(face, *asked)

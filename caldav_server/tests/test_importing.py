@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import random
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,21 +19,26 @@ from caldav_server.calendaring.importing import Outcome
 from caldav_server.settings import Settings
 from caldav_server.tests.face import Face, event
 from protocol.ical.pieces import Cut
+from storage.database import Database
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 
 
 @pytest.fixture
-async def face(tmp_path: Path) -> AsyncIterator[Face]:
-    made = await Face.make(tmp_path)
+async def face(url: str) -> AsyncIterator[Face]:
+    db = Database.open(url, allow_unsafe=True)
+    db.migrate()
+    made = Face(db)
+    await made.add("anna")
     yield made
-    made.db.close()
+    db.close()
 
 
-async def run(face: Face, data: bytes) -> list[Outcome]:
+async def run(face: Face, data: bytes, db: Database | None = None) -> list[Outcome]:
     ctx, owner = face.context(), face.people["anna"]
     calendar = await homes.find_collection(ctx, owner, "calendar")
     assert calendar is not None
+    ctx = replace(ctx, db=db or face.db)
     return [each async for batch in importing.import_calendar(ctx, owner, calendar, Cut(data)) for each in batch]
 
 
@@ -116,6 +126,92 @@ async def test_what_a_home_has_no_room_for_is_refused_by_name(tmp_path: Path) ->
     assert refused[0].message.startswith("quota-not-exceeded: ")
     assert (await face.ask("GET", CALENDAR + "large.ics")).status == 404
     face.db.close()
+
+
+async def test_one_uid_is_one_object_whatever_kind(face: Face) -> None:
+    """RFC 4791 §4.1: of an event and a task with one UID the first stays, side by side and far from each other."""
+    both = inner(event("both")), inner(event("both")).replace("VEVENT", "VTODO")
+    many = [inner(event(f"n{n}")) for n in range(importing.BATCH + 20)]
+    for number, data in enumerate((whole(*both), whole(both[0], *many, both[1]), whole(both[0], *many, both[1]))):
+        outcomes = await run(face, data)
+        refused = [each for each in outcomes if each.became.value == "refused"]
+        assert [each.uid for each in refused] == ["both"] and refused[0].message.startswith("no-uid-conflict: ")
+        assert len(outcomes) == 2 + (number > 0) * len(many)
+        assert "BEGIN:VEVENT" in (await face.ask("GET", CALENDAR + "both.ics")).text
+
+
+async def test_what_stands_twice_in_a_file_is_one_object(face: Face) -> None:
+    nameless = inner(event("x")).replace("UID:x\r\n", "")
+    many = [inner(event(f"n{n}")) for n in range(importing.BATCH)]
+    assert became(await run(face, whole(nameless, nameless))) == {"created": 1, "unchanged": 1}
+    assert became(await run(face, whole(nameless, *many, nameless))) == {"unchanged": 2, "created": len(many)}
+
+
+async def test_names_that_meet_in_one_batch_are_told_apart(face: Face) -> None:
+    digest = hashlib.sha256(b"a b c").hexdigest()[:32]
+    assert became(await run(face, whole(inner(event("a b c")), inner(event(digest))))) == {"created": 2}
+    assert len((await face.sync(CALENDAR)).hrefs()) == 2
+
+
+async def test_two_imports_at_once_store_every_object_once(face: Face, url: str) -> None:
+    data, other = whole(*[inner(event(f"n{n}")) for n in range(1200)]), Database.open(url, allow_unsafe=True)
+    try:
+        first, second = await asyncio.gather(run(face, data), run(face, data, other))
+    finally:
+        other.close()
+    assert Counter(became(first)) + Counter(became(second)) == {"created": 1200, "unchanged": 1200}
+    assert len((await face.sync(CALENDAR)).hrefs()) == 1200
+
+
+async def test_clients_that_change_what_is_imported(face: Face, url: str) -> None:
+    """Whoever comes first, nothing fails: a client's change is before the import's or after it."""
+    names = [f"n{n}" for n in range(700)]
+    await run(face, whole(*[inner(event(name)) for name in names]))
+    by, imports = random.Random(1), 0
+    other = Face(Database.open(url, allow_unsafe=True), people=face.people)
+
+    async def client() -> set[int]:
+        said = set()
+        while imports < 4:
+            path = f"{CALENDAR}{by.choice(names)}.ics"
+            said.add((await other.ask("DELETE", path)).status)
+            name = by.choice(names)
+            said.add((await other.put(f"{CALENDAR}{name}.ics", event(name, summary=f"client {by.random()}"))).status)
+        return said
+
+    clients = asyncio.gather(client(), client())
+    for number in range(4):
+        outcomes = await run(face, whole(*[inner(event(name, summary=f"import {number}")) for name in names]))
+        assert [each.uid for each in outcomes] == names
+        assert set(became(outcomes)) <= {"created", "updated", "unchanged"}
+        imports += 1
+    assert set().union(*await clients) <= {201, 204, 404}
+    other.db.close()
+    hrefs = (await face.sync(CALENDAR)).hrefs()
+    texts = [(await face.ask("GET", href)).text for href, status in hrefs.items() if status == 200]
+    uids = Counter(re.findall(r"UID:(\S+)", "".join(texts)))
+    assert set(uids.values()) == {1} and set(uids) <= set(names)
+
+
+async def test_a_batch_of_many_occurrences_is_stored_in_parts(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One transaction keeps everybody else out of the calendar: it may not be long, however often objects occur."""
+    monkeypatch.setattr(importing, "BATCH_ROWS", 1000)
+    together: list[int] = []
+    add_rows = importing.stored_occurrences.add_rows
+
+    def counted(tx: Any, pid: Any, cid: Any, rows: list[Any], of: Any) -> None:
+        together.append(len(rows))
+        add_rows(tx, pid, cid, rows, of)
+
+    monkeypatch.setattr(importing.stored_occurrences, "add_rows", counted)
+    series = [inner(event(f"n{n}", f"RRULE:FREQ=DAILY;COUNT={count}")) for n, count in enumerate((400, 400, 400, 1))]
+    outcomes = await run(face, whole(*series))
+    assert [each.uid for each in outcomes] == ["n0", "n1", "n2", "n3"]
+    assert became(outcomes) == {"created": 4}
+    assert together == [800, 401]
+    monkeypatch.setattr(importing, "BATCH_ROWS", 300)
+    assert became(await run(face, whole(*[text.replace("UID:", "UID:x") for text in series]))) == {"created": 4}
+    assert together[2:] == [400, 400, 400, 1]
 
 
 def test_batches_are_bounded_in_number_and_in_size() -> None:

@@ -92,6 +92,9 @@ class Express:
         """A batch asks nothing: what wants an answer is an ordinary unit of work."""
         raise TypeError("a batch cannot wait for an answer")
 
+    def wait(self) -> NoReturn:
+        raise TypeError("a batch cannot wait for an answer")
+
     # -- answers
 
     def _readable(self) -> None:

@@ -55,6 +55,9 @@ class Bound(Protocol):
     def execute(self, statement: Statement, params: Params) -> tuple[Pipe, pq.abc.PGresult]:
         """Run a statement and wait for its answer."""
 
+    def wait(self) -> None:
+        """Wait for the answers of all that was sent."""
+
 
 class PostgresTransaction(Transaction):
     """A transaction on one PostgreSQL connection."""
@@ -94,11 +97,13 @@ class PostgresTransaction(Transaction):
         counts: list[int] = []
         self._send_rows(insert, names, rows, same, lambda result: counts.append(result.command_tuples or 0))
         if rows:
-            self._session.pipe().wait()
+            self._session.wait()
         return sum(counts)
 
     def many_later(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
         self._send_rows(insert, names, rows, same)
+        if len(rows) > BULK_ROWS:  # long enough under way to be cut, which after COMMIT was sent nobody could tell
+            self._session.wait()
 
     def _send_rows(
         self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], same: Params, take: Taker | None = None
@@ -150,6 +155,10 @@ class PostgresSession(Session):
         pipe = self.pipe()
         pipe.send(ready, ready.values(params))
         return pipe, pipe.wait()
+
+    def wait(self) -> None:
+        if self._pipe is not None:
+            self._pipe.wait()
 
     def point(self, work: Work) -> Any:
         """Run a unit of work without a transaction around it; once more when the connection was cut."""

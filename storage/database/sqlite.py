@@ -89,7 +89,7 @@ class SqliteTransaction(Transaction):
             return 0
         text, shared = insert.for_rows((*same, *names)), tuple(same.values())
         values = ((*shared, *row) for row in rows)
-        if self._execute is not self._connection.execute:
+        if self._execute != self._connection.execute:  # equal, never the same: a bound method is made at each access
             return sum(self._execute(text, row).rowcount for row in values)
         return self._connection.executemany(text, values).rowcount
 

@@ -70,9 +70,10 @@ class Transaction(ABC):
     def many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
         """Run an INSERT of one row for many rows, in bulk: how many rows were touched.
 
-        ``names``: the parameters that ``rows`` hold, in their order; ``same`` are those that all rows share.
+        ``names``: the parameters that ``rows`` hold, in their order; ``same`` are those that all rows share. No two
+        rows may have the same key, whatever ON CONFLICT says.
         """
 
     @abstractmethod
     def many_later(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
-        """The same when it is cheapest; an error shows at a later statement or at COMMIT."""
+        """The same when it is cheapest; an error shows here, at a later statement or at COMMIT."""

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from copy import copy
+from itertools import count
 from typing import Any
 
 from sqlalchemy import types
@@ -31,6 +32,8 @@ DEMAND_UNMET = "22012"
 """Division by zero, which no other statement here does."""
 _WIDTHS = {_INT8: (8, "iq"), _INT4: (4, "ii"), _INT2: (2, "ih")}
 """Octets of an element, and how ``struct`` writes it behind its length."""
+_numbers = count(1)
+"""Of statements, by which a connection knows them; threads take them at once."""
 _NULL = b"\xff\xff\xff\xff"
 
 
@@ -86,7 +89,7 @@ class Prepared:
         self.formats = [1] * len(names)
         self._oids = list(oids)
         self._by_names: dict[tuple[str, ...], Prepared] = {}
-        self.name = b"s%d" % _next_number()
+        self.name = b"s%d" % next(_numbers)
         self._demanding: Prepared | None = None
 
     def demanding(self) -> Prepared:
@@ -94,7 +97,7 @@ class Prepared:
         if self._demanding is None:
             again = copy(self)
             again.text = b"WITH hit AS (%b) SELECT * FROM hit WHERE 1 / (SELECT count(*) FROM hit) >= 0" % self.text
-            again.name = b"s%d" % _next_number()
+            again.name = b"s%d" % next(_numbers)
             self._demanding = again
         return self._demanding
 
@@ -130,15 +133,6 @@ class Prepared:
 
 def _array_encoder(oid: int) -> Encoder:
     return lambda values: encode_array(oid, values)
-
-
-_number = 0
-
-
-def _next_number() -> int:
-    global _number
-    _number += 1
-    return _number
 
 
 _VALUES = re.compile(r"VALUES \((\$\d+(?:, \$\d+)*)\)")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+from typing import Any
+
 import pytest
 
 from protocol.model import FOREVER, BusyType, CalendarId, ComponentKind, IndexEntry, ObjectId, PrincipalId
 from storage import objects, occurrences, principals
 from storage.database import Database, Transaction
 from storage.database.session import BULK_ROWS
+from storage.database.sqlite import SqliteTransaction
 from storage.database.wire import _ENCODERS, encode_array
 from storage.errors import Duplicate, Vanished
 from storage.ids import new_id
+from storage.tables import occurrences as table
 from storage.tests.samples import NOW, add, event, home, principal
 
 NAMES = ("bucket", "start_at", "end_at", "component", "busy")
@@ -78,7 +83,7 @@ async def test_texts_of_any_size_and_character(db: Database) -> None:
     assert await db.write(
         lambda tx: objects.insert_many(tx, pid, cid, [(s.meta(n), s.text, s.index) for n, s in enumerate(samples, 1)])
     ) == len(samples)
-    found = await db.read(lambda tx: objects.fetch(tx, pid, cid, [sample.name for sample in samples]))
+    found, _ = await db.read(lambda tx: objects.fetch(tx, pid, cid, [sample.name for sample in samples]))
     assert {one.meta.name: one.data for one in found} == {sample.name: sample.text for sample in samples}
 
 
@@ -114,3 +119,22 @@ def test_arrays_are_written_element_by_element(oid: int, values: list[object]) -
         place += max(length, 0)
     assert elements == [None if value is None else _ENCODERS[oid](value) for value in values]
     assert place == len(data) or not values
+
+
+class Counting(sqlite3.Connection):
+    calls = 0
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        self.calls += 1
+        return super().executemany(sql, parameters)
+
+
+def test_sqlite_does_many_rows_in_one_call() -> None:
+    """Row by row costs twice as much."""
+    connection = sqlite3.connect(":memory:", factory=Counting)
+    connection.execute(f"CREATE TABLE occurrences ({', '.join(column.name for column in table.columns)})")
+    tx = SqliteTransaction(connection, connection.execute)
+    occurrences.add(tx, PrincipalId(b"p"), CalendarId(b"c"), ObjectId(b"o"), rows(50))
+    assert connection.calls == 1
+    assert connection.execute("SELECT count(*) FROM occurrences").fetchone() == (50,)
+    connection.close()

@@ -57,12 +57,12 @@ async def test_fetch_many(db: Database, count: int) -> None:
     rows_of_all = occurrences.in_order((one.object_id, one.rows) for one in samples)
     await db.write(lambda tx: occurrences.add_rows(tx, pid, cid, rows_of_all, {one.object_id for one in samples}))
     names = [one.name for one in samples] + ["missing"]
-    found = await db.read(lambda tx: objects.fetch(tx, pid, cid, names))
+    found, _ = await db.read(lambda tx: objects.fetch(tx, pid, cid, names))
     assert {one.meta.name: one.data for one in found} == {one.name: one.text for one in samples}
     ids = [one.object_id for one in samples] + [ObjectId(new_id())]
     found = await db.read(lambda tx: objects.fetch_ids(tx, pid, cid, ids))
     assert sorted(one.meta for one in found) == sorted(row[0] for row in rows)
-    assert await db.read(lambda tx: objects.fetch(tx, pid, cid, [])) == []
+    assert await db.read(lambda tx: objects.fetch(tx, pid, cid, [])) == ([], 0)
 
 
 async def test_insert_respects_names_and_uids(db: Database) -> None:

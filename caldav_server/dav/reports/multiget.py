@@ -17,7 +17,7 @@ from caldav_server.http.messages import Response
 from protocol.dav import multistatus, reports
 from protocol.dav.hrefs import encode_segment, is_plain
 from protocol.errors import Refusal
-from protocol.model import Access, CalendarObject
+from protocol.model import Access, CalendarObject, Seq
 from storage.database import Transaction
 
 _Later = Callable[[Transaction], str]
@@ -119,27 +119,26 @@ class _Source:
             plan, body.calendar_data, queries.zone_of(call.ctx, calendar, owner.time_zone), allowance
         )
         asked = body.calendar_data
-        self._asked = (
-            (collection.href, plan.ask.names, plan.minimal)
-            if (asked is None or asked.is_verbatim) and is_all_of_rows(plan)
-            else None
-        )
-        """What stands for the question among the remembered elements, if the answer is to be found there."""
+        self._question = (collection.href, plan.ask.names, plan.minimal)
+        self._remembers = is_all_of_rows(plan) and (asked is None or asked.is_verbatim)
+        """Whether the same question has the same answer while the calendar stays as it is."""
 
     async def responses(self, names: Sequence[str]) -> dict[str, str | _Later]:
-        """The responses of those objects that exist: made at once while they are small together, the others later."""
-        elements, asked = self._call.view.elements, self._asked
-        known = elements.of(self._calendar, asked) if asked is not None else {}
-        answers: dict[str, str | _Later] = {name: known[name] for name in names if name in known}
-        unknown = [name for name in names if name not in answers]
-        if not unknown:
-            return answers
-        made, later = await self._made(unknown)
-        if asked is not None:
-            elements.keep(self._calendar, asked, made)
-        return {**answers, **made, **later}
+        """The responses of those objects that exist: made at once while they are small together, the others later.
 
-    async def _made(self, names: Sequence[str]) -> tuple[dict[str, str], dict[str, _Later]]:
+        All of them are remembered ones, or all are read: so they are of one snapshot.
+        """
+        elements, calendar = self._call.view.elements, self._calendar
+        if self._remembers:
+            known = elements.of(calendar.calendar_id, calendar.seq, self._question)
+            if all(name in known for name in names):
+                return {name: known[name] for name in names}
+        made, later, seq = await self._made(names)
+        if self._remembers:
+            elements.keep(calendar.calendar_id, seq, self._question, made)
+        return {**made, **later}
+
+    async def _made(self, names: Sequence[str]) -> tuple[dict[str, str], dict[str, _Later], Seq]:
         write = await writer_for(self._call, self._plan, self._collection)
         made: dict[str, str] = {}
         later: dict[str, _Later] = {}
@@ -153,9 +152,9 @@ class _Source:
             text = made[found.meta.name] = self._write(write, found)
             size += len(text)
 
-        _, large = await queries.with_names(self._call.ctx, self._calendar, names, work)
+        _, large, seq = await queries.with_names(self._call.ctx, self._calendar, names, work)
         later.update((name, partial(self._fetch_later, write, name)) for name in large)
-        return made, later
+        return made, later, seq
 
     def _write(self, write: MemberWriter, found: CalendarObject) -> str:
         try:
