@@ -17,8 +17,8 @@ from types import MappingProxyType
 
 from protocol.model import CalendarId, Seq
 
-_MOST_OCTETS = 16 * 1024 * 1024
-"""Ten thousand objects of a kilobyte and a half."""
+_MOST_OCTETS = 8 * 1024 * 1024
+"""Five thousand objects of a kilobyte and a half: what one answer of them all makes a process grow stays small."""
 _LARGEST = 64 * 1024
 """Characters of an element worth remembering."""
 _OF_ENTRY, _OF_ELEMENT = 1024, 256
