@@ -31,6 +31,7 @@ from protocol.model import (
     TimeRange,
     Uid,
 )
+from storage import calendars as stored_calendars
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage.database import Transaction
@@ -248,12 +249,15 @@ async def with_names(
     """Fetch the objects of those names that exist and apply ``work`` in the storage thread (RFC 4791 §7.9).
 
     The names of the large ones, which have to be fetched one by one, come second; third the number that the calendar
-    was at when the small ones were read, 0 when there are none.
+    was at when all this was read.
     """
     place = (calendar.principal_id, calendar.calendar_id)
 
     def visit(tx: Transaction) -> tuple[list[T], list[str], Seq]:
         found, seq = stored.fetch(tx, *place, names, up_to=LIGHT)
+        if not found:
+            now = stored_calendars.get(tx, *place)
+            seq = now.seq if now is not None else Seq(0)
         here = {each.meta.name for each in found}
         rest = [name for name in names if name not in here]
         large = [meta.name for meta in metas(tx, *place, rest)] if rest else []

@@ -103,7 +103,27 @@ async def test_what_is_known_is_not_read_again(face: Face, monkeypatch: pytest.M
     assert event(NAMES[1]).splitlines()[4].encode() in await asked(NAMES[1])
     assert read == [NAMES[:3]]
     await asked(*NAMES[:4])
-    assert read[1:] == [NAMES[:4]], "an answer is of one snapshot: all are read when one is not known"
+    assert read[1:] == [NAMES[3:4]], "only what is not known is read"
+
+
+async def test_an_answer_is_of_one_snapshot(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that moves while a multiget is answered is in it once."""
+    await face.put(f"{HOME}calendar/a.ics", event("a"))
+    await face.put(f"{HOME}calendar/b.ics", event("b"))
+    hrefs = [f"{HOME}calendar/{name}.ics" for name in "abc"]
+    await face.ask("REPORT", f"{HOME}calendar/", body_of(QUESTIONS[0], hrefs[:2]))
+    with_names, read = queries.with_names, []
+
+    async def overtaken(ctx: Any, calendar: Any, names: list[str], work: Any) -> Any:
+        read.append(list(names))
+        if len(read) == 1:
+            await face.ask("MOVE", hrefs[0], Destination=hrefs[2])
+        return await with_names(ctx, calendar, names, work)
+
+    monkeypatch.setattr(queries, "with_names", overtaken)
+    found = (await face.ask("REPORT", f"{HOME}calendar/", body_of(QUESTIONS[0], hrefs))).hrefs()
+    assert list(found.values()) == [404, 200, 200]
+    assert read == [["c.ics"], ["a.ics", "b.ics", "c.ics"]]
 
 
 async def test_what_was_read_after_a_change_is_not_kept_as_of_before(

@@ -126,17 +126,23 @@ class _Source:
     async def responses(self, names: Sequence[str]) -> dict[str, str | _Later]:
         """The responses of those objects that exist: made at once while they are small together, the others later.
 
-        All of them are remembered ones, or all are read: so they are of one snapshot.
+        All are of one snapshot: if the calendar moved on since the remembered ones were made, all are read.
         """
         elements, calendar = self._call.view.elements, self._calendar
+        answers: dict[str, str | _Later] = {}
         if self._remembers:
             known = elements.of(calendar.calendar_id, calendar.seq, self._question)
-            if all(name in known for name in names):
-                return {name: known[name] for name in names}
-        made, later, seq = await self._made(names)
+            answers.update((name, known[name]) for name in names if name in known)
+        unknown = [name for name in names if name not in answers] if answers else names
+        if not unknown:
+            return answers
+        made, later, seq = await self._made(unknown)
+        if answers and seq != calendar.seq:
+            answers = {}
+            made, later, seq = await self._made(names)
         if self._remembers:
             elements.keep(calendar.calendar_id, seq, self._question, made)
-        return {**made, **later}
+        return {**answers, **made, **later}
 
     async def _made(self, names: Sequence[str]) -> tuple[dict[str, str], dict[str, _Later], Seq]:
         write = await writer_for(self._call, self._plan, self._collection)
