@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 from caldav_server.calendaring import objects
 from caldav_server.calendaring.context import Context, Rules
@@ -26,6 +27,7 @@ from storage import calendars as stored_calendars
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage.database import Transaction
+from storage.errors import CommitUnknown
 from storage.ids import new_id
 from storage.members import by_uid, taken_names
 
@@ -161,8 +163,12 @@ def _refused(uid: str, refusal: Refusal) -> Outcome:
 async def _store(ctx: Context, owner: Principal, calendar: Calendar, batch: _Batch) -> list[Outcome]:
     if not batch.drafts:
         return batch.outcomes
+    work = partial(_store_batch, ctx=ctx, owner=owner, calendar=calendar, batch=batch)
     try:
-        outcomes, seq = await objects.write_again(ctx, lambda tx: _store_batch(tx, ctx, owner, calendar, batch))
+        try:
+            outcomes, seq = await objects.write_again(ctx, work)
+        except CommitUnknown:  # what was stored all the same is found by its UID
+            outcomes, seq = await objects.write_again(ctx, work)
     except Refusal as refusal:  # no room for them
         return batch.outcomes + [_refused(uid, refusal) for uid in batch.drafts]
     if seq is not None:
@@ -186,7 +192,8 @@ def _store_batch(
             outcomes[uid] = Outcome(uid, Became.CREATED, ", ".join(each.repairs))
         elif known[uid].component is each.index.component:
             old.append(each)
-            outcomes[uid] = Outcome(uid, Became.UNCHANGED)
+            is_ours = known[uid].object_id == batch.ids[uid]  # of a first try whose end nobody heard of
+            outcomes[uid] = Outcome(uid, Became.CREATED if is_ours else Became.UNCHANGED)
         else:
             outcomes[uid] = _refused(uid, objects.UidConflict(known[uid].name))
     changed = _changed(tx, calendar, known, old)

@@ -20,6 +20,7 @@ from caldav_server.settings import Settings
 from caldav_server.tests.face import Face, event
 from protocol.ical.pieces import Cut
 from storage.database import Database
+from storage.errors import CommitUnknown
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 
@@ -191,6 +192,25 @@ async def test_clients_that_change_what_is_imported(face: Face, url: str) -> Non
     texts = [(await face.ask("GET", href)).text for href, status in hrefs.items() if status == 200]
     uids = Counter(re.findall(r"UID:(\S+)", "".join(texts)))
     assert set(uids.values()) == {1} and set(uids) <= set(names)
+
+
+@pytest.mark.parametrize("happening", ["before commit", "after commit"])
+async def test_a_commit_nobody_heard_of_is_found_out(face: Face, url: str, happening: str) -> None:
+    left = [1]
+
+    def fault(event: str) -> None:
+        if event == happening and left:
+            left.pop()
+            raise CommitUnknown("injected")
+
+    await run(face, whole(inner(event("n1"))))
+    other = Database.open(url, allow_unsafe=True)
+    other.set_fault(fault)
+    outcomes = await run(face, whole(*[inner(event(f"n{n}", summary="new")) for n in range(3)]), other)
+    other.close()
+    assert not left
+    assert became(outcomes) == {"created": 2, "updated" if happening == "before commit" else "unchanged": 1}
+    assert len((await face.sync(CALENDAR)).hrefs()) == 3
 
 
 async def test_a_batch_of_many_occurrences_is_stored_in_parts(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
