@@ -187,15 +187,15 @@ def _store_batch(
     fresh: list[Draft] = []
     old: list[Draft] = []
     for uid, each in batch.drafts.items():
-        if uid not in known:
-            fresh.append(each)
+        found = known.get(uid)
+        if found is not None and found.component is not each.index.component:
+            outcomes[uid] = _refused(uid, objects.UidConflict(found.name))
+            continue
+        if found is None or found.object_id == batch.ids[uid]:  # stored by a first try whose end nobody heard of
             outcomes[uid] = Outcome(uid, Became.CREATED, ", ".join(each.repairs))
-        elif known[uid].component is each.index.component:
-            old.append(each)
-            is_ours = known[uid].object_id == batch.ids[uid]  # of a first try whose end nobody heard of
-            outcomes[uid] = Outcome(uid, Became.CREATED if is_ours else Became.UNCHANGED)
         else:
-            outcomes[uid] = _refused(uid, objects.UidConflict(known[uid].name))
+            outcomes[uid] = Outcome(uid, Became.UNCHANGED)
+        (fresh if found is None else old).append(each)
     changed = _changed(tx, calendar, known, old)
     for each in changed:
         outcomes[each.index.uid] = Outcome(each.index.uid, Became.UPDATED, ", ".join(each.repairs))

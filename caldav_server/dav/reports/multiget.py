@@ -126,7 +126,7 @@ class _Source:
     async def responses(self, names: Sequence[str]) -> dict[str, str | _Later]:
         """The responses of those objects that exist: made at once while they are small together, the others later.
 
-        All are of one snapshot: if the calendar moved on since the remembered ones were made, all are read.
+        The small ones are of one snapshot: if the calendar moved on since the remembered ones were made, all are read.
         """
         elements, calendar = self._call.view.elements, self._calendar
         answers: dict[str, str | _Later] = {}
