@@ -62,7 +62,8 @@ def _is_inhabited(tx: Transaction) -> bool:
 def announce(settings: Settings, address: str, first: FirstAccount | None) -> None:
     """Prints where the server is and, after the first start, how to connect each client."""
     scheme = "https" if settings.tls.certificate else "http"
-    base = settings.server.base_url or (address if address.startswith("unix:") else f"{scheme}://{address}")
+    own = address if address.startswith("unix:") else f"{scheme}://{address}{settings.server.base_path}"
+    base = settings.server.base_url or own
     click.echo(f"Calendar server ready on {base}")
     if first is None:
         return
@@ -78,7 +79,7 @@ The database was empty, so there is a first account now. Its password is shown o
 Paste into
   Thunderbird     New Calendar > On the Network, with the user name and  {base}/
   Apple Calendar  Add Account > Other CalDAV Account > Advanced: server {parts.hostname}, port {parts.port or 443},
-                  path /dav/principals/{encoded}/, {"SSL on" if parts.scheme == "https" else "SSL off"}
+                  path {parts.path if parts.netloc else ""}/dav/principals/{encoded}/, {"SSL on" if parts.scheme == "https" else "SSL off"}
   DAVx5           Login with URL and user name:  {base}/
   Python          caldav.DAVClient("{base}/dav/", username="{first.name}", password="...")
 

@@ -22,7 +22,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from caldav_server.http.body import Body, SlowClient
-from caldav_server.http.messages import Request, Response
+from caldav_server.http.messages import Request, Response, strip_base_path
 from caldav_server.http.wire import BODILESS, CONTINUE, HeaderInjection, render_head, render_plain
 
 if TYPE_CHECKING:
@@ -234,9 +234,12 @@ class Connection(RequestHandler):
             self._peer,
             "https" if self._secure else "http",
             authority or headers.get(hdrs.HOST, ""),
+            edge.base_path,
         )
         if self._trusted:
             edge.proxies.apply(request)
+        if request.base_path:
+            request.raw_path = strip_base_path(path, request.base_path)
         status, size = 499, 0
         try:
             response = await edge.handler.handle(request)

@@ -22,6 +22,15 @@ BodyReader: TypeAlias = Callable[[int], Awaitable[bytes]]
 """Reads the whole body, at most so many bytes of it."""
 
 
+def strip_base_path(path: str, base_path: str) -> str:
+    """The raw path below ``base_path``; one that does not begin with it is returned as it is: a proxy stripped it."""
+    if base_path and path.startswith(base_path):
+        rest = path[len(base_path) :]
+        if not rest or rest[0] == "/":
+            return rest or "/"
+    return path
+
+
 @dataclass(slots=True)
 class Request:
     """One request, its head parsed and checked, its body not yet read."""
@@ -29,7 +38,7 @@ class Request:
     method: str
     """Upper case as sent; methods are case-sensitive."""
     raw_path: str
-    """The path of the request target with its percent-encoding untouched; ``*`` for the asterisk form."""
+    """The path of the request target below ``base_path``, its percent-encoding untouched; ``*`` for the asterisk form."""
     query: str
     """What follows ``?`` in the request target, undecoded; empty without one."""
     headers: Headers
@@ -41,6 +50,8 @@ class Request:
     """``http`` or ``https``, as the client sees it."""
     authority: str
     """Host and port as the client wrote them; empty when an HTTP/1.0 client named none."""
+    base_path: str = ""
+    """The path before ``raw_path`` in the URLs that the client sees, such as ``/cal``; empty at the root of a host."""
     principal: Principal | None = None
     """Who is asking; ``None`` until authentication, or for the few paths that need none."""
     log: dict[str, object] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 
 from caldav_server.http.messages import Request
-from caldav_server.settings import ProxySettings
+from caldav_server.settings import ProxySettings, is_base_path
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNIX = "unix"
@@ -45,7 +45,15 @@ def is_in(text: str, networks: tuple[Network, ...]) -> bool:
 class Proxies:
     """The trusted reverse proxies."""
 
-    __slots__ = ("_address_header", "_host_header", "_id_header", "_networks", "_scheme_header", "_unix")
+    __slots__ = (
+        "_address_header",
+        "_host_header",
+        "_id_header",
+        "_networks",
+        "_prefix_headers",
+        "_scheme_header",
+        "_unix",
+    )
 
     def __init__(self, settings: ProxySettings) -> None:
         self._networks = parse_networks(settings.trusted)
@@ -53,6 +61,7 @@ class Proxies:
         self._address_header = settings.address_header
         self._scheme_header = settings.scheme_header
         self._host_header = settings.host_header
+        self._prefix_headers = settings.prefix_headers
         self._id_header = settings.request_id_header
 
     def trusts(self, peer: str) -> bool:
@@ -62,7 +71,7 @@ class Proxies:
         return bool(self._networks) and is_in(peer, self._networks)
 
     def apply(self, request: Request) -> None:
-        """Rewrites what the proxy knows better: address, scheme, host and request id."""
+        """Rewrites what the proxy knows better: address, scheme, host, base path and request id."""
         headers = request.headers
         hops = ",".join(headers.getall(self._address_header, ())).split(",")
         for hop in reversed(hops):
@@ -78,6 +87,12 @@ class Proxies:
         host = headers.get(self._host_header, "").rpartition(",")[2].strip()
         if host and host.isprintable() and " " not in host and "/" not in host:
             request.authority = host
+        for name in self._prefix_headers:
+            if name in headers:
+                base_path = headers[name].rpartition(",")[2].strip().rstrip("/")
+                if is_base_path(base_path):
+                    request.base_path = base_path
+                break
         request_id = headers.get(self._id_header, "")
         if request_id and len(request_id) <= _ID_MOST and request_id.isascii() and request_id.isprintable():
             request.request_id = request_id

@@ -45,6 +45,7 @@ class EdgeServer(web.Server):
         self.loop = asyncio.get_running_loop()
         self.timeouts = settings.timeouts
         self.proxies = Proxies(settings.proxy)
+        self.base_path = settings.server.base_path
         self.draining = False
         self._most = settings.limits.connections
         self._backlog = settings.server.backlog

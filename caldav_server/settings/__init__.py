@@ -17,6 +17,7 @@ from caldav_server.settings.model import (
     Settings,
     TimeoutSettings,
     TlsSettings,
+    is_base_path,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "TimeoutSettings",
     "TlsSettings",
     "environment_name",
+    "is_base_path",
     "load",
     "render_reference",
 ]

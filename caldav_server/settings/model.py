@@ -8,6 +8,7 @@ from its row by ``load``.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,24 @@ def _is_base_url(value: str) -> bool:
     return not value or (value.startswith(("http://", "https://")) and not value.endswith("/"))
 
 
+_BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_OWN_SEGMENTS = frozenset({"dav", ".well-known", "health", "metrics"})
+"""First segments of the server's own paths: a base path that began with one could not be told from them."""
+
+
+def is_base_path(value: str) -> bool:
+    """Whether this is empty or a path of plain segments such as /cal, of at most 200 characters."""
+    if not value:
+        return True
+    segments = value.split("/")[1:]
+    return (
+        len(value) <= 200
+        and _BASE_PATH.fullmatch(value) is not None
+        and not {".", ".."} & set(segments)
+        and segments[0] not in _OWN_SEGMENTS
+    )
+
+
 _NETWORKS = "a list of addresses or networks such as 10.0.0.0/8"
 
 
@@ -78,9 +97,15 @@ class ServerSettings:
     workers: int = _number(1, "How many processes serve requests; one per core is enough.", 1, 256)
     base_url: str = _row(
         "",
-        "The address clients use from outside, such as https://calendar.example.com; only printed, never needed.",
+        "The address clients use from outside, such as https://calendar.example.com, base_path included; only printed.",
         "http://... or https://... without a final slash",
         _is_base_url,
+    )
+    base_path: str = _row(
+        "",
+        "The path under which clients find the server, such as /cal; empty for the root of its host.",
+        "a path such as /cal: letters, digits, - . _ ~ and no final slash; not /dav, which is the server's own",
+        is_base_path,
     )
     graceful_seconds: float = _number(30.0, "How long a stop waits for requests in flight.", 0, 3600)
     pid_file: str = _row("", "A file that holds the process id while the server runs; empty for none.")
@@ -192,6 +217,11 @@ class ProxySettings:
     )
     scheme_header: str = _row("X-Forwarded-Proto", "The header that carries http or https as the client sees it.")
     host_header: str = _row("X-Forwarded-Host", "The header that carries the host as the client sees it.")
+    prefix_headers: tuple[str, ...] = _row(
+        ("X-Forwarded-Prefix", "X-Script-Name"),
+        "The headers that carry the path under which the proxy offers this server, instead of server.base_path; "
+        "the first that is there counts.",
+    )
     request_id_header: str = _row("X-Request-Id", "The header whose value becomes the request id.")
 
 

@@ -55,7 +55,7 @@ class DavFace:
     async def __call__(self, app: Application, request: Request) -> Response:
         """Answer one request; refusals are raised and become answers at the edge."""
         if request.raw_path.rstrip("/") == paths.WELL_KNOWN:
-            return Response(301, {"Location": paths.PREFIX, "Cache-Control": "max-age=3600"})
+            return Response(301, {"Location": request.base_path + paths.PREFIX, "Cache-Control": "max-age=3600"})
         location = _location(request)
         if request.method not in descriptions.METHODS_AT[location.place]:
             return _not_allowed(request, location, "This method is not possible here.")
