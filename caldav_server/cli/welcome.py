@@ -68,6 +68,7 @@ def announce(settings: Settings, address: str, first: FirstAccount | None) -> No
     if first is None:
         return
     parts = urlsplit(base)
+    path = parts.path if parts.netloc else ""
     encoded = quote(first.name, safe="")
     click.echo(
         f"""
@@ -79,7 +80,7 @@ The database was empty, so there is a first account now. Its password is shown o
 Paste into
   Thunderbird     New Calendar > On the Network, with the user name and  {base}/
   Apple Calendar  Add Account > Other CalDAV Account > Advanced: server {parts.hostname}, port {parts.port or 443},
-                  path {parts.path if parts.netloc else ""}/dav/principals/{encoded}/, {"SSL on" if parts.scheme == "https" else "SSL off"}
+                  path {path}/dav/principals/{encoded}/, {"SSL on" if parts.scheme == "https" else "SSL off"}
   DAVx5           Login with URL and user name:  {base}/
   Python          caldav.DAVClient("{base}/dav/", username="{first.name}", password="...")
 

@@ -38,7 +38,7 @@ class Request:
     method: str
     """Upper case as sent; methods are case-sensitive."""
     raw_path: str
-    """The path of the request target below ``base_path``, its percent-encoding untouched; ``*`` for the asterisk form."""
+    """The path of the request target below ``base_path``, percent-encoding untouched; ``*`` for the asterisk form."""
     query: str
     """What follows ``?`` in the request target, undecoded; empty without one."""
     headers: Headers
