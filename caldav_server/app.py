@@ -10,18 +10,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from caldav_server import logs
-from caldav_server.auth.authenticator import Authenticator
+from caldav_server.accounts.logins.basic import BasicLogin
 from caldav_server.http.messages import Request, Response
 from caldav_server.http.proxies import is_in, parse_networks
-from caldav_server.metrics import Family, Metrics, Sample, process_families, render
-from caldav_server.opening import TimedDatabase
+from caldav_server.observability import logs
+from caldav_server.observability.instrumented_database import InstrumentedDatabase
+from caldav_server.observability.metrics import Family, Metrics, Sample, process_families, render
 from caldav_server.settings import Settings
 from protocol.dav import multistatus
 from protocol.errors import Condition, Refusal
 from protocol.model import Principal
 from storage import errors, server_state
-from storage.cache import Bus
+from storage.bus import Bus
 
 HEALTH_SECONDS = 2.0
 RETRY_SECONDS = "2"
@@ -40,13 +40,13 @@ async def _alone() -> list[tuple[str, list[Family]]]:
 class Application:
     """Everything one process needs to answer requests."""
 
-    def __init__(self, settings: Settings, db: TimedDatabase, log: logs.Log, dav: Face) -> None:
+    def __init__(self, settings: Settings, db: InstrumentedDatabase, log: logs.Log, dav: Face) -> None:
         self.settings = settings
         self.db = db
         self.log = log
         self.metrics = Metrics()
         self.bus = Bus(settings.redis.url)
-        self.auth = Authenticator(db, settings.auth, self.metrics, bus=self.bus)
+        self.auth = BasicLogin(db, settings.auth, self.metrics, bus=self.bus)
         self.worker = ""
         self.neighbours: Neighbours = _alone
         self._dav = dav
@@ -125,7 +125,7 @@ class Application:
             return await self._dav(self, request)
         if not _is_dav(path):
             return Response(404, dict(_TEXT), b"There is nothing at this address.\n")
-        principal = self.auth.recall(request)
+        principal = self.auth.cached_principal(request)
         if principal is None:
             answer = await self.auth.authenticate(request)
             if not isinstance(answer, Principal):

@@ -17,7 +17,7 @@ from storage.database import Database
 _DAY = 86_400
 
 
-class AccountsChanged(Exception):
+class StaleLogin(Exception):
     """Some account, group or delegation is no longer what the asker was authenticated under."""
 
 
@@ -80,5 +80,5 @@ class Context:
     """The time of the request, UTC epoch seconds: use-cases read no clock."""
     announce: Callable[[PrincipalId, CalendarId, Seq], None]
     """Tells whoever listens that a calendar moved on to ``seq``; called after the commit, never before."""
-    note_accounts: Callable[[int], bool] = lambda _version: False
+    observe_accounts_version: Callable[[int], bool] = lambda _version: False
     """Told the accounts version that a look-up read; true when accounts changed since the asker was authenticated."""

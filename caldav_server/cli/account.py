@@ -15,7 +15,7 @@ from caldav_server.cli.common import Failure, now, open_database, run, with_sett
 from caldav_server.settings import Settings
 
 if TYPE_CHECKING:
-    from caldav_server.accounts import AccountsFile
+    from caldav_server.accounts.accounts_file import AccountsFile
     from storage.database import Database
 
 _KINDS = ("user", "group", "room", "resource")
@@ -46,7 +46,7 @@ def add(
     admin: bool,
 ) -> None:
     """Add an account with its calendar home."""
-    from caldav_server import accounts
+    from caldav_server.accounts import accounts
     from protocol.model import Principal, PrincipalKind
     from storage.database import Transaction
 
@@ -89,7 +89,7 @@ def list_accounts(settings: Settings) -> None:
 @click.option("--password", metavar="TEXT", help="The new password; without it you are asked, or one is made up.")
 def password(settings: Settings, name: str, password: str | None) -> None:
     """Change the password of a user."""
-    from caldav_server import accounts
+    from caldav_server.accounts import accounts
 
     with open_database(settings) as db, _account_problems():
         hashed, shown = _choose_password(settings, password)
@@ -104,7 +104,7 @@ def password(settings: Settings, name: str, password: str | None) -> None:
 @click.option("--remove", "is_removal", is_flag=True, help="Take the app password with this label back.")
 def app_password(settings: Settings, name: str, label: str | None, is_removal: bool) -> None:
     """Make a password for one app or device and show it once; without LABEL, list them."""
-    from caldav_server import accounts
+    from caldav_server.accounts import accounts
 
     with open_database(settings) as db, _account_problems():
         principal = run(db.read(lambda tx: accounts.find(tx, name)))
@@ -126,7 +126,7 @@ def app_password(settings: Settings, name: str, label: str | None, is_removal: b
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(settings: Settings, name: str, yes: bool) -> None:
     """Remove an account and everything it owns."""
-    from caldav_server import accounts
+    from caldav_server.accounts import accounts
 
     with open_database(settings) as db, _account_problems():
         principal = run(db.read(lambda tx: accounts.find(tx, name)))
@@ -141,10 +141,10 @@ def remove(settings: Settings, name: str, yes: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 def import_accounts(settings: Settings, file: str) -> None:
     """Make the accounts what a TOML file says; accounts it does not name are left alone."""
-    from caldav_server import accounts
+    from caldav_server.accounts.accounts_file import read_file
 
     with open_database(settings) as db, _account_problems():
-        found = accounts.read_file(file)
+        found = read_file(file)
         outcomes = _import(db, settings, found)
     for kind, name, outcome in outcomes:
         click.echo(f"{outcome:<10}{kind} {name}")
@@ -153,20 +153,20 @@ def import_accounts(settings: Settings, file: str) -> None:
 
 
 def _import(db: Database, settings: Settings, file: AccountsFile) -> list[tuple[str, str, str]]:
-    from caldav_server import accounts
-    from caldav_server.auth.passwords import Hasher
+    from caldav_server.accounts import accounts_file
+    from caldav_server.accounts.passwords import Hasher
     from caldav_server.cli.progress import counting
 
-    known = run(db.read(lambda tx: accounts.known_hashes(tx, file)))
+    known = run(db.read(lambda tx: accounts_file.known_hashes(tx, file)))
     with counting("Passwords", len(file.user)) as advance:
-        passwords = accounts.hash_passwords(file, known, Hasher(settings.auth), lambda: advance(1))
-    done = run(db.write(lambda tx: accounts.apply_file(tx, file, passwords, now())))
+        passwords = accounts_file.hash_passwords(file, known, Hasher(settings.auth), lambda: advance(1))
+    done = run(db.write(lambda tx: accounts_file.apply_file(tx, file, passwords, now())))
     return [(kind.value, name, outcome.value) for kind, name, outcome in done]
 
 
 def _choose_password(settings: Settings, given: str | None) -> tuple[str, str]:
     """The hash of the password that was given, typed or made up, and the password if it must be shown."""
-    from caldav_server.auth.passwords import Hasher
+    from caldav_server.accounts.passwords import Hasher
 
     shown = ""
     if given is None and sys.stdin.isatty():
@@ -187,7 +187,7 @@ def _must_equal(first: str, again: str) -> str:
 @contextmanager
 def _account_problems() -> Iterator[None]:
     """Turns what cannot be done with an account into a message."""
-    from caldav_server.accounts import AccountError
+    from caldav_server.accounts.accounts import AccountError
 
     try:
         yield

@@ -248,7 +248,7 @@ async def _place(db: Database, settings: Settings, owner: str, name: str) -> tup
 
 
 def _owner(tx: Transaction, name: str) -> Principal:
-    from caldav_server import accounts
+    from caldav_server.accounts import accounts
 
     return accounts.find(tx, name)
 
@@ -256,7 +256,7 @@ def _owner(tx: Transaction, name: str) -> Principal:
 @contextmanager
 def _problems() -> Iterator[None]:
     """Turns refusals and mistakes into messages."""
-    from caldav_server.accounts import AccountError
+    from caldav_server.accounts.accounts import AccountError
     from protocol.errors import Refusal
 
     try:

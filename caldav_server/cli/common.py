@@ -49,7 +49,7 @@ def with_settings(command: Callable[..., T]) -> Callable[..., T]:
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
     """The database of the settings, at the schema of this program, closed at the end."""
-    from caldav_server.opening import open_database as open_it
+    from caldav_server.observability.instrumented_database import open_database as open_it
 
     with storage_problems():
         db = open_it(settings)

@@ -37,7 +37,7 @@ def serve(config: str | None, bind: str | None, database: str | None, workers: i
 @with_settings
 def migrate(settings: Settings) -> None:
     """Bring the database to the schema of this version."""
-    from caldav_server.opening import open_database as open_it
+    from caldav_server.observability.instrumented_database import open_database as open_it
 
     with storage_problems():
         db = open_it(settings)
@@ -84,7 +84,7 @@ def check_config(config: str | None, database: str | None) -> None:
     """Check the settings and print those that differ from their defaults."""
     from dataclasses import fields
 
-    from caldav_server.logs import redact
+    from caldav_server.observability.logs import redact
     from caldav_server.serving.worker import tls_context
 
     overrides = [Override("database", "url", database, "--database")] if database is not None else []

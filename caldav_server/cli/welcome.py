@@ -8,10 +8,10 @@ from urllib.parse import quote, urlsplit
 
 import click
 
-from caldav_server import accounts
-from caldav_server.auth.passwords import Hasher
+from caldav_server.accounts import accounts
+from caldav_server.accounts.passwords import Hasher
 from caldav_server.cli.common import run
-from caldav_server.opening import open_database
+from caldav_server.observability.instrumented_database import open_database
 from caldav_server.settings import Settings
 from protocol.model import Principal
 from storage import principals

@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cache
 
 from caldav_server.calendaring import access, homes
-from caldav_server.calendaring.context import AccountsChanged, Context
+from caldav_server.calendaring.context import Context, StaleLogin
 from caldav_server.dav import paths
 from caldav_server.dav.paths import Location, Place
 from protocol.errors import Condition, Refusal
@@ -101,8 +101,8 @@ async def open_resource(
     found = await ctx.db.point(_lookup(location, with_text))
     if found is None:
         raise Refusal(Condition.NOT_FOUND, "There is no such principal.")
-    if ctx.note_accounts(found.accounts_version):
-        raise AccountsChanged
+    if ctx.observe_accounts_version(found.accounts_version):
+        raise StaleLogin
     if location.place is Place.PRINCIPAL:
         return principal_resource(ctx, found.principal)
     return await _inside_home(ctx, location, found, as_slot=as_slot)

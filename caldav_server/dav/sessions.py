@@ -16,7 +16,7 @@ from caldav_server.settings import Settings
 from protocol.model import Access, Principal, PrincipalId
 from storage import principals as stored_principals
 from storage import server_state
-from storage.cache import Bus
+from storage.bus import Bus
 from storage.database import Database, Transaction
 
 _MAX_ACTORS = 20_000
@@ -25,10 +25,12 @@ _MAX_ACTORS = 20_000
 class Sessions:
     """One per process."""
 
-    def __init__(self, db: Database, settings: Settings, note_accounts: Callable[[int], bool], bus: Bus) -> None:
+    def __init__(
+        self, db: Database, settings: Settings, observe_accounts_version: Callable[[int], bool], bus: Bus
+    ) -> None:
         self._db = db
         self._bus = bus
-        self._note_accounts = note_accounts
+        self._observe_accounts_version = observe_accounts_version
         self._rules = Rules.of(settings)
         self._epoch = ""
         self._actors: dict[int, Actor] = {}
@@ -45,7 +47,7 @@ class Sessions:
             request.request_id,
             int(time.time()),
             self._bus.announce,
-            self._note_accounts,
+            self._observe_accounts_version,
         )
 
     async def epoch(self) -> str:

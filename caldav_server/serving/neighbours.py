@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, MutableSequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from caldav_server import metrics
 from caldav_server.app import Application
-from caldav_server.metrics import Family
+from caldav_server.observability import metrics
+from caldav_server.observability.metrics import Family
 
 ANSWER_SECONDS = 1.0
 

@@ -22,8 +22,8 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import cast
 
-from caldav_server import logs
 from caldav_server.http.accepting import listening_sockets
+from caldav_server.observability import logs
 from caldav_server.serving import spreading
 from caldav_server.serving.neighbours import Place
 from caldav_server.settings import Settings

@@ -15,10 +15,10 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from caldav_server import logs
 from caldav_server.app import Application, Face
 from caldav_server.http.server import EdgeServer
-from caldav_server.opening import open_database
+from caldav_server.observability import logs
+from caldav_server.observability.instrumented_database import open_database
 from caldav_server.serving.neighbours import Place, meeting
 from caldav_server.serving.spreading import Spread
 from caldav_server.settings import Settings, TlsSettings

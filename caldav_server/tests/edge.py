@@ -11,12 +11,13 @@ from pathlib import Path
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from caldav_server import accounts, logs
+from caldav_server.accounts import accounts
+from caldav_server.accounts.passwords import Hasher
 from caldav_server.app import Application
-from caldav_server.auth.passwords import Hasher
 from caldav_server.http.messages import BodyReader, Headers, Request, Response
 from caldav_server.http.server import EdgeServer
-from caldav_server.opening import open_database
+from caldav_server.observability import logs
+from caldav_server.observability.instrumented_database import open_database
 from caldav_server.settings import Override, Settings, load
 from protocol.errors import Condition, Refusal
 

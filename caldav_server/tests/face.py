@@ -18,7 +18,7 @@ from caldav_server.tests.edge import fixed_body, headers_of
 from protocol.errors import Refusal
 from protocol.model import Access, Principal, PrincipalId, PrincipalKind
 from storage import principals
-from storage.cache import Bus
+from storage.bus import Bus
 from storage.database import Database
 from storage.ids import new_id
 
@@ -116,7 +116,7 @@ class Face:
         app = SimpleNamespace(
             db=self.db,
             settings=self.settings,
-            auth=SimpleNamespace(note_accounts_version=lambda _version: False),
+            auth=SimpleNamespace(observe_accounts_version=lambda _version: False),
             bus=Bus(),
         )
         try:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caldav_server import accounts
+from caldav_server.accounts import accounts, accounts_file
+from caldav_server.accounts.logins.basic import Credentials, parse_basic
+from caldav_server.accounts.passwords import Hasher, hash_app_password, is_app_password, is_hash, new_app_password
+from caldav_server.accounts.throttle import Attempt, Throttle, network_of
 from caldav_server.app import Application
-from caldav_server.auth.authenticator import Credentials, parse_basic
-from caldav_server.auth.passwords import Hasher, hash_app_password, is_app_password, is_hash, new_app_password
-from caldav_server.auth.throttle import Attempt, Throttle, network_of
 from caldav_server.http.messages import Request, Response
 from caldav_server.settings import AuthSettings
 from caldav_server.tests.edge import PASSWORD, Edge, basic, fixed_body, headers_of, running
@@ -29,7 +29,7 @@ def request_with(authorization: str | None, remote: str = "192.0.2.1", agent: st
 
 
 async def status_of(app: Application, request: Request) -> int:
-    answer = app.auth.recall(request) or await app.auth.authenticate(request)
+    answer = app.auth.cached_principal(request) or await app.auth.authenticate(request)
     return answer.status if isinstance(answer, Response) else 200
 
 
@@ -128,7 +128,7 @@ async def test_a_verified_login_costs_no_hash_again_until_the_password_changes(t
         hashed = edge.app.auth.hasher.hash("new")
         await edge.app.db.write(lambda tx: accounts.set_password(tx, user, hashed, 0))
         version = await edge.app.db.read(server_state.accounts_version)
-        assert edge.app.auth.note_accounts_version(version)
+        assert edge.app.auth.observe_accounts_version(version)
         assert (await client.request("GET", "/dav/")).status == 401
         assert (await client.request("GET", "/dav/", {"Authorization": basic("user", "new")}, auth=False)).status == 200
 
@@ -168,7 +168,7 @@ async def test_recalling_a_login_is_quick(tmp_path: Path) -> None:
     async with running(tmp_path, {"auth.recheck_seconds": 300}) as edge:
         request = request_with(basic())
         assert await status_of(edge.app, request) == 200
-        recall = edge.app.auth.recall
+        recall = edge.app.auth.cached_principal
         best = min(_timed(recall, request) for _ in range(5))
         assert best < 50e-6  # about 2 microseconds on a quiet machine; a hash would be 50 or more
 
@@ -242,8 +242,8 @@ async def test_an_old_hash_is_renewed_at_login(tmp_path: Path) -> None:
         old = Hasher(AuthSettings(argon2_memory_kib=128, argon2_time=1)).hash("p")
         await edge.app.db.write(lambda tx: accounts.set_password(tx, user, old, 0))
         assert await status_of(edge.app, request_with(basic("user", "p"))) == 200
-        file = accounts.AccountsFile(user=[accounts.User(name="user")])
-        stored = await edge.app.db.read(lambda tx: accounts.known_hashes(tx, file))
+        file = accounts_file.AccountsFile(user=[accounts_file.UserEntry(name="user")])
+        stored = await edge.app.db.read(lambda tx: accounts_file.known_hashes(tx, file))
         assert stored["user"] != old
         assert edge.app.auth.hasher.verify(stored["user"], "p")
 

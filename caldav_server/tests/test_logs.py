@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from caldav_server import logs
 from caldav_server.http.messages import Request
+from caldav_server.observability import logs
 from caldav_server.settings import LogSettings
 from caldav_server.tests.edge import basic, fixed_body, headers_of, running
 

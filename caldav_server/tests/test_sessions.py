@@ -13,7 +13,7 @@ from caldav_server.dav import sessions
 from caldav_server.dav.sessions import Sessions
 from caldav_server.http.messages import Request
 from caldav_server.tests.face import Face
-from storage.cache import Bus
+from storage.bus import Bus
 
 
 async def test_each_device_of_a_person_keeps_what_was_worked_out(

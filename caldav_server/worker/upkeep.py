@@ -13,8 +13,8 @@ from pathlib import Path
 
 import tzdata
 
-from caldav_server import logs
 from caldav_server.calendaring import upkeep
+from caldav_server.observability import logs
 from caldav_server.settings import Settings
 from storage.database import Database
 from storage.errors import StorageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from caldav_server.calendaring.context import AccountsChanged
+from caldav_server.calendaring.context import StaleLogin
 from caldav_server.dav import paths, reports
 from caldav_server.dav.call import Call
 from caldav_server.dav.elements import Elements
@@ -65,7 +65,7 @@ class DavFace:
             if refusal.condition is Condition.METHOD_NOT_ALLOWED:
                 return _not_allowed(request, location, refusal.message)
             raise
-        except AccountsChanged:
+        except StaleLogin:
             answer = await app.auth.authenticate(request)
             if not isinstance(answer, Principal):
                 answer.headers.update(self.advertised)
@@ -85,7 +85,7 @@ class DavFace:
     async def _call(self, app: Application, request: Request, location: paths.Location) -> Call:
         sessions = self._sessions
         if sessions is None:
-            sessions = self._sessions = Sessions(app.db, app.settings, app.auth.note_accounts_version, app.bus)
+            sessions = self._sessions = Sessions(app.db, app.settings, app.auth.observe_accounts_version, app.bus)
         ctx = await sessions.context(request)
         view = View(ctx, await sessions.epoch(), reports.supported_by, self._renderings, self._elements)
         limits = app.settings.limits

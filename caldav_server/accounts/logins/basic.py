@@ -21,17 +21,17 @@ from dataclasses import dataclass, replace
 
 from aiohttp import hdrs
 
-from caldav_server import logs
-from caldav_server.auth import passwords
-from caldav_server.auth.throttle import FORGET_SECONDS, Throttle
+from caldav_server.accounts import passwords
+from caldav_server.accounts.throttle import FORGET_SECONDS, Throttle
 from caldav_server.http.messages import Request, Response
-from caldav_server.metrics import Metrics
+from caldav_server.observability import logs
+from caldav_server.observability.metrics import Metrics
 from caldav_server.settings import AuthSettings
 from protocol.model import Credential, Principal, PrincipalKind
 from storage import credentials as stored_credentials
 from storage import principals as stored_principals
 from storage import server_state
-from storage.cache import Bus
+from storage.bus import Bus
 from storage.database import Database, Transaction
 
 MOST_HEADER = 4096
@@ -75,7 +75,7 @@ class _Remembered:
     """``None``: these credentials are known to be wrong."""
 
 
-class Authenticator:
+class BasicLogin:
     """Decides who is asking; one per process."""
 
     def __init__(
@@ -104,7 +104,7 @@ class Authenticator:
 
     # -- the hot path
 
-    def recall(self, request: Request) -> Principal | None:
+    def cached_principal(self, request: Request) -> Principal | None:
         """The principal of a login that was verified lately; ``None`` means ``authenticate`` must decide."""
         header = request.headers.get(hdrs.AUTHORIZATION)
         if header is None:
@@ -118,7 +118,7 @@ class Authenticator:
         self._counters["auth_cache_hits"] += 1
         return found.principal
 
-    def note_accounts_version(self, version: int) -> bool:
+    def observe_accounts_version(self, version: int) -> bool:
         """Tells the version of the accounts that a look-up just read.
 
         True when it differs from the one the remembered logins were verified under: they are forgotten, and the
@@ -144,7 +144,7 @@ class Authenticator:
         if header is None or given is None:
             return self._unauthorized()
         if self._clock() >= self._check_at:
-            self.note_accounts_version(await self._db.point(server_state.accounts_version))
+            self.observe_accounts_version(await self._db.point(server_state.accounts_version))
         digest = self._digest(header)
         found = self._remembered.get(digest)
         if found is not None and found.until > self._clock():
@@ -221,7 +221,7 @@ class Authenticator:
         await self._db.write(lambda tx: stored_credentials.save(tx, replace(credential, hash=hashed)))
 
     def _remember(self, digest: bytes, principal: Principal | None, version: int, now: float) -> None:
-        self.note_accounts_version(version)
+        self.observe_accounts_version(version)
         remembered = self._remembered
         remembered.pop(digest, None)
         if len(remembered) >= self._settings.cache_entries:

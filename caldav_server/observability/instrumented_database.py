@@ -31,7 +31,7 @@ class Timing:
         self.seconds += time.perf_counter() - started
 
 
-class TimedDatabase(Database):
+class InstrumentedDatabase(Database):
     """A database that counts what it does, for /metrics."""
 
     def __init__(self, url: str, engine: Engine) -> None:
@@ -63,10 +63,12 @@ class TimedDatabase(Database):
             self.points.add(started)
 
 
-def open_database(settings: Settings) -> TimedDatabase:
+def open_database(settings: Settings) -> InstrumentedDatabase:
     """The database of the settings; for SQLite its folder is made when it is not there."""
     url = settings.database.url
     if url.startswith("sqlite:///"):
         folder = Path(url.removeprefix("sqlite:///")).parent
         folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
-    return TimedDatabase.open(url, pool_size=settings.database.pool_size, busy_timeout=settings.database.busy_seconds)
+    return InstrumentedDatabase.open(
+        url, pool_size=settings.database.pool_size, busy_timeout=settings.database.busy_seconds
+    )

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from protocol.model import CalendarId, PrincipalId, Seq
-from storage.cache import Bus
+from storage.bus import Bus
 from storage.testing import RedisServer, free_port, start_redis
 
 PID, CID = PrincipalId(b"p" * 16), CalendarId(b"c" * 16)

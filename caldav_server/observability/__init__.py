@@ -1,0 +1,1 @@
+"""What a process tells its operators: logs, metrics, the times of its database."""
