@@ -21,7 +21,7 @@ from caldav_server.calendaring import objects
 from caldav_server.calendaring.context import Context, Rules
 from caldav_server.calendaring.objects import Draft, Target
 from protocol.errors import Refusal
-from protocol.ical.pieces import Cut, components, with_uid
+from protocol.ical.split import Splitter, components, with_uid
 from protocol.model import Access, Calendar, ObjectId, ObjectMeta, Principal, Seq, Uid
 from storage import calendars as stored_calendars
 from storage import objects as stored
@@ -61,7 +61,7 @@ class Outcome:
 
 
 async def import_calendar(
-    ctx: Context, owner: Principal, calendar: Calendar, file: Cut, readers: ProcessPoolExecutor | None = None
+    ctx: Context, owner: Principal, calendar: Calendar, file: Splitter, readers: ProcessPoolExecutor | None = None
 ) -> AsyncIterator[list[Outcome]]:
     """Put everything an iCalendar file holds into a calendar; yields the outcomes batch by batch.
 
@@ -74,7 +74,7 @@ async def import_calendar(
 
 
 async def _read(
-    ctx: Context, calendar: Calendar, file: Cut, readers: ProcessPoolExecutor | None
+    ctx: Context, calendar: Calendar, file: Splitter, readers: ProcessPoolExecutor | None
 ) -> AsyncGenerator[list[_Batch]]:
     """The batches in the file's order, some of them read ahead where there are processes to do so."""
     ahead: deque[asyncio.Future[list[_Batch]]] = deque()

@@ -20,7 +20,7 @@ from protocol.errors import Condition, Refusal
 from protocol.ical import availability, freebusy, timezones
 from protocol.ical.document import Document
 from protocol.ical.filters import Bounds, CompFilter, bounds, matches, satisfies
-from protocol.ical.instants import absolute, walls_of
+from protocol.ical.instants import absolute, wall_range_of
 from protocol.model import (
     BusyType,
     Calendar,
@@ -101,7 +101,7 @@ def _select(tx: Transaction, calendar: Calendar, limits: Bounds, zone: timezones
     if limits.range is None:
         every = ids(tx, *place, limits.components)
         return Selection(every, []) if limits.exact else Selection([], every)
-    walls = walls_of(limits.range, zone)
+    walls = wall_range_of(limits.range, zone)
     beyond = stored_occurrences.beyond(tx, *place, limits.range, limits.components)
     possible = stored_occurrences.candidates(tx, *place, limits.range, walls.wide, limits.components)
     if not limits.exact:
@@ -210,7 +210,7 @@ def _busy(
     skipped = set(beyond)
     # What the wall clock only seems to show in the window is cut off with all else that is outside of it.
     rows = stored_occurrences.busy(
-        tx, principal_id, calendar_id, window, walls_of(window, zone).wide, limit=MOST_BUSY + 1
+        tx, principal_id, calendar_id, window, wall_range_of(window, zone).wide, limit=MOST_BUSY + 1
     )
     if len(rows) > MOST_BUSY:
         raise Refusal(Condition.MAX_INSTANCES, "There is too much in this time; ask for less.")
@@ -232,7 +232,7 @@ def _availabilities(
 ) -> list[availability.Availability]:
     """The VAVAILABILITY objects of a calendar that reach into the window (RFC 7953 §4)."""
     principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
-    wall = walls_of(window, zone).wide
+    wall = wall_range_of(window, zone).wide
     found = stored_occurrences.candidates(tx, principal_id, calendar_id, window, wall, _AVAILABILITY)
     if not found:
         return []

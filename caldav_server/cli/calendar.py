@@ -23,7 +23,7 @@ from caldav_server.settings import Settings
 
 if TYPE_CHECKING:
     from caldav_server.calendaring.context import Context
-    from protocol.ical.pieces import Cut
+    from protocol.ical.split import Splitter
     from protocol.model import Calendar, CalendarObject, Principal
     from storage.database import Database, Transaction
 
@@ -113,17 +113,17 @@ def import_file(settings: Settings, owner: str, name: str, file: str, quiet: boo
 
     Objects are known by their UID: a second import of the same file changes nothing.
     """
-    from protocol.ical.pieces import Cut
+    from protocol.ical.split import Splitter
 
     data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     with open_database(settings) as db, _problems():
-        counts = run(_import(db, settings, owner, name, Cut(data), quiet))
+        counts = run(_import(db, settings, owner, name, Splitter(data), quiet))
     click.echo(", ".join(f"{count} {became}" for became, count in counts.items()) or "The file holds no objects.")
     if counts["refused"]:
         raise SystemExit(1)
 
 
-async def _import(db: Database, settings: Settings, owner: str, name: str, file: Cut, quiet: bool) -> Counter[str]:
+async def _import(db: Database, settings: Settings, owner: str, name: str, file: Splitter, quiet: bool) -> Counter[str]:
     from caldav_server.calendaring.importing import import_calendar
     from caldav_server.cli.progress import counting
 
@@ -200,18 +200,18 @@ async def _export(
     db: Database, settings: Settings, owner: str, name: str, target: nullcontext[BinaryIO] | BinaryIO
 ) -> int:
     from caldav_server.cli.progress import counting
-    from protocol.ical.merging import Merger
+    from protocol.ical.join import Joiner
 
     _, _, place = await _place(db, settings, owner, name)
-    merger = Merger(place.display_name or place.name)
+    joiner = Joiner(place.display_name or place.name)
     count = 0
     with target as out, counting("Exporting") as advance:
-        out.write(merger.begin())
+        out.write(joiner.begin())
         async for page in _pages(db, place):
-            out.write(b"".join(merger.add(one.data) for one in page))
+            out.write(b"".join(joiner.add(one.data) for one in page))
             count += len(page)
             advance(len(page))
-        out.write(merger.end())
+        out.write(joiner.end())
         out.flush()
     return count
 

@@ -1,4 +1,4 @@
-"""Import of whole calendars: repeatable, an outcome for each object (calendaring.importing, protocol.ical.pieces)."""
+"""Import of whole calendars: repeatable, an outcome for each object (calendaring.importing, protocol.ical.split)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from caldav_server.calendaring import homes, importing
 from caldav_server.calendaring.importing import Outcome
 from caldav_server.settings import Settings
 from caldav_server.tests.face import Face, event
-from protocol.ical.pieces import Cut
+from protocol.ical.split import Splitter
 from storage.database import Database
 from storage.errors import CommitUnknown
 
@@ -40,7 +40,7 @@ async def run(face: Face, data: bytes, db: Database | None = None) -> list[Outco
     calendar = await homes.find_collection(ctx, owner, "calendar")
     assert calendar is not None
     ctx = replace(ctx, db=db or face.db)
-    return [each async for batch in importing.import_calendar(ctx, owner, calendar, Cut(data)) for each in batch]
+    return [each async for batch in importing.import_calendar(ctx, owner, calendar, Splitter(data)) for each in batch]
 
 
 def became(outcomes: list[Outcome]) -> dict[str, int]:

@@ -21,8 +21,8 @@ from protocol.ical import freebusy, rendering
 from protocol.ical.document import Document, parse_document
 from protocol.ical.filters import bounds, matches
 from protocol.ical.index import index_document
-from protocol.ical.pieces import Cut
 from protocol.ical.recurrence import Budget
+from protocol.ical.split import Splitter
 from protocol.ical.timezones import resolve
 from protocol.tests.test_fuzz_ical import HORIZON, make_body, mutate
 
@@ -78,7 +78,7 @@ def document_of(dice: random.Random) -> tuple[bytes, Document] | None:
         data = data.replace(b"END:V", rule, 1)
     for _ in range(dice.randint(0, 3)):
         data = mutate(dice, data) if data else data
-    list(Cut(data))
+    list(Splitter(data))
     try:
         parsed = parse_document(data)
         index_document(parsed.document, horizon=HORIZON, cap=200)

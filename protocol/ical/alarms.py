@@ -18,7 +18,7 @@ from protocol.ical.document import Document
 from protocol.ical.instants import instant, zone_of
 from protocol.ical.periods import Span
 from protocol.ical.recurrence import Budget
-from protocol.ical.schedule import all_scheduled, recurs, stretch
+from protocol.ical.time_range import candidate_matches, effective_span, recurs
 from protocol.ical.timezones import UTC, Zone, clock_of
 from protocol.ical.values import Duration, parse_duration
 from protocol.model import FOREVER, TimeRange
@@ -204,8 +204,8 @@ def _spans_around(
             None if window.start is None else window.start - reach, None if window.end is None else window.end + reach
         )
     found: dict[int, list[Span]] = {}
-    for item in all_scheduled(document, wider, zone, budget):
-        times = stretch(item, document, zone)
+    for item in candidate_matches(document, wider, zone, budget):
+        times = effective_span(item, document, zone)
         if times is not None:
             found.setdefault(id(item.component), []).append(times)
     spans = {

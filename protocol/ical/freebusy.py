@@ -17,7 +17,7 @@ from protocol.ical.overlap import busy_type as busy_type_of
 from protocol.ical.overlap import names_of
 from protocol.ical.periods import FIRST_INSTANT, LAST_INSTANT, BusyPeriod, clip, merge, utc_text
 from protocol.ical.recurrence import Budget
-from protocol.ical.schedule import scheduled
+from protocol.ical.time_range import range_matches
 from protocol.ical.timezones import Zone
 from protocol.model import BusyType, ComponentKind, TimeRange
 
@@ -61,7 +61,7 @@ def _event_periods(document: Document, window: TimeRange, zone: Zone | None, bud
         return []
     return [
         BusyPeriod(*absolute(entry.start, entry.end, entry.floating, zone), entry.busy)
-        for _, entry, _ in scheduled(document, window, zone, budget)
+        for _, entry, _ in range_matches(document, window, zone, budget)
         if entry.busy is not BusyType.FREE
     ]
 

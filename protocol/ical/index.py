@@ -30,7 +30,7 @@ _ROOM = 366 * DAY
 """How far beyond its first start a series is indexed at least, however far in the future it begins."""
 _BUDGET = 40_000
 """Periods examined for one object at most; a daily rule of a century has 36,525."""
-_TASTE = (30 * DAY, 4_000)
+_FALLBACK_WINDOW = (30 * DAY, 4_000)
 """The window and the budget of a second try, where the whole was too dear: what is near the first start."""
 
 
@@ -105,7 +105,7 @@ def _index_series(document: Document, horizon: int, cap: int) -> ObjectIndex:
 def _expand(document: Document, first: int, last: int, horizon: int, cap: int) -> tuple[list[Occurrence], int]:
     """The first ``cap`` occurrences that begin before the horizon, and the instant up to which they are all."""
     end = max(horizon, min(first, FOREVER - _ROOM) + _ROOM)
-    for until, budget in ((end, _BUDGET), (min(end, first + _TASTE[0]), _TASTE[1])):
+    for until, budget in ((end, _BUDGET), (min(end, first + _FALLBACK_WINDOW[0]), _FALLBACK_WINDOW[1])):
         try:
             found = occurrences(document, TimeRange(None, until), budget=Budget(budget), limit=cap + 1)
         except Refusal:

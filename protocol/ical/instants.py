@@ -79,7 +79,7 @@ def absolute(start: int, end: int, floating: bool, zone: Zone | None) -> tuple[i
     return begins, max(clock.to_epoch(end), begins)
 
 
-class Walls(NamedTuple):
+class WallRange(NamedTuple):
     """A range as the wall clock of a zone shows it, read as UTC: what floating entries of the index compare with.
 
     An entry outside ``wide`` is not in the range, one that meets ``sure`` is. Between the two, which differ only where
@@ -96,23 +96,25 @@ class Walls(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def walls_of(window: TimeRange, zone: Zone | None) -> Walls:
+def wall_range_of(window: TimeRange, zone: Zone | None) -> WallRange:
     """The wall times of a range in ``zone`` (``None``: UTC)."""
     if zone is None:
-        return Walls(window, window)
+        return WallRange(window, window)
     clock = clock_of(zone)
     start, end = window.start, window.end
     first = (0, 0) if start is None else clock.offsets_around(start)
     last = (0, 0) if end is None else clock.offsets_around(end)
     wide = TimeRange(None if start is None else start + first[0], None if end is None else end + last[1])
     if first[0] == first[1] and last[0] == last[1]:
-        return Walls(wide, wide)
-    return Walls(wide, TimeRange(None if start is None else start + first[1], None if end is None else end + last[0]))
+        return WallRange(wide, wide)
+    return WallRange(
+        wide, TimeRange(None if start is None else start + first[1], None if end is None else end + last[0])
+    )
 
 
 def room_around(window: TimeRange, zone: Zone | None) -> TimeRange:
     """A range with a second of room at each end, and so much at a transition that no floating time in it is missed."""
-    wide, sure = walls_of(window, zone)
+    wide, sure = wall_range_of(window, zone)
     start, end = window.start, window.end
     if start is not None and wide.start is not None and sure.start is not None:
         start -= 1 + 2 * (sure.start - wide.start)

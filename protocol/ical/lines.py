@@ -25,7 +25,7 @@ def params_without(line: Property, names: AbstractSet[str]) -> str:
     return "".join(f";{piece}" for piece in pieces if piece.partition("=")[0].strip().upper() not in names)
 
 
-def said_again(line: Property, value: str, *, params: str = "", drop: AbstractSet[str] = TIME_PARAMS) -> Property:
+def with_value(line: Property, value: str, *, params: str = "", drop: AbstractSet[str] = TIME_PARAMS) -> Property:
     """The line with another value: ``params`` (with semicolons) first, then its own without those in ``drop``."""
     kept = params_without(line, drop)
     return Property(line.name, value, None, f"{line.name}{params}{kept}:{value}")

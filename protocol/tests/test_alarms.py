@@ -13,7 +13,7 @@ from protocol.ical.alarms import due, next_due, overlaps
 from protocol.ical.document import Document
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget
-from protocol.ical.schedule import Scheduled, all_scheduled
+from protocol.ical.time_range import RangeMatch, candidate_matches
 from protocol.model import TimeRange
 from protocol.tests.appendix_b import ZONE, at, between, calendar, component, document
 
@@ -168,11 +168,11 @@ def test_the_alarms_of_an_object_share_one_expansion(monkeypatch: pytest.MonkeyP
     budget = Budget()
     expanded: list[TimeRange] = []
 
-    def noted(of: Document, wider: TimeRange, *more: object) -> Iterator[Scheduled]:
+    def noted(of: Document, wider: TimeRange, *more: object) -> Iterator[RangeMatch]:
         expanded.append(wider)
-        return all_scheduled(of, wider, *more)
+        return candidate_matches(of, wider, *more)
 
-    monkeypatch.setattr(alarms, "all_scheduled", noted)
+    monkeypatch.setattr(alarms, "candidate_matches", noted)
     valarms = [item for item in component.components if item.name == "VALARM"]
     assert len(valarms) == 300
     assert not any(overlaps(held, component, item, window, None, budget) for item in valarms)

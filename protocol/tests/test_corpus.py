@@ -11,8 +11,8 @@ from protocol.errors import Condition, Refusal
 from protocol.ical import compat
 from protocol.ical.document import parse_calendar, parse_document
 from protocol.ical.index import index_document
-from protocol.ical.pieces import Cut
 from protocol.ical.scanner import IMPORT
+from protocol.ical.split import Splitter
 from protocol.model import FOREVER
 from protocol.tests.corpus import files
 
@@ -52,7 +52,7 @@ def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
         begun = time.process_time()
         try:
             parse_calendar(data, IMPORT)
-            pieces = list(Cut(data))
+            pieces = list(Splitter(data))
         except Refusal as refusal:
             assert refusal.condition in SYNTAX, name
             counts[f"file refused: {refusal.condition.element}"] += 1

@@ -20,9 +20,9 @@ from protocol.ical.editing import (
     remove_occurrence,
 )
 from protocol.ical.editing.moved_rules import moved_rule
-from protocol.ical.editing.moves import SeriesMove
+from protocol.ical.editing.series_move import SeriesMove
 from protocol.ical.editing.times import SeriesTime
-from protocol.ical.lines import said_again
+from protocol.ical.lines import with_value
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.tests.appendix_b import ABCD2, ABCD3, ZONE, at, between, calendar, component, document
@@ -437,7 +437,7 @@ def test_what_moves_with_a_series() -> None:
 def test_a_rule_keeps_what_does_not_move(start: str, moved_to: str, rule: str, expected: str | None) -> None:
     line = read(start)
     old = SeriesTime.of(line, {})
-    new = SeriesTime.of(said_again(line, moved_to, drop=frozenset()), {})
+    new = SeriesTime.of(with_value(line, moved_to, drop=frozenset()), {})
     changed = moved_rule(read(f"RRULE:{rule}"), old, new, Budget())
     assert changed.line.value == (rule if expected is None else expected)
 

@@ -24,11 +24,11 @@ from protocol.ical.filters import (
     satisfies,
 )
 from protocol.ical.index import index_document
-from protocol.ical.instants import absolute, walls_of
+from protocol.ical.instants import absolute, wall_range_of
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, render
-from protocol.ical.schedule import scheduled
+from protocol.ical.time_range import range_matches
 from protocol.model import ALL_COMPONENTS, ComponentKind, TimeRange
 from protocol.tests.appendix_b import (
     ABCD2,
@@ -655,7 +655,7 @@ def test_index_and_filter_agree(item: tuple[str, bytes], start: int, length: int
     parsed = document(data)
     index = index_document(parsed, horizon=window.end + 30 * 86400)
     assert index.indexed_until > window.end
-    walls = walls_of(window, zone)
+    walls = wall_range_of(window, zone)
     possible, sure = (
         any((wall if entry.floating else window).overlaps(entry.start, entry.end) for entry in index.entries)
         for wall in walls
@@ -728,7 +728,9 @@ def test_floating_time_near_a_transition(kind, near, begin, length, low, width, 
     decided = match(filter_, data, BERLIN)
     assert decided is match(filter_, fixed, BERLIN)
     entries = index_document(document(data), horizon=near + 30 * 86400).entries
-    possible, sure = (any(wall.overlaps(each.start, each.end) for each in entries) for wall in walls_of(window, BERLIN))
+    possible, sure = (
+        any(wall.overlaps(each.start, each.end) for each in entries) for wall in wall_range_of(window, BERLIN)
+    )
     assert sure <= decided <= possible
 
 
@@ -748,12 +750,12 @@ def test_available_blocks_near_a_transition() -> None:
 def test_wall_time_decides_alone_but_at_transitions() -> None:
     for zone in (None, UTC, EASTERN, BERLIN, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Pacific/Apia")):
         days = range(at("20230101T000000Z"), at("20250101T000000Z"), 86400)
-        exact = [walls_of(TimeRange(day, day + 7 * 86400), zone).exact for day in days]
+        exact = [wall_range_of(TimeRange(day, day + 7 * 86400), zone).exact for day in days]
         assert exact.count(False) <= 4
-    assert not walls_of(TimeRange(SPRING, None), BERLIN).exact
-    assert walls_of(TimeRange(SPRING - 2, SPRING + 3602), BERLIN).exact
-    assert not walls_of(TimeRange(None, AUTUMN + 3600), BERLIN).exact
-    assert walls_of(TimeRange(at("99990301T000000Z"), None), BERLIN).exact
+    assert not wall_range_of(TimeRange(SPRING, None), BERLIN).exact
+    assert wall_range_of(TimeRange(SPRING - 2, SPRING + 3602), BERLIN).exact
+    assert not wall_range_of(TimeRange(None, AUTUMN + 3600), BERLIN).exact
+    assert wall_range_of(TimeRange(at("99990301T000000Z"), None), BERLIN).exact
 
 
 def test_a_series_described_by_a_this_and_future_override() -> None:
@@ -898,7 +900,7 @@ def test_many_overrides_are_looked_at_once(range_: str) -> None:
     def counted(*args):
         nonlocal calls
         calls += 1
-        return scheduled(*args)
+        return range_matches(*args)
 
     everything = CompFilter(
         "VEVENT",
@@ -906,7 +908,7 @@ def test_many_overrides_are_looked_at_once(range_: str) -> None:
         prop_filters=(PropFilter("DTSTART"), PropFilter("RECURRENCE-ID")),
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("protocol.ical.filters.matching.scheduled", counted)
+        patch.setattr("protocol.ical.filters.matching.range_matches", counted)
         begun = time.process_time()
         found = matches(inside(everything), parsed, None, Budget())
         spent = time.process_time() - begun

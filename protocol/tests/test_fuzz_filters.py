@@ -15,7 +15,7 @@ from protocol.ical.document import Document, parse_calendar, parse_document
 from protocol.ical.filters import CompFilter, ParamFilter, PropFilter, TextMatch, bounds, matches, satisfies
 from protocol.ical.freebusy import busy_periods, merge, render_freebusy
 from protocol.ical.index import index_document
-from protocol.ical.instants import walls_of
+from protocol.ical.instants import wall_range_of
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, CompRequest, PropRequest, render
 from protocol.model import FOREVER, TimeRange
@@ -142,7 +142,7 @@ def test_bounds_never_lose_an_object(filter_: CompFilter, data: bytes, zone) -> 
     inside = limits.components is None or document.component in limits.components
     if inside and limits.range is not None:
         index = index_document(document, horizon=2_000_000_000)
-        walls = walls_of(limits.range, zone)
+        walls = wall_range_of(limits.range, zone)
         near = any((walls.wide if row.floating else limits.range).overlaps(row.start, row.end) for row in index.entries)
         last = FOREVER if limits.range.end is None else limits.range.end
         if not near and index.indexed_until <= last + 86400:
@@ -154,7 +154,7 @@ def test_bounds_never_lose_an_object(filter_: CompFilter, data: bytes, zone) -> 
         inside = satisfies(limits.uid_match, [document.uid])
     if found:
         assert inside
-    elif limits.exact and (limits.range is None or walls_of(limits.range, zone).exact):
+    elif limits.exact and (limits.range is None or wall_range_of(limits.range, zone).exact):
         assert not inside
 
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from protocol.errors import Refusal
 from protocol.ical.document import parse_calendar, parse_document, render_component
 from protocol.ical.index import index_document
-from protocol.ical.pieces import Cut
 from protocol.ical.scanner import decode_text
+from protocol.ical.split import Splitter
 from protocol.tests.corpus import files
 
 HORIZON = 1_900_000_000
@@ -130,7 +130,7 @@ def read(data: bytes) -> None:
     begun = time.process_time()
     try:
         parse_calendar(data)
-        for _, piece in Cut(data):
+        for _, piece in Splitter(data):
             parse_calendar(piece)
     except Refusal:
         pass

@@ -20,7 +20,7 @@ from protocol.ical.index import INDEX_VERSION, index_document
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering.expand import expand
 from protocol.ical.rendering.limits import limit_recurrence_set
-from protocol.ical.schedule import scheduled
+from protocol.ical.time_range import range_matches
 from protocol.model import FOREVER, BusyType, ComponentKind, IndexEntry, ObjectIndex, TimeRange
 from protocol.tests.test_document import body
 from protocol.tests.test_fuzz_ical import make_body
@@ -141,7 +141,7 @@ def test_an_override_takes_the_place_of_a_master_that_does_not_recur(rule: tuple
     moved = IndexEntry(at("2024-01-05T10:00"), at("2024-01-05T11:00"), False, BusyType.BUSY)
     assert (found.entries, found.recurring, found.indexed_until) == ((moved,), True, FOREVER)
     january = TimeRange(at("2024-01-01"), at("2024-02-01"))
-    assert [item.entry for item in scheduled(document, january, None, Budget())] == [moved]
+    assert [item.entry for item in range_matches(document, january, None, Budget())] == [moved]
     assert [each[:2] for each in busy_periods(document, january, None, Budget())] == [moved[:2]]
     shown = expand(document, january, None, Budget())
     assert (shown.count("BEGIN:VEVENT"), shown.count("20240105T100000Z")) == (1, 1)
@@ -200,7 +200,7 @@ def test_series_that_are_too_dear_are_indexed_as_far_as_they_go(monkeypatch: pyt
     assert len(near.entries) == 30
     assert near.indexed_until == at("2024-01-31T10:00") - 1
     assert near.last_end == FOREVER
-    monkeypatch.setattr("protocol.ical.index._TASTE", (30 * DAY, 1))
+    monkeypatch.setattr("protocol.ical.index._FALLBACK_WINDOW", (30 * DAY, 1))
     nothing = index(series)
     assert nothing.entries == ()
     assert nothing.indexed_until < nothing.first_start + 2 == at("2024-01-01T10:00") + 1
@@ -257,5 +257,5 @@ def test_the_index_and_the_filter_agree(dice: Random) -> None:
         window = TimeRange(start, start + dice.choice([1, 3600, DAY, 7 * DAY, 60 * DAY]))
         if window.end > found.indexed_until:
             continue
-        expected = sorted(item.entry for item in scheduled(document, window, None, Budget()))
+        expected = sorted(item.entry for item in range_matches(document, window, None, Budget()))
         assert sorted(entry for entry in found.entries if window.overlaps(entry.start, entry.end)) == expected

@@ -16,8 +16,8 @@ import recurring_ical_events
 
 from protocol.errors import Refusal
 from protocol.ical.document import Document, parse_calendar, parse_document
-from protocol.ical.pieces import Cut
 from protocol.ical.recurrence import count_until, occurrences, span
+from protocol.ical.split import Splitter
 from protocol.model import TimeRange
 from protocol.tests import corpus
 from protocol.tests.oracles.events_oracle import instant_of
@@ -65,7 +65,7 @@ def _documents() -> Iterator[tuple[str, bytes, Document]]:
     for name, data in corpus.files():
         try:
             parse_calendar(data)
-            pieces = list(Cut(data))
+            pieces = list(Splitter(data))
         except Refusal:
             continue
         for _, piece in pieces:

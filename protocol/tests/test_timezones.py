@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from protocol.errors import Condition, Refusal
-from protocol.ical import pieces
+from protocol.ical import split
 from protocol.ical.components import Component
 from protocol.ical.document import parse_calendar, parse_document, render_component
 from protocol.ical.index import index_document
-from protocol.ical.merging import Merger
+from protocol.ical.join import Joiner
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering.expand import expand
-from protocol.ical.schedule import scheduled
+from protocol.ical.time_range import range_matches
 from protocol.ical.timezones import (
     CustomZone,
     clock_of,
@@ -372,18 +372,18 @@ def test_a_definition_with_an_escaped_name_is_found_by_all(tzid: str, rule: str)
     entry = index_document(document, horizon=first).entries[0]
     assert (entry.start, entry.floating) == (first, False)
     window = TimeRange(first - 60, first + 60)
-    assert [item.entry.start for item in scheduled(document, window, ZoneInfo("Asia/Tokyo"), Budget())] == [first]
+    assert [item.entry.start for item in range_matches(document, window, ZoneInfo("Asia/Tokyo"), Budget())] == [first]
     shown = expand(document, window, None, Budget())
     assert "DTSTART:20240101T042700Z" in shown
     assert ("RECURRENCE-ID:20240101T042700Z" in shown) == bool(rule)
-    assert next(each for _, each in pieces.Cut(text.encode())).count(ESCAPED.encode()) == 1
+    assert next(each for _, each in split.Splitter(text.encode())).count(ESCAPED.encode()) == 1
 
 
 def test_one_name_written_in_two_ways_is_one_name_in_a_stream() -> None:
     """RFC 5545 §3.6.5: two definitions that parameters could not tell apart do not share a VCALENDAR."""
     quoted = ESCAPED.replace("\\,", ",").replace("+0533", "+0644")
     head, tail = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n", "END:VCALENDAR\r\n"
-    merger = Merger("All")
-    stream = b"".join([merger.begin(), *(merger.add((head + each + tail).encode()) for each in (ESCAPED, quoted))])
+    joiner = Joiner("All")
+    stream = b"".join([joiner.begin(), *(joiner.add((head + each + tail).encode()) for each in (ESCAPED, quoted))])
     assert stream.count(b"BEGIN:VTIMEZONE") == 1
-    assert merger.end().count(b"+0644") == 2
+    assert joiner.end().count(b"+0644") == 2

@@ -21,7 +21,7 @@ from protocol.dav.headers import Depth, parse_depth
 from protocol.dav.reports import parse_report
 from protocol.dav.requests import parse_propfind
 from protocol.errors import Condition, Refusal
-from protocol.ical.merging import Merger
+from protocol.ical.join import Joiner
 from protocol.model import FOREVER, Access, Calendar, CalendarObject, ComponentKind
 from storage import changes as stored_changes
 from storage import objects as stored_objects
@@ -68,17 +68,17 @@ async def _get_calendar(call: Call) -> Response:
     resource = await open_resource(call.ctx, call.location)
     calendar = resource.calendar
     assert calendar is not None  # noqa: S101 - a collection always has its row
-    merger = Merger(calendar.display_name or calendar.name)
+    joiner = Joiner(calendar.display_name or calendar.name)
 
     async def body() -> AsyncIterator[bytes]:
-        yield merger.begin()
+        yield joiner.begin()
         after = 0
         seen: set[bytes] = set()  # what changes meanwhile comes by again under its new number
         while page := await _page(call, calendar, after):
-            yield b"".join(merger.add(each.data) for each in page if each.meta.object_id not in seen)
+            yield b"".join(joiner.add(each.data) for each in page if each.meta.object_id not in seen)
             seen.update(each.meta.object_id for each in page)
             after = page[-1].meta.seq
-        yield merger.end()
+        yield joiner.end()
 
     return Response(200, {"Content-Type": "text/calendar; charset=utf-8"}, body())
 

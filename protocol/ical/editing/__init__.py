@@ -7,13 +7,13 @@ functions; times and UIDs are arguments; a line that an edit does not concern is
 
 from protocol.ical.editing.base import find_occurrence
 from protocol.ical.editing.edit import Edit
-from protocol.ical.editing.following import Split, change_following, remove_following
-from protocol.ical.editing.one import change_occurrence, instance_of, remove_occurrence
+from protocol.ical.editing.following import SplitSeries, change_following, remove_following
+from protocol.ical.editing.occurrence import change_occurrence, instance_of, remove_occurrence
 from protocol.ical.editing.series import change_all
 
 __all__ = [
     "Edit",
-    "Split",
+    "SplitSeries",
     "change_all",
     "change_following",
     "change_occurrence",

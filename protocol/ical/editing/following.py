@@ -22,9 +22,10 @@ from protocol.ical.editing.base import (
     series_time,
 )
 from protocol.ical.editing.edit import Edit, replaced, revised, text_of
-from protocol.ical.editing.rebased import changed_from
-from protocol.ical.editing.rests import (
-    Ruled,
+from protocol.ical.editing.range_override import as_master, moved_along, started_at
+from protocol.ical.editing.relative_edit import changed_from
+from protocol.ical.editing.remaining_rules import (
+    SeriesRule,
     earlier_by_instant,
     last_of,
     rest_of_exclusion,
@@ -34,9 +35,8 @@ from protocol.ical.editing.rests import (
 )
 from protocol.ical.editing.rule import ended_before
 from protocol.ical.editing.series import change_all
-from protocol.ical.editing.speaking import as_master, moved_along, started_at
 from protocol.ical.editing.times import DAY, SeriesTime
-from protocol.ical.lines import said_again
+from protocol.ical.lines import with_value
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.recurrence.timing import Moment, moment_of
 from protocol.ical.values import Form
@@ -44,7 +44,7 @@ from protocol.model import FOREVER, TimeRange, Uid
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class SplitPoint:
     """Where a series is cut: the first original start of its second part, in wall time."""
 
     time: SeriesTime
@@ -54,7 +54,7 @@ class _Cut:
     budget: Budget
 
     @classmethod
-    def at(cls, document: Document, occurrence: Occurrence, budget: Budget) -> _Cut:
+    def at(cls, document: Document, occurrence: Occurrence, budget: Budget) -> SplitPoint:
         """The cut before an occurrence; in an hour that comes twice two have the same wall time."""
         time = series_time(document)
         return cls(time, occurrence.wall, key_of(document, time, occurrence), budget)
@@ -66,7 +66,7 @@ class _Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class SplitSeries:
     """The two texts of a series that was cut; ``before`` is ``None`` when the cut was at its beginning."""
 
     before: bytes | None
@@ -75,7 +75,7 @@ class Split:
 
 def change_following(
     document: Document, occurrence: Occurrence, edit: Edit, *, uid: str, now: int, budget: Budget | None = None
-) -> Split:
+) -> SplitSeries:
     """One occurrence and all after it changed; ``uid`` is for the second part, ``now`` is epoch seconds.
 
     Refuses with ``max-instances`` when ``budget`` does not suffice to count a COUNT rule, and with
@@ -83,15 +83,15 @@ def change_following(
     """
     master = document.master
     budget = budget or Budget()
-    cut = _Cut.at(document, occurrence, budget)
+    cut = SplitPoint.at(document, occurrence, budget)
     if master is None:
-        return Split(None, change_all(document, edit, now=now))
+        return SplitSeries(None, change_all(document, edit, now=now))
     is_all = not _any_before(document, master, cut)
     part, start = document, cut.time.wall
     if not is_all or _speaker(document, master, cut) is not None:
         part, start = _second_part(document, master, cut, edit, document.uid if is_all else uid)
     after = text_of(part, changed_from(part, edit, cut.wall - start, now), edit.timezones)
-    return Split(None if is_all else text_of(document, _first_part(document, master, cut, now)), after)
+    return SplitSeries(None if is_all else text_of(document, _first_part(document, master, cut, now)), after)
 
 
 def remove_following(
@@ -99,7 +99,7 @@ def remove_following(
 ) -> bytes | None:
     """The object without one occurrence and all after it; ``None`` when nothing is left of it."""
     master = document.master
-    cut = _Cut.at(document, occurrence, budget or Budget())
+    cut = SplitPoint.at(document, occurrence, budget or Budget())
     if master is None:
         kept = [item for item in document.overrides if _before(item, cut)]
         return text_of(document, kept) if kept else None
@@ -108,7 +108,7 @@ def remove_following(
     return text_of(document, _first_part(document, master, cut, now))
 
 
-def _any_before(document: Document, master: Component, cut: _Cut) -> bool:
+def _any_before(document: Document, master: Component, cut: SplitPoint) -> bool:
     """Whether an occurrence is left before the cut."""
     plain = _with_members(document, master, ())
     found = occurrences(plain, TimeRange(-FOREVER, cut.instant), budget=cut.budget, limit=1)
@@ -117,12 +117,12 @@ def _any_before(document: Document, master: Component, cut: _Cut) -> bool:
     )
 
 
-def _before(override: Component, cut: _Cut) -> bool:
+def _before(override: Component, cut: SplitPoint) -> bool:
     own = original_key(override, cut.time)
     return own is not None and own < cut.instant
 
 
-def _is_left_over(override: Component, master: Component, cut: _Cut) -> bool:
+def _is_left_over(override: Component, master: Component, cut: SplitPoint) -> bool:
     """Whether an override is of no occurrence, because it is of a time before DTSTART that no RDATE names."""
     time = cut.time
     own, wall = original_key(override, time), original_wall(override, time)
@@ -135,7 +135,7 @@ def _with_members(document: Document, master: Component, overrides: tuple[Compon
     return Document(document.calendar, document.uid, document.component, master, overrides, document.timezones)
 
 
-def _first_part(document: Document, master: Component, cut: _Cut, now: int) -> list[Component]:
+def _first_part(document: Document, master: Component, cut: SplitPoint, now: int) -> list[Component]:
     rules = {id(each.line): each for name in ("RRULE", "EXRULE") for each in _rules(document, master, name, cut)}
     lines: list[Property] = []
     for line in master.properties:
@@ -159,19 +159,19 @@ def _first_part(document: Document, master: Component, cut: _Cut, now: int) -> l
     return [revised(ended, master, now), *overrides]
 
 
-def _begun_by_date(ended: Component, document: Document, master: Component, cut: _Cut) -> Component:
+def _begun_by_date(ended: Component, document: Document, master: Component, cut: SplitPoint) -> Component:
     """The first part when DTSTART itself is in the second: the first of the dates that come earlier begins it."""
-    ruled = [
+    by_rule = [
         wall
         for each in _rules(document, master, "RRULE", cut)
         for wall in earlier_by_instant(each, cut.time.wall, cut.instant, cut.budget)
     ]
-    ended = replaced(ended, [*ended.all("RDATE"), *cut.time.lines("RDATE", ruled)])
+    ended = replaced(ended, [*ended.all("RDATE"), *cut.time.lines("RDATE", by_rule)])
     dates = [wall for line in ended.all("RDATE") for wall in cut.time.walls(line)]
     return started_at(ended, cut.time, _first_of(dates), document)
 
 
-def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
+def _part(line: Property, cut: SplitPoint, *, first: bool) -> list[Property]:
     """The values of an RDATE or EXDATE that belong to one of the parts, as a line or none."""
     kept, walls = [], []
     texts = line.value.split(",")
@@ -191,10 +191,10 @@ def _part(line: Property, cut: _Cut, *, first: bool) -> list[Property]:
         return cut.time.lines("RDATE", walls)  # a day says no time of day, and each part may begin at another
     if len(kept) == len(texts):
         return [line]
-    return [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
+    return [with_value(line, ",".join(kept), drop=frozenset())] if kept else []
 
 
-def _without_cut(line: Property, rules: tuple[Ruled, ...], extra: list[int], cut: _Cut) -> list[Property]:
+def _without_cut(line: Property, rules: tuple[SeriesRule, ...], extra: list[int], cut: SplitPoint) -> list[Property]:
     """An EXDATE without the start at the cut; a whole day that excludes it from a timed series becomes the others.
 
     Of an RDATE that names it, the start alone stays: how long it lasts says the override.
@@ -215,19 +215,19 @@ def _without_cut(line: Property, rules: tuple[Ruled, ...], extra: list[int], cut
             kept.append(text)
     if not names_cut:
         return [line]
-    again = [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
+    again = [with_value(line, ",".join(kept), drop=frozenset())] if kept else []
     return again + time.lines("EXDATE", (wall for wall in others if time.instant(wall) != cut.instant))
 
 
-def _without_period(line: Property, cut: _Cut) -> list[Property]:
+def _without_period(line: Property, cut: SplitPoint) -> list[Property]:
     texts = line.value.split(",")
     ended = [
-        text for text in texts if "/" in text and cut.instant in cut.time.keys(said_again(line, text, drop=frozenset()))
+        text for text in texts if "/" in text and cut.instant in cut.time.keys(with_value(line, text, drop=frozenset()))
     ]
     if not ended:
         return [line]
     kept = [text for text in texts if text not in ended]
-    again = [said_again(line, ",".join(kept), drop=frozenset())] if kept else []
+    again = [with_value(line, ",".join(kept), drop=frozenset())] if kept else []
     return again + cut.time.lines("RDATE", [cut.wall])
 
 
@@ -236,11 +236,11 @@ def _is_whole_day(moment: Moment, time: SeriesTime) -> bool:
     return moment.form is Form.DATE and time.form is not Form.DATE
 
 
-def _rules(document: Document, master: Component, name: str, cut: _Cut) -> tuple[Ruled, ...]:
+def _rules(document: Document, master: Component, name: str, cut: SplitPoint) -> tuple[SeriesRule, ...]:
     return rules_of(master, name, cut.time, document.timezones)
 
 
-def _second_part(document: Document, master: Component, cut: _Cut, edit: Edit, uid: str) -> tuple[Document, int]:
+def _second_part(document: Document, master: Component, cut: SplitPoint, edit: Edit, uid: str) -> tuple[Document, int]:
     """The series from the cut on as an object of its own, not yet changed; and its DTSTART as it was in the series."""
     speaker = _speaker(document, master, cut)
     overrides = [item for item in document.overrides if not _before(item, cut) and item is not speaker]
@@ -260,7 +260,9 @@ def _second_part(document: Document, master: Component, cut: _Cut, edit: Edit, u
     return Document(document.calendar, Uid(uid), document.component, own, renamed, document.timezones), start
 
 
-def _recurrence_from(document: Document, master: Component, cut: _Cut, *, spoken: bool) -> tuple[list[Property], int]:
+def _recurrence_from(
+    document: Document, master: Component, cut: SplitPoint, *, spoken: bool
+) -> tuple[list[Property], int]:
     """The recurrence lines of the second part, and its DTSTART as original start of the series.
 
     ``spoken``: an override that becomes the master is of the cut itself, which is then shown whatever EXDATE says.
@@ -297,7 +299,7 @@ def _first_of(walls: list[int]) -> int:
     return min(walls)
 
 
-def _speaker(document: Document, master: Component, cut: _Cut) -> Component | None:
+def _speaker(document: Document, master: Component, cut: SplitPoint) -> Component | None:
     """The THISANDFUTURE override that describes what comes from the cut on (RFC 5545 §3.2.13, §3.8.4.4)."""
     found = [
         (key, place)

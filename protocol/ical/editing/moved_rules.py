@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Property
-from protocol.ical.editing.rests import MOST_DATES, Ruled, dates_of
+from protocol.ical.editing.remaining_rules import MOST_DATES, SeriesRule, dates_of
 from protocol.ical.editing.rule import moved_times, moved_until, named_anew, parts_of, ways_to_move, with_parts
 from protocol.ical.editing.times import DAY, SeriesTime
 from protocol.ical.recurrence import Budget, Rule, Series, parse_rule
@@ -77,15 +77,15 @@ def moved_rule(line: Property, old: SeriesTime, new: SeriesTime, budget: Budget)
     return RuleMove(_said(line, parts, changes, old, new, after), before, after, exact=False)
 
 
-def as_dates(ruled: Ruled, old: SeriesTime, delta: int, budget: Budget) -> RuleMove:
+def as_dates(rule: SeriesRule, old: SeriesTime, delta: int, budget: Budget) -> RuleMove:
     """The starts of a rule that cannot be said again, each moved; refuses when they are too many or have no end."""
-    if ruled.rule.series.forever:
+    if rule.bound.series.forever:
         raise Refusal(
             Condition.VALID_CALENDAR_OBJECT_RESOURCE,
             "The rule of this series names days or times that cannot all be moved as far: it needs a new rule.",
         )
-    moved = tuple(wall + delta for wall in dates_of(ruled.starts(budget)) if wall != old.wall)
-    return RuleMove(None, ruled.rule.series, None, exact=True, dates=moved)
+    moved = tuple(wall + delta for wall in dates_of(rule.starts(budget)) if wall != old.wall)
+    return RuleMove(None, rule.bound.series, None, exact=True, dates=moved)
 
 
 def left_alone(move: RuleMove, new: SeriesTime, budget: Budget) -> RuleMove:

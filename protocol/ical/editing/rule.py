@@ -11,7 +11,7 @@ from datetime import datetime
 
 from protocol.ical.components import Property
 from protocol.ical.editing.times import DAY, SeriesTime
-from protocol.ical.lines import said_again
+from protocol.ical.lines import with_value
 from protocol.ical.recurrence import Budget, Series
 from protocol.ical.values import Form, parse_when, render_when, wall_of, wall_seconds
 
@@ -38,7 +38,7 @@ def with_parts(line: Property, **changes: str | None) -> Property:
             parts.pop(name, None)
         else:
             parts[name] = value
-    return said_again(line, ";".join(f"{name}={value}" for name, value in parts.items()), drop=frozenset())
+    return with_value(line, ";".join(f"{name}={value}" for name, value in parts.items()), drop=frozenset())
 
 
 def ended_before(line: Property, time: SeriesTime, instant: int) -> Property:

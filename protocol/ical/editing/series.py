@@ -14,8 +14,8 @@ from protocol.ical.document import Document
 from protocol.ical.editing.base import DATES, ENDS, RECURRENCE_NAMES, TIMES, original_wall, series_time
 from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, start_line, text_of
 from protocol.ical.editing.moved_rules import moved_rule
-from protocol.ical.editing.moves import SeriesMove
-from protocol.ical.editing.rests import excluded_starts
+from protocol.ical.editing.remaining_rules import excluded_starts
+from protocol.ical.editing.series_move import SeriesMove
 from protocol.ical.editing.times import DAY, SeriesTime, end_as_far
 from protocol.ical.timezones import tzid_of
 from protocol.ical.values import Form
@@ -128,8 +128,8 @@ def _moved_series(
             again = next(rules).line
             lines.extend(() if again is None else (again,))
         elif line.name == "EXRULE":
-            ruled = replaced(master, changed.all("RRULE"), {"RRULE"}) if "RRULE" in edit.names else master
-            lines.extend(_moved_exclusion(ruled, line, move, timezones))
+            rule = replaced(master, changed.all("RRULE"), {"RRULE"}) if "RRULE" in edit.names else master
+            lines.extend(_moved_exclusion(rule, line, move, timezones))
         else:
             lines.append(line)
     return Component(changed.name, [*lines, *move.dates], changed.components)

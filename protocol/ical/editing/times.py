@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
-from protocol.ical.lines import TIME_PARAMS, params_without, said_again
+from protocol.ical.lines import TIME_PARAMS, params_without, with_value
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence.timing import Moment, Zones, moment_of
-from protocol.ical.timezones import Clock
+from protocol.ical.timezones import ZoneClock
 from protocol.ical.values import Form, render_when, wall_of
 
 DAY = 86400
@@ -26,7 +26,7 @@ class SeriesTime:
 
     wall: int
     form: Form
-    clock: Clock | None
+    clock: ZoneClock | None
     """``None``: floating, or whole days."""
     tzid: str
     """The TZID parameter with its semicolon, as written."""
@@ -56,14 +56,14 @@ class SeriesTime:
     def lines(self, name: str, walls: Iterable[int]) -> list[Property]:
         """All those wall times as one line, or none."""
         texts = list(dict.fromkeys(map(self.text, sorted(set(walls)))))
-        return [said_again(self.line(name, 0), ",".join(texts), drop=frozenset())] if texts else []
+        return [with_value(self.line(name, 0), ",".join(texts), drop=frozenset())] if texts else []
 
     def line_at(self, name: str, instant: int, like: Property) -> Property:
         """A property at an instant; the second pass of an hour that comes twice has no name in local time but UTC."""
         wall = instant if self.clock is None else self.clock.to_wall(instant)
         if self.instant(wall) == instant:
             return self.line(name, wall, like=like)
-        return said_again(like, utc_text(instant))
+        return with_value(like, utc_text(instant))
 
     def text(self, wall: int) -> str:
         """A value of this form; refuses with CALDAV:max-date-time what has none (RFC 4791 §5.2.7)."""

@@ -1,6 +1,6 @@
 """Whether a document matches a filter (RFC 4791 §9.7 to §9.9).
 
-Rules of this module: it asks ``schedule`` and ``alarms`` about time and ``text`` about text. A component matches
+Rules of this module: it asks ``time_range`` and ``alarms`` about time and ``text`` about text. A component matches
 when one and the same component (the master, or one override) satisfies everything that its comp-filter says;
 an occurrence counts for the component that describes it, so one that an override moved away no longer counts.
 """
@@ -15,9 +15,17 @@ from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.filters.text import param_matches, satisfies, texts_of
 from protocol.ical.filters.tree import ANY, CompFilter, PropFilter
-from protocol.ical.instants import absolute, instant, instants, room_around, walls_of
+from protocol.ical.instants import absolute, instant, instants, room_around, wall_range_of
 from protocol.ical.recurrence import Budget, occurrences_of, span
-from protocol.ical.schedule import Scheduled, meets, of_overrides, own_stretch, recurs, scheduled, stretch
+from protocol.ical.time_range import (
+    RangeMatch,
+    effective_span,
+    meets,
+    override_matches,
+    own_span,
+    range_matches,
+    recurs,
+)
 from protocol.ical.timezones import Zone
 from protocol.model import FOREVER, TimeRange
 
@@ -49,8 +57,8 @@ class _Matcher:
         self._zone = zone
         self._budget = budget
         self._members = {id(member): member for member in document.members}
-        self._chunks: dict[tuple[int | None, int | None], dict[int, list[Scheduled]]] = {}
-        self._overrides: dict[int, Scheduled] | None = None
+        self._chunks: dict[tuple[int | None, int | None], dict[int, list[RangeMatch]]] = {}
+        self._overrides: dict[int, RangeMatch] | None = None
         self._span: tuple[int, int] | None = None
         self._followed: list[int] | None = None
         """The original starts of the THISANDFUTURE overrides."""
@@ -93,7 +101,7 @@ class _Matcher:
 
     def _in_range(self, component: Component, parent: Component | None, window: TimeRange) -> bool:
         if id(component) in self._members:
-            return any(item.component is component for item in self._scheduled(component, window))
+            return any(item.component is component for item in self._matches_in(component, window))
         if parent is None or id(parent) not in self._members:
             return False
         if component.name == "VALARM":
@@ -114,18 +122,18 @@ class _Matcher:
                     return True
         return False
 
-    def _scheduled(self, component: Component, window: TimeRange) -> Iterable[Scheduled]:
+    def _matches_in(self, component: Component, window: TimeRange) -> Iterable[RangeMatch]:
         """A component's occurrences in a window, in pieces from the near end on, so that one is found soon."""
         document, zone = self._document, self._zone
         low, high = window.start, window.end
         if not recurs(document) or (low is not None and high is not None and high - low <= _YEAR):
             return self._piece(component, low, high)
-        walls = walls_of(window, zone)
+        walls = wall_range_of(window, zone)
         # A piece need not be part of the window.
         pieces = self._pieces(component, low, high)
         return (item for items in pieces for item in items if meets(item, document, window, walls, zone))
 
-    def _pieces(self, component: Component, low: int | None, high: int | None) -> Iterator[list[Scheduled]]:
+    def _pieces(self, component: Component, low: int | None, high: int | None) -> Iterator[list[RangeMatch]]:
         recurrence_id = component.first("RECURRENCE-ID")
         if recurrence_id is not None and recurrence_id.param("RANGE") is None:
             # It describes one occurrence: where that is, not where the series is, is the place to look.
@@ -143,18 +151,18 @@ class _Matcher:
             yield self._piece(component, low, min(low + step, high))
             low, step = low + step, step * _GROWTH
 
-    def _piece(self, component: Component, low: int | None, high: int | None) -> list[Scheduled]:
+    def _piece(self, component: Component, low: int | None, high: int | None) -> list[RangeMatch]:
         """The occurrences that a component describes in a range; they are looked for once for all components."""
         found = self._chunks.get((low, high))
         if found is None:
             found = self._chunks[low, high] = {}
-            for item in scheduled(self._document, TimeRange(low, high), self._zone, self._budget):
+            for item in range_matches(self._document, TimeRange(low, high), self._zone, self._budget):
                 found.setdefault(id(item.component), []).append(item)
         return found.get(id(component), [])
 
-    def _own(self, override: Component) -> list[Scheduled]:
+    def _own(self, override: Component) -> list[RangeMatch]:
         if self._overrides is None:
-            self._overrides = of_overrides(self._document, self._zone, self._budget)
+            self._overrides = override_matches(self._document, self._zone, self._budget)
         item = self._overrides.get(id(override))
         return [] if item is None else [item]
 
@@ -172,7 +180,7 @@ class _Matcher:
         place = 0 if own is None else bisect_right(self._followed, own[0])
         if place == len(self._followed):
             return FOREVER
-        times = None if own is None else own_stretch(component, self._document, self._zone)
+        times = None if own is None else own_span(component, self._document, self._zone)
         shift = 0 if times is None or own is None else max(times[0] - own[0], 0)
         return self._followed[place] + shift
 
@@ -201,13 +209,13 @@ class _Matcher:
         """Whether an occurrence's effective DTSTART, or DTEND or DUE, is in a window (RFC 4791 §9.9)."""
         is_end = name != "DTSTART"
         if not recurs(self._document):
-            times = own_stretch(component, self._document, self._zone)
+            times = own_span(component, self._document, self._zone)
             return times is not None and window.overlaps(times[is_end], times[is_end] + 1)
         # An occurrence that ends at the first second of the range no longer meets it.
         wider = TimeRange(None if window.start is None else window.start - 1, window.end)
-        for item in self._scheduled(component, wider):
+        for item in self._matches_in(component, wider):
             if item.component is component:
-                times = stretch(item, self._document, self._zone)
+                times = effective_span(item, self._document, self._zone)
                 if times is not None and window.overlaps(times[is_end], times[is_end] + 1):
                     return True
         return False

@@ -1,8 +1,8 @@
 """The recurrence set: which occurrences an object has in a window (RFC 5545 §3.8.4, §3.8.5; RFC 7529).
 
-``timing`` reads when one component is, ``plan`` what an object says of its occurrences, ``expand`` cuts the set to a
-window. The rule engine below is ``protocol.ical.rules``; time zones are ``protocol.ical.timezones``. The plan of a
-Document is made once and kept in its ``cache``.
+``timing`` reads when one component is, ``recurrence_set`` what an object says of its occurrences, ``expand`` cuts the
+set to a window. The rule engine below is ``protocol.ical.rules``; time zones are ``protocol.ical.timezones``. The
+``RecurrenceSet`` of a Document is made once and kept in its ``cache``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from protocol.errors import Refusal
 from protocol.ical.components import Component
 from protocol.ical.document import Document
 from protocol.ical.recurrence.expand import Occurrence, expand, span_of, window_of
-from protocol.ical.recurrence.plan import Plan, plan_of
+from protocol.ical.recurrence.recurrence_set import RecurrenceSet, recurrence_set_of
 from protocol.ical.rules import DEFAULT_PERIODS, Budget, Rule, Series, parse_rule
 from protocol.ical.timezones.resolution import zone_name
 from protocol.ical.timezones.zone import Zone
@@ -36,7 +36,7 @@ __all__ = [
 
 _CACHE_KEY = "recurrence"
 _READING = 30
-"""What reading one component that is no Document costs: its plan is not kept, and there may be thousands."""
+"""What reading one component that is no Document costs: nothing of it is kept, and there may be thousands."""
 
 
 def occurrences(
@@ -56,8 +56,8 @@ def occurrences(
     than ``budget`` would be needed, and with CALDAV:supported-rscale for an unknown calendar (RFC 5545 §3.8.5).
     """
     budget = budget or Budget()
-    plan = _plan(document, budget, count_until)
-    return expand(plan, window_of(window, zone_floating), budget, limit)
+    recurrence = _recurrence_set(document, budget, count_until)
+    return expand(recurrence, window_of(window, zone_floating), budget, limit)
 
 
 def occurrences_of(
@@ -73,8 +73,8 @@ def occurrences_of(
     """The same for components that are no Document, such as the AVAILABLE of a VAVAILABILITY (RFC 7953 §3.1)."""
     budget = budget or Budget()
     budget.spend(_READING)
-    plan = plan_of(master, overrides, timezones, budget=budget)
-    return expand(plan, window_of(window, zone_floating), budget, limit)
+    recurrence = recurrence_set_of(master, overrides, timezones, budget=budget)
+    return expand(recurrence, window_of(window, zone_floating), budget, limit)
 
 
 def span(document: Document, budget: Budget | None = None) -> tuple[int, int]:
@@ -84,7 +84,7 @@ def span(document: Document, budget: Budget | None = None) -> tuple[int, int]:
     all-day data as wall time read as UTC; ``(-FOREVER, FOREVER)`` when nothing in the document has a time.
     """
     budget = budget or Budget()
-    return span_of(_plan(document, budget), budget)
+    return span_of(_recurrence_set(document, budget), budget)
 
 
 def count_until(document: Document, budget: Budget | None = None) -> int | None:
@@ -94,7 +94,7 @@ def count_until(document: Document, budget: Budget | None = None) -> int | None:
     also when resolving costs more than ``budget``.
     """
     budget = budget or Budget()
-    rules = _plan(document, budget).rules
+    rules = _recurrence_set(document, budget).rules
     if len(rules) != 1 or rules[0].series.count is None:
         return None
     try:
@@ -105,19 +105,19 @@ def count_until(document: Document, budget: Budget | None = None) -> int | None:
 
 def is_recurring(document: Document) -> bool:
     """Whether the document can have more than one occurrence."""
-    return _plan(document, Budget()).recurring
+    return _recurrence_set(document, Budget()).recurring
 
 
 def zones_used(document: Document) -> tuple[str, ...]:
     """The IANA keys of the zones its occurrences were worked out with, sorted; UTC is not a zone that changes."""
-    names = {zone_name(clock.zone) for clock in _plan(document, Budget()).zones.used()}
+    names = {zone_name(clock.zone) for clock in _recurrence_set(document, Budget()).zones.used()}
     return tuple(sorted(name for name in names if name not in (None, "UTC")))
 
 
-def _plan(document: Document, budget: Budget, resolved: int | None = None) -> Plan:
+def _recurrence_set(document: Document, budget: Budget, resolved: int | None = None) -> RecurrenceSet:
     known = document.cache.get(_CACHE_KEY)
-    if isinstance(known, Plan):
+    if isinstance(known, RecurrenceSet):
         return known
-    plan = plan_of(document.master, document.overrides, document.timezones, resolved, budget)
-    document.cache[_CACHE_KEY] = plan
-    return plan
+    recurrence = recurrence_set_of(document.master, document.overrides, document.timezones, resolved, budget)
+    document.cache[_CACHE_KEY] = recurrence
+    return recurrence

@@ -1,9 +1,9 @@
 """Occurrences in a window: the recurrence set of RFC 5545 §3.8.5, cut to what is asked.
 
-Rules of this module: plans and windows in, occurrences out. Starts come from ``rules`` in wall time; each is turned
-into an instant by its zone's clock; starts of the same instant are one occurrence (a series that runs through a DST
-gap meets itself). An override is shown where it now is, also when the rule no longer yields the occurrence it is of or
-an EXDATE takes that away: the edit of a user must not vanish because the rule was changed around it.
+Rules of this module: a recurrence set and a window in, occurrences out. ``rules`` gives starts in wall time; the clock
+of the zone turns each into an instant; starts of the same instant are one occurrence (a series that runs through a DST
+gap meets itself). An override is shown where it now is, also when the rule no longer yields its occurrence or an EXDATE
+excludes it: the edit of a user must not vanish because the rule was changed around it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from protocol.errors import Refusal
 from protocol.ical.components import Component
-from protocol.ical.recurrence.plan import BoundRule, Extra, Override, Plan
+from protocol.ical.recurrence.recurrence_set import BoundRule, Extra, Override, RecurrenceSet
 from protocol.ical.recurrence.timing import DAY, Timing
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.series import END
-from protocol.ical.timezones.zone import Clock, Zone, clock_of
+from protocol.ical.timezones.zone import Zone, ZoneClock, clock_of
 from protocol.ical.values import wall_of
 from protocol.model import FOREVER, TimeRange
 
@@ -81,33 +81,33 @@ def window_of(window: TimeRange, zone_floating: Zone | None) -> Window:
     )
 
 
-def expand(plan: Plan, window: Window, budget: Budget, limit: int | None = None) -> list[Occurrence]:
+def expand(recurrence: RecurrenceSet, window: Window, budget: Budget, limit: int | None = None) -> list[Occurrence]:
     """The occurrences that overlap the window, sorted by start; at most the first ``limit``.
 
     An occurrence without duration is in the window when it begins in it. Refuses with CALDAV:max-instances when
     the budget is used up.
     """
     found: list[Occurrence] = []
-    if plan.timing is not None and plan.master is not None:
-        if plan.recurring or plan.excluded or plan.excluded_days:
-            _expand_series(plan, plan.timing, plan.master, window, budget, limit, found)
+    if recurrence.timing is not None and recurrence.master is not None:
+        if recurrence.recurring or recurrence.excluded or recurrence.excluded_days:
+            _expand_series(recurrence, recurrence.timing, recurrence.master, window, budget, limit, found)
         else:
-            start = plan.timing.start
-            _keep(found, window, plan.timing, start.wall, start.instant, start.wall, plan.master)
-    for override in _placed(plan, window, budget):
+            start = recurrence.timing.start
+            _keep(found, window, recurrence.timing, start.wall, start.instant, start.wall, recurrence.master)
+    for override in _placed(recurrence, window, budget):
         start = override.timing.start
-        _keep(found, window, override.timing, start.wall, start.instant, override.wall, override.component, plan)
+        _keep(found, window, override.timing, start.wall, start.instant, override.wall, override.component, recurrence)
     found.sort(key=attrgetter("start"))
     return found if limit is None else found[:limit]
 
 
-def _placed(plan: Plan, window: Window, budget: Budget) -> tuple[Override, ...]:
+def _placed(recurrence: RecurrenceSet, window: Window, budget: Budget) -> tuple[Override, ...]:
     """The overrides that may meet the window."""
-    placed = plan.placed
+    placed = recurrence.placed
     if len(placed) < _FEW:
         return placed
     begins = attrgetter("starts_at")
-    first = bisect_left(placed, min(window.low, window.wall_low) - plan.longest_override, key=begins)
+    first = bisect_left(placed, min(window.low, window.wall_low) - recurrence.longest_override, key=begins)
     placed = placed[first : bisect_right(placed, max(window.high, window.wall_high), key=begins)]
     budget.spend(len(placed))
     return placed
@@ -121,22 +121,22 @@ def _keep(
     instant: int,
     original: int,
     component: Component,
-    plan: Plan | None = None,
+    recurrence: RecurrenceSet | None = None,
     length: int | None = None,
 ) -> None:
-    """Add the one occurrence if the window meets it; ``plan`` when an override's, ``length`` when it has its own."""
+    """Add one occurrence if the window meets it; an override's has a ``recurrence``, a ``length`` is its own."""
     end = timing.end(wall, instant) if length is None else instant + length
     floating = timing.start.clock is None
     low, high = (window.wall_low, window.wall_high) if floating else (window.low, window.high)
     if instant < high and (end > low or (end == instant and instant >= low)):
         whole_day = timing.all_day
-        if plan is not None and plan.timing is not None:
-            whole_day = plan.timing.all_day
-        found.append(Occurrence(instant, end, floating, original, whole_day, component, plan is not None))
+        if recurrence is not None and recurrence.timing is not None:
+            whole_day = recurrence.timing.all_day
+        found.append(Occurrence(instant, end, floating, original, whole_day, component, recurrence is not None))
 
 
 def _expand_series(
-    plan: Plan,
+    recurrence: RecurrenceSet,
     timing: Timing,
     master: Component,
     window: Window,
@@ -146,10 +146,10 @@ def _expand_series(
 ) -> None:
     clock = timing.start.clock
     low, high = (window.wall_low, window.wall_high) if clock is None else (window.low, window.high)
-    first, last = _wall_window(plan, timing, low, high)
-    taken = plan.taken
-    excluded_days = plan.excluded_days
-    extras = _extras_in(plan, first, last, budget) if plan.extras else ()
+    first, last = _wall_window(recurrence, timing, low, high)
+    taken = recurrence.taken
+    excluded_days = recurrence.excluded_days
+    extras = _extras_in(recurrence, first, last, budget) if recurrence.extras else ()
     # A PERIOD on a start that the rule has as well: the more specific value says how long it lasts.
     with_end = {extra.key for extra in extras if extra.end is not None}
     seen = set(with_end)
@@ -157,12 +157,12 @@ def _expand_series(
     whole_day = timing.all_day
     simple_end = not timing.days or timing.exact or clock is None
     length = timing.days * DAY + timing.seconds
-    following = plan.following
+    following = recurrence.following
     budget.spend(len(following))
     stop = None
-    walls = _starts(plan, timing, first, last, budget)
-    if plan.exclusion_rules:
-        walls = _without(plan, walls, first, last, budget)
+    walls = _starts(recurrence, timing, first, last, budget)
+    if recurrence.exclusion_rules:
+        walls = _without(recurrence, walls, first, last, budget)
     for wall in walls:
         if stop is not None and wall > stop:
             break
@@ -174,31 +174,31 @@ def _expand_series(
             continue
         if following and instant > following[0].key:
             budget.spend(1)
-            _keep_following(plan, window, wall, instant, found)
+            _keep_following(recurrence, window, wall, instant, found)
         else:
             end = instant + length if simple_end else timing.end(wall, instant)
             if instant < high and (end > low or (end == instant and instant >= low)):
                 found.append(Occurrence(instant, end, floating, wall, whole_day, master, False))
         if limit is not None and stop is None and len(found) >= limit:
-            stop = wall + _disorder(plan, clock)
+            stop = wall + _disorder(recurrence, clock)
     if extras:
         seen -= with_end
-        _expand_extras(plan, timing, master, window, budget, extras, seen, found)
+        _expand_extras(recurrence, timing, master, window, budget, extras, seen, found)
 
 
-def _extras_in(plan: Plan, first: int, last: int, budget: Budget) -> tuple[Extra, ...]:
+def _extras_in(recurrence: RecurrenceSet, first: int, last: int, budget: Budget) -> tuple[Extra, ...]:
     """The RDATEs whose original starts may lie between two wall times, or before when their PERIODs last longer."""
-    extras = plan.extras
+    extras = recurrence.extras
     if len(extras) >= _FEW:
         begins = attrgetter("key")
-        low = bisect_left(extras, first - DAY - plan.longest_extra, key=begins)
+        low = bisect_left(extras, first - DAY - recurrence.longest_extra, key=begins)
         extras = extras[low : bisect_right(extras, last + DAY, key=begins)]
         budget.spend(len(extras))
     return extras
 
 
 def _expand_extras(
-    plan: Plan,
+    recurrence: RecurrenceSet,
     timing: Timing,
     master: Component,
     window: Window,
@@ -209,22 +209,22 @@ def _expand_extras(
 ) -> None:
     floating = timing.start.clock is None
     low, high = (window.wall_low, window.wall_high) if floating else (window.low, window.high)
-    kept = _kept_by_rules(plan, extras, budget) if plan.exclusion_rules else None
+    kept = _kept_by_rules(recurrence, extras, budget) if recurrence.exclusion_rules else None
     for extra in extras:
-        if extra.key in plan.taken or extra.key in seen or extra.wall // DAY in plan.excluded_days:
+        if extra.key in recurrence.taken or extra.key in seen or extra.wall // DAY in recurrence.excluded_days:
             continue
         if kept is not None and extra.wall not in kept:
             continue
-        if plan.following and extra.key > plan.following[0].key:
+        if recurrence.following and extra.key > recurrence.following[0].key:
             length = None if extra.end is None else extra.end - extra.key
-            _keep_following(plan, window, extra.wall, extra.key, found, length)
+            _keep_following(recurrence, window, extra.wall, extra.key, found, length)
             continue
         end = timing.end(extra.wall, extra.key) if extra.end is None else extra.end
         if extra.key < high and (end > low or (end == extra.key and extra.key >= low)):
             found.append(Occurrence(extra.key, end, floating, extra.wall, timing.all_day, master, False))
 
 
-def _kept_by_rules(plan: Plan, extras: tuple[Extra, ...], budget: Budget) -> set[int]:
+def _kept_by_rules(recurrence: RecurrenceSet, extras: tuple[Extra, ...], budget: Budget) -> set[int]:
     """The wall times of RDATEs that no EXRULE yields; those near each other are compared in one walk."""
     walls = sorted({extra.wall for extra in extras})
     kept: set[int] = set()
@@ -232,38 +232,43 @@ def _kept_by_rules(plan: Plan, extras: tuple[Extra, ...], budget: Budget) -> set
     for place in range(1, len(walls) + 1):
         if place == len(walls) or walls[place] - walls[place - 1] > _NEAR:
             near = walls[begin:place]
-            kept.update(_without(plan, near, near[0], near[-1] + 1, budget))
+            kept.update(_without(recurrence, near, near[0], near[-1] + 1, budget))
             begin = place
     return kept
 
 
 def _keep_following(
-    plan: Plan, window: Window, wall: int, instant: int, found: list[Occurrence], length: int | None = None
+    recurrence: RecurrenceSet,
+    window: Window,
+    wall: int,
+    instant: int,
+    found: list[Occurrence],
+    length: int | None = None,
 ) -> None:
     """An occurrence after a THISANDFUTURE override: moved and stretched as that was (RFC 5545 §3.2.13, §3.8.4.4).
 
     ``length`` is that of an RDATE with a PERIOD, which keeps it (RFC 5545 §3.8.5.3).
     """
-    place = bisect_right(plan.following, instant, key=attrgetter("key")) - 1
-    override = plan.following[place]
+    place = bisect_right(recurrence.following, instant, key=attrgetter("key")) - 1
+    override = recurrence.following[place]
     moved = wall + override.shift
     clock = override.timing.start.clock
     start = moved if clock is None else clock.to_epoch(moved)
-    _keep(found, window, override.timing, moved, start, wall, override.component, plan, length)
+    _keep(found, window, override.timing, moved, start, wall, override.component, recurrence, length)
 
 
-def _disorder(plan: Plan, clock: Clock | None) -> int:
-    least, most = plan.shifts
+def _disorder(recurrence: RecurrenceSet, clock: ZoneClock | None) -> int:
+    least, most = recurrence.shifts
     return (0 if clock is None else _UNORDERED) + most - least
 
 
-def _wall_window(plan: Plan, timing: Timing, low: int, high: int) -> tuple[int, int]:
+def _wall_window(recurrence: RecurrenceSet, timing: Timing, low: int, high: int) -> tuple[int, int]:
     """The wall times at which an occurrence that meets ``[low, high)`` may have its original start."""
     longest = timing.longest
-    if plan.following:
-        least, most = plan.shifts
+    if recurrence.following:
+        least, most = recurrence.shifts
         low, high = low - most - DAY, high - least + DAY
-        longest = max(longest, plan.longest_following)
+        longest = max(longest, recurrence.longest_following)
     first = max(low - longest, -END)
     last = min(high, END)
     clock = timing.start.clock
@@ -274,9 +279,9 @@ def _wall_window(plan: Plan, timing: Timing, low: int, high: int) -> tuple[int, 
     return first, last
 
 
-def _starts(plan: Plan, timing: Timing, first: int, last: int, budget: Budget) -> Iterable[int]:
+def _starts(recurrence: RecurrenceSet, timing: Timing, first: int, last: int, budget: Budget) -> Iterable[int]:
     """Original starts in ``[first, last)``: DTSTART and what the rules yield."""
-    rules = plan.rules
+    rules = recurrence.rules
     if not rules:
         start = timing.start.wall
         return (start,) if first <= start < last else ()
@@ -289,7 +294,7 @@ def _starts(plan: Plan, timing: Timing, first: int, last: int, budget: Budget) -
     return merge(itself, *(_bounded(rule, clock, first, last, budget) for rule in rules))
 
 
-def _bounded(rule: BoundRule, clock: Clock | None, first: int, last: int, budget: Budget) -> Iterator[int]:
+def _bounded(rule: BoundRule, clock: ZoneClock | None, first: int, last: int, budget: Budget) -> Iterator[int]:
     starts = rule.series.starts(first, last, budget)
     until = rule.until
     if until is None or clock is None or last + DAY < until:
@@ -298,11 +303,11 @@ def _bounded(rule: BoundRule, clock: Clock | None, first: int, last: int, budget
     return (wall for wall in starts if wall == begin or clock.to_epoch(wall) <= until)
 
 
-def _without(plan: Plan, walls: Iterable[int], first: int, last: int, budget: Budget) -> Iterator[int]:
+def _without(recurrence: RecurrenceSet, walls: Iterable[int], first: int, last: int, budget: Budget) -> Iterator[int]:
     """The starts that no EXRULE yields too (RFC 2445 §4.8.5.2: obsolete, but still seen)."""
-    clock = plan.timing.start.clock if plan.timing else None
-    budget.spend(_OPENING * len(plan.exclusion_rules))
-    excluded = merge(*(_bounded(rule, clock, first, last, budget) for rule in plan.exclusion_rules))
+    clock = recurrence.timing.start.clock if recurrence.timing else None
+    budget.spend(_OPENING * len(recurrence.exclusion_rules))
+    excluded = merge(*(_bounded(rule, clock, first, last, budget) for rule in recurrence.exclusion_rules))
     next_excluded = next(excluded, END)
     for wall in walls:
         while next_excluded < wall:
@@ -311,7 +316,7 @@ def _without(plan: Plan, walls: Iterable[int], first: int, last: int, budget: Bu
             yield wall
 
 
-def span_of(plan: Plan, budget: Budget) -> tuple[int, int]:
+def span_of(recurrence: RecurrenceSet, budget: Budget) -> tuple[int, int]:
     """The first start and the last end of all occurrences; bounds, not exact: UNTIL counts as a start.
 
     ``FOREVER`` for a series without end or with a COUNT too costly to resolve; ``(-FOREVER, FOREVER)`` for an object
@@ -319,26 +324,26 @@ def span_of(plan: Plan, budget: Budget) -> tuple[int, int]:
     """
     starts: list[int] = []
     ends: list[int] = []
-    for override in plan.overrides.values():
+    for override in recurrence.overrides.values():
         start = override.timing.start
         starts.append(start.instant)
         ends.append(override.timing.end(start.wall, start.instant))
-    timing = plan.timing
+    timing = recurrence.timing
     if timing is not None:
-        first, last = _span_of_series(plan, timing, budget)
+        first, last = _span_of_series(recurrence, timing, budget)
         starts.append(first)
         ends.append(last)
     return (min(starts), max(ends)) if starts else (-FOREVER, FOREVER)
 
 
-def _span_of_series(plan: Plan, timing: Timing, budget: Budget) -> tuple[int, int]:
+def _span_of_series(recurrence: RecurrenceSet, timing: Timing, budget: Budget) -> tuple[int, int]:
     start = timing.start
     first = start.instant
     last = timing.end(start.wall, first)
-    for extra in plan.extras:
+    for extra in recurrence.extras:
         first = min(first, extra.key)
         last = max(last, timing.end(extra.wall, extra.key) if extra.end is None else extra.end)
-    for rule in plan.rules:
+    for rule in recurrence.rules:
         if rule.series.forever:
             last = FOREVER
             break
@@ -349,8 +354,8 @@ def _span_of_series(plan: Plan, timing: Timing, budget: Budget) -> tuple[int, in
             break
         if wall is not None and wall > start.wall:
             last = max(last, timing.end(wall, wall if start.clock is None else start.clock.to_epoch(wall)))
-    if plan.following and last < FOREVER:
-        last += plan.shifts[1] + plan.longest_following
-    if plan.following:
-        first += plan.shifts[0]
+    if recurrence.following and last < FOREVER:
+        last += recurrence.shifts[1] + recurrence.longest_following
+    if recurrence.following:
+        first += recurrence.shifts[0]
     return first, last

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from protocol.ical.components import Component, Property
 from protocol.ical.timezones.resolution import zone_of_tzid
-from protocol.ical.timezones.zone import UTC_CLOCK, Clock, clock_of
+from protocol.ical.timezones.zone import UTC_CLOCK, ZoneClock, clock_of
 from protocol.ical.values import Form, parse_duration, parse_when, wall_seconds
 
 DAY = 86_400
@@ -23,7 +23,7 @@ class Moment(NamedTuple):
 
     wall: int
     form: Form
-    clock: Clock | None
+    clock: ZoneClock | None
 
     @property
     def instant(self) -> int:
@@ -38,16 +38,16 @@ class Zones:
 
     def __init__(self, definitions: Mapping[str, Component]) -> None:
         self._definitions = definitions
-        self._known: dict[str, Clock | None] = {}
+        self._known: dict[str, ZoneClock | None] = {}
 
-    def clock(self, tzid: str) -> Clock | None:
+    def clock(self, tzid: str) -> ZoneClock | None:
         """The clock a TZID means; ``None`` when nothing says: such times float, in the zone of the calendar."""
         if tzid not in self._known:
             zone = zone_of_tzid(tzid, self._definitions)
             self._known[tzid] = None if zone is None else clock_of(zone)
         return self._known[tzid]
 
-    def used(self) -> tuple[Clock, ...]:
+    def used(self) -> tuple[ZoneClock, ...]:
         """Every clock that was asked for so far."""
         return tuple(clock for clock in self._known.values() if clock is not None)
 

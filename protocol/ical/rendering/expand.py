@@ -11,13 +11,13 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property, render_component
 from protocol.ical.document import Document
 from protocol.ical.instants import Timezones, instants, zone_of
-from protocol.ical.lines import TIME_PARAMS, folded, params_without, said_again
+from protocol.ical.lines import TIME_PARAMS, folded, params_without, with_value
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget, Occurrence
 from protocol.ical.rendering.partial import asked_of, prune, prune_component, prune_lines
 from protocol.ical.rendering.request import CompRequest
-from protocol.ical.schedule import RECURRENCE_NAMES, scheduled
-from protocol.ical.timezones import UTC, Clock, Zone, clock_of
+from protocol.ical.time_range import RECURRENCE_NAMES, range_matches
+from protocol.ical.timezones import UTC, Zone, ZoneClock, clock_of
 from protocol.ical.values import parse_duration
 from protocol.model import ComponentKind, TimeRange
 
@@ -42,7 +42,7 @@ def expand(
     Refuses with ``max-instances`` when the budget does not suffice or the answer would be larger than
     ``MAX_REPEATED``, before it is made.
     """
-    found = scheduled(document, window, zone, budget)
+    found = range_matches(document, window, zone, budget)
     if document.component is ComponentKind.VAVAILABILITY and found:
         return render_component(document.calendar if asked is None else prune(document.calendar, asked))
     lines = document.calendar.properties
@@ -167,7 +167,7 @@ class _Template:
         return f"RECURRENCE-ID:{utc_text(self._home.to_epoch(occurrence.wall))}"
 
 
-def _clock_of_series(document: Document) -> Clock | None:
+def _clock_of_series(document: Document) -> ZoneClock | None:
     """The clock whose wall time the original starts of a document are; ``None``: floating."""
     master = document.master
     line = None if master is None else master.first("DTSTART")
@@ -213,5 +213,5 @@ def _in_utc(line: Property, timezones: Timezones) -> str:
         return folded(raw)
     found = instants(line, timezones, None)
     if zone_of(line, timezones) is None or len(found) != line.value.count(",") + 1:
-        return folded(said_again(line, line.value, drop=frozenset({"TZID"})).raw)
-    return folded(said_again(line, ",".join(utc_text(at) for at, _ in found)).raw)
+        return folded(with_value(line, line.value, drop=frozenset({"TZID"})).raw)
+    return folded(with_value(line, ",".join(utc_text(at) for at, _ in found)).raw)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.instants import instant, period_of
-from protocol.ical.lines import said_again
+from protocol.ical.lines import with_value
 from protocol.ical.recurrence import Budget
-from protocol.ical.schedule import scheduled, stretch
+from protocol.ical.time_range import effective_span, range_matches
 from protocol.ical.timezones import Zone
 from protocol.model import TimeRange
 
@@ -23,7 +23,7 @@ def limit_recurrence_set(document: Document, window: TimeRange, zone: Zone | Non
     calendar = document.calendar
     if document.master is None or not document.overrides:
         return calendar
-    concerned = {id(item.component) for item in scheduled(document, window, zone, budget)}
+    concerned = {id(item.component) for item in range_matches(document, window, zone, budget)}
     concerned.update(id(item) for item in _replacing(document, window, zone, budget))
     dropped = {id(item) for item in calendar.components if item.first("RECURRENCE-ID") is not None} - concerned
     return Component(
@@ -35,8 +35,8 @@ def _replacing(document: Document, window: TimeRange, zone: Zone | None, budget:
     """The overrides that took the place of an occurrence that would meet the window."""
     plain = Document(document.calendar, document.uid, document.component, document.master, (), document.timezones)
     starts = set()
-    for item in scheduled(plain, window, zone, budget):
-        times = stretch(item, plain, zone)
+    for item in range_matches(plain, window, zone, budget):
+        times = effective_span(item, plain, zone)
         if times is not None:
             starts.add(times[0])
     latest = max(starts, default=None)
@@ -73,4 +73,4 @@ def _limited(line: Property, window: TimeRange, zone: Zone | None) -> Property |
     kept = [text for text in texts if (period := period_of(text, zone)) is not None and window.overlaps(*period)]
     if len(kept) == len(texts):
         return line
-    return said_again(line, ",".join(kept), drop=frozenset()) if kept else None
+    return with_value(line, ",".join(kept), drop=frozenset()) if kept else None

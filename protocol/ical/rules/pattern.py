@@ -144,7 +144,7 @@ class Pattern:
     def _days(self, year: Year, budget: Budget) -> Days:
         days = self._cache.get(year)
         if days is None:
-            budget.spend(self._toil())
+            budget.spend(self._cost())
             days = self._remember(year, days_allowed(self._parts, year))
         return days
 
@@ -154,7 +154,7 @@ class Pattern:
         self._cache[key] = days
         return days
 
-    def _toil(self) -> int:
+    def _cost(self) -> int:
         """What finding the days of a year costs, before they are remembered."""
         parts = self._parts
         named = len(parts.weekdays) + len(parts.month_days) + len(parts.year_days) // 2

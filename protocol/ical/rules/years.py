@@ -80,7 +80,7 @@ class YearPattern(Pattern):
         entries = self._cache.get(key)
         if entries is not None:
             return entries
-        budget.spend(self._toil())
+        budget.spend(self._cost())
         positions = rule.by_set_pos
         if rule.freq is Freq.YEARLY:
             days = days_of_year(self._parts, year)

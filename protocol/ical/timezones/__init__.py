@@ -20,13 +20,13 @@ from protocol.ical.timezones.resolution import (
     zone_of_tzid,
 )
 from protocol.ical.timezones.tzids import definition_of, definitions_of, tzid_of
-from protocol.ical.timezones.zone import Clock, Zone, clock_of, from_epoch, to_epoch
+from protocol.ical.timezones.zone import Zone, ZoneClock, clock_of, from_epoch, to_epoch
 
 __all__ = [
     "UTC",
-    "Clock",
     "CustomZone",
     "Zone",
+    "ZoneClock",
     "clock_of",
     "definition_of",
     "definitions_of",

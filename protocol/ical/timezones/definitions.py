@@ -173,7 +173,7 @@ def _known_key(zone: CustomZone) -> str | None:
 
 def _observance(lines: tuple[str, ...], budget: Budget) -> Observance | None:
     name, *raw = lines
-    budget.spend(sum(map(_toil, raw)))
+    budget.spend(sum(map(_parse_cost, raw)))
     properties = [
         Property(line.split(";")[0].split(":")[0].upper(), line.partition(":")[2], None, line) for line in raw
     ]
@@ -197,7 +197,7 @@ def _observance(lines: tuple[str, ...], budget: Budget) -> Observance | None:
     return Observance(name == "DAYLIGHT", values.get("TZNAME", ""), before, after, (wall, *onsets), series)
 
 
-def _toil(line: str) -> int:
+def _parse_cost(line: str) -> int:
     """What reading a line costs, in units of the budget; each value of a list of dates or of a rule's part counts."""
     return _OF_LINE + len(line) // 3 if line[:5].upper() in _LISTS else 1 + (len(line) >> 6)
 

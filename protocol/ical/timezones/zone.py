@@ -39,7 +39,7 @@ Stretch = tuple[tuple[int, ...], tuple[int, ...]]
 """Thresholds and the offsets before, between and after them (one more than thresholds)."""
 
 
-class Clock:
+class ZoneClock:
     """The conversions of one zone; get it from ``clock_of``."""
 
     __slots__ = ("_instants", "_is_own", "_walls", "zone")
@@ -164,7 +164,7 @@ class Clock:
         return 0 if offset is None else (offset.days * 86_400 + offset.seconds)
 
 
-class _Fixed(Clock):
+class _Fixed(ZoneClock):
     """A zone with one offset for all time."""
 
     __slots__ = ("_seconds",)
@@ -193,12 +193,12 @@ class _Fixed(Clock):
 
 
 @lru_cache(maxsize=1024)
-def clock_of(zone: Zone) -> Clock:
+def clock_of(zone: Zone) -> ZoneClock:
     """The conversions of a zone, shared by everybody who asks for the same one."""
     if isinstance(zone, timezone):
         seconds = zone.utcoffset(None) // timedelta(seconds=1)
         return _Fixed(zone, seconds)
-    return Clock(zone)
+    return ZoneClock(zone)
 
 
 UTC_CLOCK = clock_of(UTC)

@@ -17,7 +17,7 @@ _BEGIN = re.compile(rb"^BEGIN:([A-Z0-9-]+)[ \t]*\r?\n", re.MULTILINE | re.IGNORE
 _TZID = re.compile(rb"^TZID[^:\r\n]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.MULTILINE | re.IGNORECASE)
 
 
-class Merger:
+class Joiner:
     """Writes one stream out of many objects: ``begin``, any number of ``add``, ``end``."""
 
     def __init__(self, name: str) -> None:
@@ -55,7 +55,7 @@ class Merger:
         tail = b"END:VCALENDAR\r\n"
         later = self._later
         while later:
-            further = Merger(self._name)
+            further = Joiner(self._name)
             tail += b"".join([further.begin(), *map(further.add, later), b"END:VCALENDAR\r\n"])
             later = further._later
         return tail

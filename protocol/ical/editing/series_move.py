@@ -14,9 +14,9 @@ from datetime import MAXYEAR, MINYEAR
 
 from protocol.ical.components import Component, Property
 from protocol.ical.editing.moved_rules import TRIALS, RuleMove, as_dates, left_alone, moved_rule
-from protocol.ical.editing.rests import rules_of
+from protocol.ical.editing.remaining_rules import rules_of
 from protocol.ical.editing.times import DAY, SeriesTime
-from protocol.ical.lines import said_again
+from protocol.ical.lines import with_value
 from protocol.ical.recurrence import Budget, Series
 from protocol.ical.recurrence.timing import Moment, moment_of
 from protocol.ical.values import Duration, Form, render_duration, wall_of, wall_seconds
@@ -93,7 +93,7 @@ class SeriesMove:
                     return reading + self.delta if rule.exact else self._in_month(rule, reading)
         return moved if self.exact or self.old.instant(wall) in self.extra else self._beside(moved)
 
-    def tangles(self, master: Component) -> bool:
+    def changes_order(self, master: Component) -> bool:
         """Whether two starts change their order, or become one, in a DST gap before the move or after it.
 
         A start in a gap is an instant as much behind the gap as it lies in it (RFC 5545 §3.3.5). A series that is moved
@@ -101,11 +101,11 @@ class SeriesMove:
         """
         extra = {wall for line in master.all("RDATE") for wall in self.old.walls(line)}
         moved = {wall + self.delta for wall in extra}
-        return self._tangled(self.old, [rule.before for rule in self.rules], extra) or self._tangled(
+        return self._order_changes(self.old, [rule.before for rule in self.rules], extra) or self._order_changes(
             self.new, [rule.after for rule in self.rules if rule.after is not None], moved
         )
 
-    def _tangled(self, time: SeriesTime, rules: list[Series], extra: set[int]) -> bool:
+    def _order_changes(self, time: SeriesTime, rules: list[Series], extra: set[int]) -> bool:
         clock = time.clock
         for instant, before, after in () if clock is None else clock.transitions(time.wall - DAY, time.wall + _CYCLE):
             begins, ends, width = instant + before, instant + after, after - before
@@ -160,12 +160,12 @@ class SeriesMove:
         found = []
         if whole_days:
             dates = ",".join(map(replace(self.new, form=Form.DATE).text, whole_days))
-            found.append(said_again(line, dates, params=";VALUE=DATE"))
+            found.append(with_value(line, dates, params=";VALUE=DATE"))
         if values or not whole_days:
             is_period = (line.param("VALUE") or "").upper() == "PERIOD" and self.new.form is not Form.DATE
             zoned = self.new.tzid + (";VALUE=PERIOD" if is_period else "")
             params = ";VALUE=DATE" if self.new.form is Form.DATE else zoned
-            found.append(said_again(line, ",".join(values), params=params))
+            found.append(with_value(line, ",".join(values), params=params))
         return found
 
     def _period_end(self, line: Property, start: Moment, to: int, rest: str) -> str:

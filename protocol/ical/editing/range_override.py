@@ -14,8 +14,8 @@ from protocol.ical.document import Document
 from protocol.ical.editing.base import DATES, RECURRENCE_NAMES, TIMES, original_wall, series_time
 from protocol.ical.editing.edit import replaced, start_line
 from protocol.ical.editing.moved_rules import moved_rule
-from protocol.ical.editing.moves import SeriesMove
-from protocol.ical.editing.one import said_from
+from protocol.ical.editing.occurrence import said_from
+from protocol.ical.editing.series_move import SeriesMove
 from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.model import FOREVER
 
@@ -57,8 +57,8 @@ def moved_along(
     said = len(rules) == len(move.rules) + len(exclusions)
     exact = move.exact and all(rule is not None and rule.exact for rule in exclusions)
     if cannot_stay and not exact:
-        raise _unsayable()
-    if not cannot_stay and (not exact or not said or move.tangles(own)):
+        raise _inexpressible()
+    if not cannot_stay and (not exact or not said or move.changes_order(own)):
         return _left_moved(own, overrides, old, new, document)
     dates = [part for line in own.properties if line.name in DATES for part in move.lines(line)]
     own = replaced(own, [*rules, *dates, *move.dates], frozenset({"RRULE"}))
@@ -91,7 +91,7 @@ def _left_moved(
     return stays, [*said_from(part, spoken, old, -FOREVER), *overrides]
 
 
-def _unsayable() -> Refusal:
+def _inexpressible() -> Refusal:
     return Refusal(
         Condition.VALID_CALENDAR_OBJECT_RESOURCE,
         "The rule of this series cannot be said for the times that an earlier change gave its occurrences.",

@@ -22,7 +22,7 @@ from protocol.ical.editing.base import (
 from protocol.ical.editing.edit import Edit, applied, replaced, revised, start_line, text_of
 from protocol.ical.editing.series import change_all, with_moved_end
 from protocol.ical.editing.times import SeriesTime, end_as_far
-from protocol.ical.lines import said_again
+from protocol.ical.lines import with_value
 from protocol.ical.recurrence import Budget, Occurrence, is_recurring, occurrences
 from protocol.ical.recurrence.timing import Zones, timing_of
 from protocol.model import FOREVER, TimeRange
@@ -105,7 +105,7 @@ def said_from(
 def _anchored(document: Document, override: Component, original: Occurrence, time: SeriesTime) -> Component:
     """The THISANDFUTURE override as that of a later occurrence, with the same shift and the same length."""
     line = original_line("RECURRENCE-ID", time, original.wall, original.start)
-    lines = [said_again(line, line.value, params=";RANGE=THISANDFUTURE", drop=frozenset())]
+    lines = [with_value(line, line.value, params=";RANGE=THISANDFUTURE", drop=frozenset())]
     start = start_line(override)
     own = None if start is None else SeriesTime.of(start, document.timezones)
     if start is not None and own is not None:

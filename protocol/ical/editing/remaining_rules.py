@@ -16,7 +16,7 @@ from protocol.ical.components import Component, Property
 from protocol.ical.editing.rule import ended_before, parts_of, with_parts
 from protocol.ical.editing.times import DAY, SeriesTime
 from protocol.ical.recurrence import Budget, Rule, Series, parse_rule
-from protocol.ical.recurrence.plan import BoundRule, plan_of
+from protocol.ical.recurrence.recurrence_set import BoundRule, recurrence_set_of
 from protocol.ical.rules import Freq
 from protocol.ical.rules.binding import completed
 from protocol.ical.rules.rscale import calendar_system
@@ -32,19 +32,19 @@ _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
 @dataclass(frozen=True, slots=True)
-class Ruled:
+class SeriesRule:
     """One RRULE or EXRULE of a series with what it yields; ``alone``: its COUNT counts DTSTART."""
 
     line: Property
-    rule: BoundRule
+    bound: BoundRule
     time: SeriesTime
     alone: bool
 
     def starts(self, budget: Budget, low: int = -END, high: int = END) -> Iterator[int]:
         """Its starts in ``[low, high)``, in wall time of the series."""
-        clock, until = self.time.clock, self.rule.until
-        for wall in self.rule.series.starts(low, high, budget):
-            if until is None or clock is None or wall == self.rule.series.start or clock.to_epoch(wall) <= until:
+        clock, until = self.time.clock, self.bound.until
+        for wall in self.bound.series.starts(low, high, budget):
+            if until is None or clock is None or wall == self.bound.series.start or clock.to_epoch(wall) <= until:
                 yield wall
 
     def starts_from(self, instant: int, budget: Budget) -> Iterator[int]:
@@ -58,61 +58,63 @@ class Ruled:
         return next(self.starts_from(instant, budget), None)
 
 
-def rules_of(master: Component, name: str, time: SeriesTime, timezones: Mapping[str, Component]) -> tuple[Ruled, ...]:
+def rules_of(
+    master: Component, name: str, time: SeriesTime, timezones: Mapping[str, Component]
+) -> tuple[SeriesRule, ...]:
     """The RRULEs or EXRULEs of a series."""
-    plan = plan_of(master, (), timezones)
-    rules = plan.rules if name == "RRULE" else plan.exclusion_rules
+    recurrence = recurrence_set_of(master, (), timezones)
+    rules = recurrence.rules if name == "RRULE" else recurrence.exclusion_rules
     alone = name == "RRULE" and len(rules) == 1
-    return tuple(Ruled(line, rule, time, alone) for line, rule in zip(master.all(name), rules, strict=False))
+    return tuple(SeriesRule(line, rule, time, alone) for line, rule in zip(master.all(name), rules, strict=False))
 
 
-def rest_of_rule(ruled: Ruled, cut: int, start: int, budget: Budget) -> tuple[list[Property], list[int]]:
+def rest_of_rule(rule: SeriesRule, cut: int, start: int, budget: Budget) -> tuple[list[Property], list[int]]:
     """What an RRULE yields from the instant ``cut`` on, for a series with DTSTART ``start``: as a rule, or as dates."""
-    first = ruled.next_from(cut, budget)
+    first = rule.next_from(cut, budget)
     if first is None:
         return [], []
-    line = _under_start(ruled, first, start)
+    line = _under_start(rule, first, start)
     if line is None:
-        return [], dates_of(ruled.starts_from(cut, budget))
-    return [_with_rest_of_count(ruled, line, start, budget)], []
+        return [], dates_of(rule.starts_from(cut, budget))
+    return [_with_rest_of_count(rule, line, start, budget)], []
 
 
-def earlier_by_instant(ruled: Ruled, start: int, instant: int, budget: Budget) -> list[int]:
+def earlier_by_instant(rule: SeriesRule, start: int, instant: int, budget: Budget) -> list[int]:
     """Starts that come after ``start`` by wall time, and yet before the instant of the cut: those of a DST gap."""
-    walls = ruled.starts(budget, start, start + ruled.time.disorder(start))
-    return [wall for wall in walls if ruled.time.instant(wall) < instant]
+    walls = rule.starts(budget, start, start + rule.time.disorder(start))
+    return [wall for wall in walls if rule.time.instant(wall) < instant]
 
 
-def uncounted_before(ruled: Ruled, cut: int, budget: Budget) -> list[int]:
+def uncounted_before(rule: SeriesRule, cut: int, budget: Budget) -> list[int]:
     """Starts behind the last that COUNT gives, and yet before the instant ``cut``: an UNTIL there lets them in."""
-    if ruled.rule.series.rule.count is None:
+    if rule.bound.series.rule.count is None:
         return []
-    series, time = ruled.rule.series, ruled.time
+    series, time = rule.bound.series, rule.time
     wall = time.wall_at(cut)
     # Those it may be one with began as much before the gap as they lie in it.
     low, high = wall - 2 * time.disorder(wall), wall + time.disorder(wall)
     endless = Series(replace(series.rule, count=None), series.start, all_day=time.form is Form.DATE)
-    counted = set(map(time.instant, ruled.starts(budget, low, high)))
+    counted = set(map(time.instant, rule.starts(budget, low, high)))
     walls = endless.starts(low, high, budget)
     return [found for found in walls if time.instant(found) < cut and time.instant(found) not in counted]
 
 
 def rest_of_exclusion(
-    ruled: Ruled, last: int, cut: int, start: int, budget: Budget, *, spoken: bool
+    rule: SeriesRule, last: int, cut: int, start: int, budget: Budget, *, spoken: bool
 ) -> tuple[list[Property], list[int]]:
     """The same of an EXRULE; as dates it excludes nothing after ``last``, where the series ends.
 
     ``spoken``: what is at the cut is shown, also when the rule excludes it.
     """
-    first = ruled.next_from(cut, budget)
+    first = rule.next_from(cut, budget)
     if first is None:
         return [], []
-    time = ruled.time
+    time = rule.time
     excludes_cut = spoken and time.instant(first) == cut
-    line = None if excludes_cut else _under_start(ruled, first, start)
+    line = None if excludes_cut else _under_start(rule, first, start)
     if line is not None:
-        return [_with_rest_of_count(ruled, line, start, budget)], []
-    walls = takewhile(lambda wall: wall <= last, ruled.starts_from(cut, budget))
+        return [_with_rest_of_count(rule, line, start, budget)], []
+    walls = takewhile(lambda wall: wall <= last, rule.starts_from(cut, budget))
     return [], dates_of(wall for wall in walls if not excludes_cut or time.instant(wall) != cut)
 
 
@@ -127,9 +129,9 @@ def excluded_starts(
     return dates_of(next(alike).starts(budget, high=last + 1))
 
 
-def last_of(rules: Iterable[Ruled], extra: Iterable[int], budget: Budget) -> int:
+def last_of(rules: Iterable[SeriesRule], extra: Iterable[int], budget: Budget) -> int:
     """The last start that rules and extra dates may have, in wall time."""
-    walls = [END - 1 if each.rule.series.forever else each.rule.series.last(budget) for each in rules]
+    walls = [END - 1 if each.bound.series.forever else each.bound.series.last(budget) for each in rules]
     return max((END - 1 if wall is None else wall for wall in (*walls, *extra)), default=-END)
 
 
@@ -144,12 +146,12 @@ def dates_of(walls: Iterator[int]) -> list[int]:
     return found
 
 
-def _under_start(ruled: Ruled, first: int, start: int) -> Property | None:
+def _under_start(rule: SeriesRule, first: int, start: int) -> Property | None:
     """The rule as it has to be said under another DTSTART, to go on with its start ``first``; ``None``: it cannot."""
-    all_day = ruled.time.form is Form.DATE
-    series = ruled.rule.series
-    wanted = _pattern(ruled.line, series.start, first, all_day=all_day)
-    for line in (ruled.line, _written_out(ruled.line, series.rule, series.start, all_day=all_day)):
+    all_day = rule.time.form is Form.DATE
+    series = rule.bound.series
+    wanted = _pattern(rule.line, series.start, first, all_day=all_day)
+    for line in (rule.line, _written_out(rule.line, series.rule, series.start, all_day=all_day)):
         if _pattern(line, start, first, all_day=all_day) == wanted:
             return line
     return None
@@ -186,15 +188,15 @@ def _month(label: int) -> str:
     return str(label) if label < LEAP_MONTH else f"{label - LEAP_MONTH}L"
 
 
-def _with_rest_of_count(ruled: Ruled, line: Property, start: int, budget: Budget) -> Property:
+def _with_rest_of_count(rule: SeriesRule, line: Property, start: int, budget: Budget) -> Property:
     count = parts_of(line).get("COUNT", "").strip()
     if not count.isdecimal():
         return line
-    if ruled.alone:
-        gone = sum(1 for _ in ruled.starts(budget, high=start))
+    if rule.alone:
+        gone = sum(1 for _ in rule.starts(budget, high=start))
         return with_parts(line, COUNT=str(max(int(count) - gone, 1)))
     # Which starts the COUNT of one rule among several counts is not defined (RFC 5545 §3.8.5.3); where it ends is.
-    last = ruled.rule.series.last(budget)
+    last = rule.bound.series.last(budget)
     if last is None or last >= END - DAY:
         return with_parts(line, COUNT=None)
-    return ended_before(line, ruled.time, ruled.time.instant(last) + (DAY if ruled.time.form is Form.DATE else 1))
+    return ended_before(line, rule.time, rule.time.instant(last) + (DAY if rule.time.form is Form.DATE else 1))

@@ -68,7 +68,7 @@ class Override:
 
 
 @dataclass(slots=True)
-class Plan:
+class RecurrenceSet:
     """The recurrence set of one master and its overrides."""
 
     zones: Zones
@@ -101,36 +101,36 @@ class Plan:
         return bool(self.rules or self.extras or self.overrides)
 
 
-def plan_of(
+def recurrence_set_of(
     master: Component | None,
     overrides: Iterable[Component],
     timezones: Mapping[str, Component],
     count_until: int | None = None,
     budget: Budget | None = None,
-) -> Plan:
+) -> RecurrenceSet:
     """Read a master and its overrides.
 
     Refuses with CALDAV:supported-rscale (RFC 7529 §5.4), and with CALDAV:max-instances for so many rules and dates that
     reading them alone is more than ``budget`` allows.
     """
     overrides = tuple(overrides)
-    toil = _toil(master, overrides)
-    if toil > _ORDINARY:
-        if toil > _MOST:
+    cost = _parse_cost(master, overrides)
+    if cost > _ORDINARY:
+        if cost > _MOST:
             raise Refusal(Condition.MAX_INSTANCES, "The object has more rules, dates and exceptions than can be read.")
-        (budget or Budget()).spend(toil - _ORDINARY)
+        (budget or Budget()).spend(cost - _ORDINARY)
     zones = Zones(timezones)
     timing = timing_of(master, zones) if master is not None else None
-    plan = Plan(zones, master, timing)
+    recurrence = RecurrenceSet(zones, master, timing)
     if master is not None and timing is not None:
-        _read_recurrence(plan, master, timing, count_until)
-    plan.taken = plan.excluded
+        _read_recurrence(recurrence, master, timing, count_until)
+    recurrence.taken = recurrence.excluded
     if overrides:
-        _read_overrides(plan, overrides)
-    return plan
+        _read_overrides(recurrence, overrides)
+    return recurrence
 
 
-def _toil(master: Component | None, overrides: tuple[Component, ...]) -> int:
+def _parse_cost(master: Component | None, overrides: tuple[Component, ...]) -> int:
     """What reading costs, counted before anything is read."""
     cost = _OF_OVERRIDE * len(overrides)
     for line in master.properties if master is not None else ():
@@ -144,7 +144,7 @@ def _toil(master: Component | None, overrides: tuple[Component, ...]) -> int:
     return cost
 
 
-def _read_recurrence(plan: Plan, master: Component, timing: Timing, count_until: int | None) -> None:
+def _read_recurrence(recurrence: RecurrenceSet, master: Component, timing: Timing, count_until: int | None) -> None:
     lines = [line for line in master.properties if line.name in _RECURRENCE]
     if not lines:
         return
@@ -152,26 +152,30 @@ def _read_recurrence(plan: Plan, master: Component, timing: Timing, count_until:
     resolved = count_until if len(rules) == 1 else None
     # Of several rules (RFC 5545 §3.8.5.3: undefined) each counts what it yields itself; ``expand`` adds DTSTART.
     alone = len(rules) == 1
-    plan.rules = tuple(
+    recurrence.rules = tuple(
         _bound(parse_rule(line.value), timing, count_until=resolved, include_start=alone) for line in rules
     )
-    plan.exclusion_rules = tuple(
+    recurrence.exclusion_rules = tuple(
         _bound(parse_rule(line.value), timing, include_start=False) for line in lines if line.name == "EXRULE"
     )
-    extras = {extra.key: extra for line in lines if line.name == "RDATE" for extra in _extras(line, timing, plan.zones)}
-    plan.extras = tuple(extras[key] for key in sorted(extras))
-    plan.longest_extra = max((extra.end - extra.key for extra in plan.extras if extra.end is not None), default=0)
+    extras = {
+        extra.key: extra for line in lines if line.name == "RDATE" for extra in _extras(line, timing, recurrence.zones)
+    }
+    recurrence.extras = tuple(extras[key] for key in sorted(extras))
+    recurrence.longest_extra = max(
+        (extra.end - extra.key for extra in recurrence.extras if extra.end is not None), default=0
+    )
     excluded: set[int] = set()
     days: set[int] = set()
     for line in lines:
         if line.name == "EXDATE":
-            for moment in moments_of(line, plan.zones):
+            for moment in moments_of(line, recurrence.zones):
                 if moment.form is Form.DATE and not timing.all_day:
                     days.add(moment.wall // DAY)
                 else:
                     excluded.add(_key(moment, timing)[1])
-    plan.excluded = frozenset(excluded)
-    plan.excluded_days = frozenset(days)
+    recurrence.excluded = frozenset(excluded)
+    recurrence.excluded_days = frozenset(days)
 
 
 _RECURRENCE = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
@@ -248,28 +252,32 @@ def _period_end(moment: Moment, key: int, end: object, text: str, line: Property
     return None if last is None else max(key + last.instant - moment.instant, key)
 
 
-def _read_overrides(plan: Plan, components: Iterable[Component]) -> None:
+def _read_overrides(recurrence: RecurrenceSet, components: Iterable[Component]) -> None:
     found: dict[int, Override] = {}
-    extra_keys = {extra.key for extra in plan.extras}
+    extra_keys = {extra.key for extra in recurrence.extras}
     for component in components:
-        override = _override(component, plan)
+        override = _override(component, recurrence)
         if override is None:
             continue
-        if plan.timing is not None and _is_before(override, plan.timing.start) and override.key not in extra_keys:
+        if (
+            recurrence.timing is not None
+            and _is_before(override, recurrence.timing.start)
+            and override.key not in extra_keys
+        ):
             # Left over from a split: before the series begins there is nothing to override.
             continue
         rival = found.get(override.key)
         if rival is None or rank(component) >= rank(rival.component):
             found[override.key] = override
-    plan.overrides = found
-    plan.taken = plan.excluded | found.keys()
-    plan.placed = tuple(sorted(found.values(), key=attrgetter("starts_at")))
-    plan.longest_override = max((_length(override) for override in plan.placed), default=0)
-    plan.following = tuple(found[key] for key in sorted(found) if found[key].following)
-    if plan.following:
-        shifts = [override.shift for override in plan.following]
-        plan.shifts = min(0, *shifts), max(0, *shifts)
-        plan.longest_following = max(override.timing.longest for override in plan.following)
+    recurrence.overrides = found
+    recurrence.taken = recurrence.excluded | found.keys()
+    recurrence.placed = tuple(sorted(found.values(), key=attrgetter("starts_at")))
+    recurrence.longest_override = max((_length(override) for override in recurrence.placed), default=0)
+    recurrence.following = tuple(found[key] for key in sorted(found) if found[key].following)
+    if recurrence.following:
+        shifts = [override.shift for override in recurrence.following]
+        recurrence.shifts = min(0, *shifts), max(0, *shifts)
+        recurrence.longest_following = max(override.timing.longest for override in recurrence.following)
 
 
 def _is_before(override: Override, start: Moment) -> bool:
@@ -282,21 +290,21 @@ def _length(override: Override) -> int:
     return override.timing.end(start.wall, start.instant) - start.instant
 
 
-def _override(component: Component, plan: Plan) -> Override | None:
+def _override(component: Component, recurrence: RecurrenceSet) -> Override | None:
     line = component.first("RECURRENCE-ID")
-    moment = moment_of(line.value, line, plan.zones) if line is not None else None
-    timing = timing_of(component, plan.zones)
+    moment = moment_of(line.value, line, recurrence.zones) if line is not None else None
+    timing = timing_of(component, recurrence.zones)
     if line is None or moment is None:
         return None
-    if plan.timing is None:
+    if recurrence.timing is None:
         wall, key = moment.wall, moment.instant
     else:
-        wall, key = _key(moment, plan.timing)
+        wall, key = _key(moment, recurrence.timing)
     if timing is None:
         # A VTODO or VJOURNAL may override without a time of its own: it stays where it was.
-        if plan.timing is None:
+        if recurrence.timing is None:
             return None
-        base = plan.timing
+        base = recurrence.timing
         timing = Timing(Moment(wall, base.start.form, base.start.clock), base.days, base.seconds, base.exact)
-    following = (line.param("RANGE") or "").upper() == "THISANDFUTURE" and plan.timing is not None
+    following = (line.param("RANGE") or "").upper() == "THISANDFUTURE" and recurrence.timing is not None
     return Override(component, timing, wall, key, following)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protocol.ical import pieces
-from protocol.ical.merging import Merger
+from protocol.ical import split
+from protocol.ical.join import Joiner
 from protocol.model import Uid
 
 FILE = (
@@ -18,9 +18,9 @@ FILE = (
 
 
 def test_one_resource_per_uid() -> None:
-    cut = list(pieces.Cut(FILE))
+    cut = list(split.Splitter(FILE))
     assert [uid for uid, _ in cut] == ["a@x", "b", None]
-    assert len(pieces.Cut(FILE)) == 3
+    assert len(split.Splitter(FILE)) == 3
     first, second, third = (data for _, data in cut)
     assert first.count(b"BEGIN:VEVENT") == 2 and b"TZID:Here" in first and b"TZID:There" not in first
     assert b"VTIMEZONE" not in second and b"UID\r\n ;X-A=1\r\n :b\r\n" in second
@@ -29,11 +29,11 @@ def test_one_resource_per_uid() -> None:
 
 
 def test_a_uid_is_given_by_the_text() -> None:
-    data = list(pieces.Cut(FILE))[2][1]
-    uid, made = pieces.with_uid(data)
-    assert pieces.with_uid(data) == (uid, made)
+    data = list(split.Splitter(FILE))[2][1]
+    uid, made = split.with_uid(data)
+    assert split.with_uid(data) == (uid, made)
     assert made.replace(f"UID:{uid}\r\n".encode(), b"") == data
-    assert [found for found, _ in pieces.Cut(made)] == [uid]
+    assert [found for found, _ in split.Splitter(made)] == [uid]
 
 
 def _zoned(uid: bytes, tzid: bytes, offset: bytes) -> bytes:
@@ -45,18 +45,18 @@ def _zoned(uid: bytes, tzid: bytes, offset: bytes) -> bytes:
 def test_zones_of_one_name_stay_with_their_events() -> None:
     """A merged calendar is cut into what it was merged of, whatever programs call their own zones."""
     objects = [_zoned(b"%d" % number, b"Custom", b"+0%d00" % (number % 3)) for number in range(9)]
-    merger = Merger("All")
-    stream = b"".join([merger.begin(), *map(merger.add, objects), merger.end()])
+    joiner = Joiner("All")
+    stream = b"".join([joiner.begin(), *map(joiner.add, objects), joiner.end()])
     assert stream.count(b"BEGIN:VCALENDAR") == stream.count(b"BEGIN:VTIMEZONE") == 3
-    again = {uid: data for uid, data in pieces.Cut(stream)}
+    again = {uid: data for uid, data in split.Splitter(stream)}
     for number, data in enumerate(objects):
         assert again[Uid(str(number))].partition(b"BEGIN:VT")[2] == data.partition(b"BEGIN:VT")[2]
 
 
 def test_of_a_zone_that_everybody_knows_one_definition_is_enough() -> None:
-    merger = Merger("All")
+    joiner = Joiner("All")
     objects = [_zoned(b"1", b"Europe/Berlin", b"+0100"), _zoned(b"2", b"Europe/Berlin", b"+0200")]
-    stream = b"".join([merger.begin(), *map(merger.add, objects), merger.end()])
+    stream = b"".join([joiner.begin(), *map(joiner.add, objects), joiner.end()])
     assert stream.count(b"BEGIN:VCALENDAR") == stream.count(b"BEGIN:VTIMEZONE") == 1
     assert stream.count(b"BEGIN:VEVENT") == 2
 
@@ -67,6 +67,6 @@ def test_colons_in_quotes_end_no_parameter() -> None:
         b'UID;X-A="b:c":a\r\nDTSTART;TZID="(GMT-03:00)":20260101T100000\r\nEND:VEVENT\r\n'
         b'BEGIN:VEVENT\r\nUID;X-A="open:d\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n'
     )
-    first, second = pieces.Cut(file)
+    first, second = split.Splitter(file)
     assert first[0] == "a" and b"TZID:(GMT-03:00)\r\n" in first[1]
     assert second[0] == "d" and b"VTIMEZONE" not in second[1]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from protocol.ical import overlap
 from protocol.ical.components import Component
 from protocol.ical.document import Document
-from protocol.ical.instants import Walls, absolute, room_around, walls_of
+from protocol.ical.instants import WallRange, absolute, room_around, wall_range_of
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.timezones import Zone
 from protocol.ical.values import Form
@@ -21,7 +21,7 @@ from protocol.model import IndexEntry, TimeRange
 RECURRENCE_NAMES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
 
 
-class Scheduled(NamedTuple):
+class RangeMatch(NamedTuple):
     """One occurrence in a range, and the interval that the table of its component makes of it.
 
     ``occurrence`` is ``None`` where the object is no recurrence set: the component is the occurrence.
@@ -38,22 +38,22 @@ def recurs(document: Document) -> bool:
     return master is not None and overlap.is_series(master, overlap.names_of(master), document.overrides)
 
 
-def scheduled(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Scheduled]:
+def range_matches(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[RangeMatch]:
     """Every occurrence of an object that meets a window by its component's table, in order of start.
 
     ``zone`` is where floating and all-day data are at home (``None``: UTC). Refuses with ``max-instances`` when the
     budget does not suffice.
     """
-    walls = walls_of(window, zone)
+    walls = wall_range_of(window, zone)
     found = [
-        item for item in all_scheduled(document, window, zone, budget) if meets(item, document, window, walls, zone)
+        item for item in candidate_matches(document, window, zone, budget) if meets(item, document, window, walls, zone)
     ]
     found.sort(key=lambda item: item.entry.start)
     return found
 
 
-def meets(item: Scheduled, document: Document, window: TimeRange, walls: Walls, zone: Zone | None) -> bool:
-    """Whether an occurrence meets a range, whose ``walls_of`` in the same zone are ``walls``."""
+def meets(item: RangeMatch, document: Document, window: TimeRange, walls: WallRange, zone: Zone | None) -> bool:
+    """Whether an occurrence meets a range, whose ``wall_range_of`` in the same zone are ``walls``."""
     entry = item.entry
     if not entry.floating:
         return window.overlaps(entry.start, entry.end)
@@ -62,10 +62,10 @@ def meets(item: Scheduled, document: Document, window: TimeRange, walls: Walls, 
     return not walls.exact and walls.wide.overlaps(entry.start, entry.end) and _placed(item, document, window, zone)
 
 
-def _placed(item: Scheduled, document: Document, window: TimeRange, zone: Zone | None) -> bool:
+def _placed(item: RangeMatch, document: Document, window: TimeRange, zone: Zone | None) -> bool:
     """Whether a floating occurrence meets a range, decided on the instants of its times (RFC 5545 §3.3.5)."""
     component = item.component
-    times = stretch(item, document, zone)
+    times = effective_span(item, document, zone)
     if component.name in _BY_THEIR_TIMES and times is not None:
         master = None if item.occurrence is None else document.master
         names = overlap.names_in_series(component, master)
@@ -78,7 +78,7 @@ def _placed(item: Scheduled, document: Document, window: TimeRange, zone: Zone |
 _BY_THEIR_TIMES = frozenset({"VEVENT", "VTODO"})
 
 
-def all_scheduled(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[Scheduled]:
+def candidate_matches(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[RangeMatch]:
     """At least every occurrence that meets a window; what does not recur comes whether it meets it or not."""
     if recurs(document):
         yield from _series(document, window, zone, budget)
@@ -90,10 +90,10 @@ def all_scheduled(document: Document, window: TimeRange, zone: Zone | None, budg
         except (ValueError, OverflowError):
             continue  # no time that can be read: no time range can meet it
         for entry in entries:
-            yield Scheduled(member, entry)
+            yield RangeMatch(member, entry)
 
 
-def of_overrides(document: Document, zone: Zone | None, budget: Budget) -> dict[int, Scheduled]:
+def override_matches(document: Document, zone: Zone | None, budget: Budget) -> dict[int, RangeMatch]:
     """What each override says of its own occurrence, wherever that is, by the ``id`` of the override.
 
     For an object that ``recurs``; the rules of its series are not asked.
@@ -107,7 +107,7 @@ def of_overrides(document: Document, zone: Zone | None, budget: Budget) -> dict[
     )
     found = _series(alone, TimeRange(), zone, budget)
     # Of a THISANDFUTURE override the first is its own.
-    own: dict[int, Scheduled] = {}
+    own: dict[int, RangeMatch] = {}
     for item in found:
         if item.occurrence is not None and item.occurrence.is_override:
             own.setdefault(id(item.component), item)
@@ -117,7 +117,7 @@ def of_overrides(document: Document, zone: Zone | None, budget: Budget) -> dict[
 _RULES = frozenset({"RRULE", "EXRULE"})
 
 
-def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[Scheduled]:
+def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[RangeMatch]:
     # A second wider, since a table may count what only touches the range.
     wider = room_around(window, zone)
     shapes: dict[int, overlap.Shape] = {}
@@ -127,21 +127,21 @@ def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Bu
         if shape is None:
             names = overlap.names_in_series(component, document.master)
             shape = shapes[id(component)] = overlap.shape_of(component.name, names)
-        yield Scheduled(component, shape(occurrence.start, occurrence.end, occurrence.floating), occurrence)
+        yield RangeMatch(component, shape(occurrence.start, occurrence.end, occurrence.floating), occurrence)
 
 
-def stretch(item: Scheduled, document: Document, zone: Zone | None) -> tuple[int, int] | None:
+def effective_span(item: RangeMatch, document: Document, zone: Zone | None) -> tuple[int, int] | None:
     """Effective start and end of an occurrence as instants, in the sense of DTSTART and of DTEND or DUE.
 
     ``None`` for a component without DTSTART and DUE; one that has only DUE starts and ends there.
     """
     if item.occurrence is not None:
         return absolute(item.occurrence.start, item.occurrence.end, item.occurrence.floating, zone)
-    return own_stretch(item.component, document, zone)
+    return own_span(item.component, document, zone)
 
 
-def own_stretch(component: Component, document: Document, zone: Zone | None) -> tuple[int, int] | None:
-    """What ``stretch`` says of the one occurrence that a component's own DTSTART, DTEND, DUE and DURATION describe."""
+def own_span(component: Component, document: Document, zone: Zone | None) -> tuple[int, int] | None:
+    """``effective_span`` of the one occurrence that a component's own DTSTART, DTEND, DUE and DURATION describe."""
     names = overlap.names_of(component)
     clock = overlap.Clock(document.timezones)
     end_name = "DUE" if component.name == "VTODO" else "DTEND"

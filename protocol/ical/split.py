@@ -53,7 +53,7 @@ _Zones = dict[int, dict[str, tuple[int, int]]]
 """The spans of VTIMEZONEs by the number of their VCALENDAR and their TZID."""
 
 
-class Cut:
+class Splitter:
     """The resources of a file: as many as its ``len``, made one by one as they are gone through."""
 
     def __init__(self, data: bytes) -> None:
