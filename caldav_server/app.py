@@ -175,7 +175,7 @@ class Application:
         if isinstance(error, errors.StorageFull):
             logs.get().error("storage is full", error=str(error))
             return render_refusal(Refusal(Condition.SUFFICIENT_DISK_SPACE, "There is no room left to store this."))
-        if isinstance(error, errors.Vanished):
+        if isinstance(error, errors.ParentGone):
             return render_refusal(Refusal(Condition.NOT_FOUND, "It was removed meanwhile."))
         if isinstance(error, errors.Unavailable | errors.SchemaError):
             self.metrics.counters["database_unavailable"] += 1

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from protocol.model import Calendar, CalendarId, CalendarKind, ComponentKind, PrincipalId, Seq
 from storage.database import Row, Statement, Transaction
-from storage.errors import Duplicate, Vanished
+from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.principals import next_home_seq
 from storage.tables import calendars, dead_properties, objects, occurrences, versions
@@ -183,23 +183,23 @@ def _values(fields: CalendarFields) -> dict[str, Any]:
 
 def of_home(tx: Transaction, principal_id: PrincipalId) -> list[Calendar]:
     """Every collection of a home that is not removed, by name; inbox, outbox and notification included."""
-    return [calendar_of(row) for row in tx.all(_OF_HOME, pid=principal_id)]
+    return [calendar_of(row) for row in tx.fetch_all(_OF_HOME, pid=principal_id)]
 
 
 def find(tx: Transaction, principal_id: PrincipalId, name: str) -> Calendar | None:
     """The collection with this name, unless it is removed."""
-    row = tx.one(_FIND, pid=principal_id, name=name)
+    row = tx.fetch_one(_FIND, pid=principal_id, name=name)
     return None if row is None else calendar_of(row)
 
 
 def get(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> Calendar | None:
     """The collection with this id, unless it is removed."""
-    row = tx.one(_GET, pid=principal_id, cid=calendar_id)
+    row = tx.fetch_one(_GET, pid=principal_id, cid=calendar_id)
     return None if row is None else calendar_of(row)
 
 
 def _insert_row(tx: Transaction, calendar: Calendar, *, removed: int, named: bool = True) -> None:
-    tx.run(
+    tx.execute(
         _INSERT,
         principal_id=calendar.principal_id,
         calendar_id=calendar.calendar_id,
@@ -226,12 +226,12 @@ def _insert_row(tx: Transaction, calendar: Calendar, *, removed: int, named: boo
 def create(tx: Transaction, calendar: Calendar) -> Seq:
     """Add a collection and number the change of the home; answers its ``home_seq``.
 
-    Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``Vanished`` without the principal.
+    Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``ParentGone`` without the principal.
     """
     number = next_home_seq(tx, calendar.principal_id)
     if find(tx, calendar.principal_id, calendar.name) is not None:
         raise Duplicate("calendars.name")
-    tx.run(_FREE_NAME, pid=calendar.principal_id, old_name=calendar.name)
+    tx.execute(_FREE_NAME, pid=calendar.principal_id, old_name=calendar.name)
     _insert_row(tx, replace(calendar, home_seq=number), removed=0)
     return number
 
@@ -244,13 +244,13 @@ def stage(tx: Transaction, calendar: Calendar) -> None:
 def publish(tx: Transaction, calendar: Calendar, *, seq: Seq, members: int, size: int) -> None:
     """Bring a staged collection to light under its name, with what was put into it meanwhile.
 
-    Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``Vanished`` when it was purged.
+    Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``ParentGone`` when it was purged.
     """
     number = next_home_seq(tx, calendar.principal_id)
     if find(tx, calendar.principal_id, calendar.name) is not None:
         raise Duplicate("calendars.name")
-    tx.run(_FREE_NAME, pid=calendar.principal_id, old_name=calendar.name)
-    row = tx.one(
+    tx.execute(_FREE_NAME, pid=calendar.principal_id, old_name=calendar.name)
+    row = tx.fetch_one(
         _PUBLISH,
         pid=calendar.principal_id,
         cid=calendar.calendar_id,
@@ -261,7 +261,7 @@ def publish(tx: Transaction, calendar: Calendar, *, seq: Seq, members: int, size
         new_size=size,
     )
     if row is None:
-        raise Vanished("the calendar is gone")
+        raise ParentGone("the calendar is gone")
 
 
 @lru_cache(maxsize=64)
@@ -278,41 +278,41 @@ def _update_statement(fields: tuple[str, ...]) -> Statement:
 def update(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, **fields: Unpack[CalendarFields]
 ) -> Calendar:
-    """Set the named fields and number the change of the home; raises ``Vanished`` when the calendar is gone."""
+    """Set the named fields and number the change of the home; raises ``ParentGone`` when the calendar is gone."""
     values = _values(fields)
     statement = _update_statement(tuple(sorted(values)))
     number = next_home_seq(tx, principal_id)
     params = {f"new_{name}": value for name, value in values.items()}
-    row = tx.one(statement, pid=principal_id, cid=calendar_id, number=number, **params)
+    row = tx.fetch_one(statement, pid=principal_id, cid=calendar_id, number=number, **params)
     if row is None:
-        raise Vanished("the calendar is gone")
+        raise ParentGone("the calendar is gone")
     return calendar_of(row)
 
 
 def remove(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:
     """Turn a collection into a tombstone of its home; its objects stay until ``purge``. Whether it was there."""
     number = next_home_seq(tx, principal_id)
-    return tx.one(_REMOVE, pid=principal_id, cid=calendar_id, number=number) is not None
+    return tx.fetch_one(_REMOVE, pid=principal_id, cid=calendar_id, number=number) is not None
 
 
 def rename(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, new_name: str) -> Calendar:
     """Give a collection another name (MOVE within the home); the old name stays behind as a tombstone.
 
-    Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``Vanished`` when it is gone.
+    Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``ParentGone`` when it is gone.
     """
     # A number for each of the two names: an answer that is cut between them must be continued with the second one.
-    ghost_number, number = next_home_seq(tx, principal_id), next_home_seq(tx, principal_id)
+    tombstone_number, number = next_home_seq(tx, principal_id), next_home_seq(tx, principal_id)
     before = get(tx, principal_id, calendar_id)
     if before is None:
-        raise Vanished("the calendar is gone")
+        raise ParentGone("the calendar is gone")
     if find(tx, principal_id, new_name) is not None:
         raise Duplicate("calendars.name")
-    tx.run(_FREE_NAME, pid=principal_id, old_name=new_name)
-    row = tx.one(_RENAME, pid=principal_id, cid=calendar_id, new_name=new_name, number=number)
+    tx.execute(_FREE_NAME, pid=principal_id, old_name=new_name)
+    row = tx.fetch_one(_RENAME, pid=principal_id, cid=calendar_id, new_name=new_name, number=number)
     if row is None:
-        raise Vanished("the calendar is gone")
-    ghost = Calendar(principal_id, CalendarId(new_id()), before.name, kind=before.kind, home_seq=ghost_number)
-    _insert_row(tx, ghost, removed=1)
+        raise ParentGone("the calendar is gone")
+    tombstone = Calendar(principal_id, CalendarId(new_id()), before.name, kind=before.kind, home_seq=tombstone_number)
+    _insert_row(tx, tombstone, removed=1)
     return calendar_of(row)
 
 
@@ -328,21 +328,21 @@ def next_seq(
     """Take ``n`` numbers and lock the calendar until commit; answers the last: the rows get ``seq-n+1 .. seq``.
 
     ``members`` and ``size`` (octets) are how many more the calendar will hold. Take it as late as can be, as nothing
-    slow may happen under this lock. Raises ``Vanished``.
+    slow may happen under this lock. Raises ``ParentGone``.
     """
-    row = tx.one(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=n, more_members=members, more_size=size)
+    row = tx.fetch_one(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=n, more_members=members, more_size=size)
     if row is None:
-        raise Vanished("the calendar is gone")
+        raise ParentGone("the calendar is gone")
     return Seq(row[0])
 
 
 def lock(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> None:
     """Keep every other writer out of a calendar until commit: what is read after this is what will be written over.
 
-    For many objects at once; a single one is saved on condition of its ETag instead. Raises ``Vanished``.
+    For many objects at once; a single one is saved on condition of its ETag instead. Raises ``ParentGone``.
     """
-    if tx.one(_LOCK, pid=principal_id, cid=calendar_id) is None:
-        raise Vanished("the calendar is gone")
+    if tx.fetch_one(_LOCK, pid=principal_id, cid=calendar_id) is None:
+        raise ParentGone("the calendar is gone")
 
 
 def advance(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, *, members: int, size: int) -> None:
@@ -350,36 +350,36 @@ def advance(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId,
 
     Nothing happens when the calendar is gone.
     """
-    tx.later(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=1, more_members=members, more_size=size)
+    tx.enqueue(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=1, more_members=members, more_size=size)
 
 
 def usage(tx: Transaction, principal_id: PrincipalId) -> tuple[int, int]:
     """How many objects a home holds and how many octets of text, previous versions not counted (RFC 4331)."""
-    row = tx.one(_USAGE, pid=principal_id)
+    row = tx.fetch_one(_USAGE, pid=principal_id)
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
 
 def prune(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, below: Seq) -> int:
     """Forget tombstones numbered ``below`` or less; older sync tokens become invalid. How many."""
-    tx.run(_RAISE_FLOOR, pid=principal_id, cid=calendar_id, below=below)
-    return tx.run(_PRUNE, pid=principal_id, cid=calendar_id, below=below)
+    tx.execute(_RAISE_FLOOR, pid=principal_id, cid=calendar_id, below=below)
+    return tx.execute(_PRUNE, pid=principal_id, cid=calendar_id, below=below)
 
 
 def tombstones(tx: Transaction, principal_id: PrincipalId, up_to: Seq) -> list[CalendarId]:
     """Removed collections whose removal is numbered ``up_to`` or less: what upkeep may ``purge``."""
-    return [CalendarId(row[0]) for row in tx.all(_TOMBSTONES, pid=principal_id, up_to=up_to)]
+    return [CalendarId(row[0]) for row in tx.fetch_all(_TOMBSTONES, pid=principal_id, up_to=up_to)]
 
 
 def unfinished(tx: Transaction, principal_id: PrincipalId, before: int) -> list[CalendarId]:
     """Collections that were staged before that time and never published: what upkeep may ``purge``."""
-    return [CalendarId(row[0]) for row in tx.all(_UNFINISHED, pid=principal_id, before=before)]
+    return [CalendarId(row[0]) for row in tx.fetch_all(_UNFINISHED, pid=principal_id, before=before)]
 
 
 def purge(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:
     """Forget a removed collection for good, with everything in it; whether there was such a one."""
-    row = tx.one(_IS_REMOVED, pid=principal_id, cid=calendar_id)
+    row = tx.fetch_one(_IS_REMOVED, pid=principal_id, cid=calendar_id)
     if row is None:
         return False
     for statement in _PURGE:
-        tx.run(statement, pid=principal_id, cid=calendar_id)
-    return tx.run(_PURGE_ROW, pid=principal_id, cid=calendar_id) > 0
+        tx.execute(statement, pid=principal_id, cid=calendar_id)
+    return tx.execute(_PURGE_ROW, pid=principal_id, cid=calendar_id) > 0

@@ -62,7 +62,7 @@ def rows(
     Tombstones numbered ``floor`` or less are left out: the client never knew the name (first full sync).
     """
     dead_after = max(seq, floor)
-    return tx.all(_SINCE, pid=principal_id, cid=calendar_id, after=seq, dead_after=dead_after, limit=limit)
+    return tx.fetch_all(_SINCE, pid=principal_id, cid=calendar_id, after=seq, dead_after=dead_after, limit=limit)
 
 
 def since(
@@ -85,5 +85,5 @@ def home_since(
 
     ``floor`` is the same as for ``rows``.
     """
-    found = tx.all(_HOME_SINCE, pid=principal_id, after=seq, floor=floor, limit=limit)
+    found = tx.fetch_all(_HOME_SINCE, pid=principal_id, after=seq, floor=floor, limit=limit)
     return [(name, Seq(number), bool(removed)) for name, number, removed in found]

@@ -40,12 +40,12 @@ def _credential(row: Row) -> Credential:
 
 def for_principal(tx: Transaction, principal_id: PrincipalId) -> list[Credential]:
     """Every credential of a principal, oldest first."""
-    return [_credential(row) for row in tx.all(_OF_PRINCIPAL, pid=principal_id)]
+    return [_credential(row) for row in tx.fetch_all(_OF_PRINCIPAL, pid=principal_id)]
 
 
 def save(tx: Transaction, credential: Credential) -> None:
     """Add a credential, or replace the one with the same id; logins cached elsewhere must be checked again."""
-    tx.run(
+    tx.execute(
         _SAVE,
         principal_id=credential.principal_id,
         credential_id=credential.credential_id,
@@ -60,13 +60,13 @@ def save(tx: Transaction, credential: Credential) -> None:
 
 def remove(tx: Transaction, principal_id: PrincipalId, credential_id: bytes) -> bool:
     """Remove one credential; whether there was one."""
-    removed = tx.run(_REMOVE, pid=principal_id, credential=credential_id) > 0
+    removed = tx.execute(_REMOVE, pid=principal_id, credential=credential_id) > 0
     bump_accounts_version(tx)
     return removed
 
 
 def remove_kind(tx: Transaction, principal_id: PrincipalId, kind: str) -> int:
     """Remove every credential of one kind, such as the account password before a new one is set: how many."""
-    removed = tx.run(_REMOVE_KIND, pid=principal_id, old_kind=kind)
+    removed = tx.execute(_REMOVE_KIND, pid=principal_id, old_kind=kind)
     bump_accounts_version(tx)
     return removed

@@ -30,11 +30,11 @@ class Duplicate(StorageError):
         self.key = key
 
 
-class Vanished(StorageError):
+class ParentGone(StorageError):
     """A row that the caller has seen is gone: somebody removed the principal or the calendar meanwhile."""
 
 
-class Unmet(StorageError):
+class RowChanged(StorageError):
     """A row that the change depends on is not what it was when it was read; nothing was changed."""
 
 

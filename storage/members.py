@@ -28,7 +28,7 @@ def ids(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, components: Collection[ComponentKind] | None
 ) -> list[ObjectId]:
     """The ids of all objects of these component types (``None``: of any), oldest change first."""
-    rows = tx.all(_IDS, pid=principal_id, cid=calendar_id)
+    rows = tx.fetch_all(_IDS, pid=principal_id, cid=calendar_id)
     if components is None:
         return [row[0] for row in rows]
     wanted = {int(kind) for kind in components}
@@ -37,21 +37,21 @@ def ids(
 
 def uids(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> list[tuple[ObjectId, Uid]]:
     """The id and UID of every object."""
-    return tx.all(_UIDS, pid=principal_id, cid=calendar_id)
+    return tx.fetch_all(_UIDS, pid=principal_id, cid=calendar_id)
 
 
 def metas(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, names: Iterable[str]
 ) -> list[ObjectMeta]:
     """The rows of the objects with these names, without text; unknown names are left out."""
-    return [objects.meta_of(row) for row in tx.all(_METAS, pid=principal_id, cid=calendar_id, names=list(names))]
+    return [objects.meta_of(row) for row in tx.fetch_all(_METAS, pid=principal_id, cid=calendar_id, names=list(names))]
 
 
 def by_uid(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, uids: Iterable[str]
 ) -> dict[Uid, ObjectMeta]:
     """The rows of the objects with these UIDs; unknown ones are left out."""
-    rows = tx.all(_BY_UID, pid=principal_id, cid=calendar_id, uids=list(uids))
+    rows = tx.fetch_all(_BY_UID, pid=principal_id, cid=calendar_id, uids=list(uids))
     return {meta.uid: meta for meta in map(objects.meta_of, rows)}
 
 

@@ -123,7 +123,7 @@ _UPDATE = Statement(
         }
     )
 )
-_BURIED: dict[str, Any] = {
+_TOMBSTONE_VALUES: dict[str, Any] = {
     "deleted": 1,
     "etag": null(),
     "data": null(),
@@ -133,15 +133,15 @@ _BURIED: dict[str, Any] = {
     "seq": bindparam("new_seq"),
     "modified_at": bindparam("now"),
 }
-_BURY = Statement(
+_TOMBSTONE = Statement(
     sql_update(objects)
     .where(*_mine, _at, _live, or_(bindparam("expected", type_=_o.etag.type) == _o.etag, bindparam("any") == 1))
-    .values(_BURIED)
+    .values(_TOMBSTONE_VALUES)
 )
-_BURY_AT_HEAD = Statement(
+_TOMBSTONE_AT_CURRENT_SEQ = Statement(
     sql_update(objects)
     .where(*_mine, _at, _o.etag == bindparam("expected"))
-    .values({**_BURIED, "seq": _HEAD})
+    .values({**_TOMBSTONE_VALUES, "seq": _HEAD})
     .returning(_o.seq)
 )
 _REINDEX = Statement(
@@ -163,7 +163,7 @@ def object_of(row: Row) -> CalendarObject:
 
 def find(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, name: str) -> CalendarObject | None:
     """The object with this name, with its text."""
-    row = tx.one(_FIND, pid=principal_id, cid=calendar_id, name=name)
+    row = tx.fetch_one(_FIND, pid=principal_id, cid=calendar_id, name=name)
     return None if row is None else object_of(row)
 
 
@@ -171,44 +171,44 @@ def get(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId
 ) -> CalendarObject | None:
     """The object with this id, with its text."""
-    row = tx.one(_GET, pid=principal_id, cid=calendar_id, oid=object_id)
+    row = tx.fetch_one(_GET, pid=principal_id, cid=calendar_id, oid=object_id)
     return None if row is None else object_of(row)
 
 
 def find_meta(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, name: str) -> ObjectMeta | None:
     """The object with this name, without its text."""
-    row = tx.one(_FIND_META, pid=principal_id, cid=calendar_id, name=name)
+    row = tx.fetch_one(_FIND_META, pid=principal_id, cid=calendar_id, name=name)
     return None if row is None else meta_of(row)
 
 
 def find_by_uid(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, uid: Uid) -> ObjectMeta | None:
     """The object with this UID; a calendar has at most one (RFC 4791 §4.1)."""
-    row = tx.one(_FIND_UID, pid=principal_id, cid=calendar_id, uid=uid)
+    row = tx.fetch_one(_FIND_UID, pid=principal_id, cid=calendar_id, uid=uid)
     return None if row is None else meta_of(row)
 
 
 def members(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> list[ObjectMeta]:
     """Every object of a calendar without text, oldest change first; reads wide rows, so prefer ``members_etags``."""
-    return [meta_of(row) for row in tx.all(_MEMBERS, pid=principal_id, cid=calendar_id)]
+    return [meta_of(row) for row in tx.fetch_all(_MEMBERS, pid=principal_id, cid=calendar_id)]
 
 
 def members_etags(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> list[tuple[str, ETag]]:
     """``(name, etag)`` of every object, oldest change first, from the covering index."""
-    return tx.all(_ETAGS, pid=principal_id, cid=calendar_id)
+    return tx.fetch_all(_ETAGS, pid=principal_id, cid=calendar_id)
 
 
 def listing(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, *, after: int = 0, limit: int = 1 << 31
 ) -> list[tuple[str, ETag, int, Seq]]:
     """``(name, etag, component, seq)`` in order of ``seq``, from the covering index; page on with the last ``seq``."""
-    return tx.all(_LISTING, pid=principal_id, cid=calendar_id, after=after, limit=limit)
+    return tx.fetch_all(_LISTING, pid=principal_id, cid=calendar_id, after=after, limit=limit)
 
 
 def page(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, *, after: int = 0, limit: int = 200
 ) -> list[CalendarObject]:
     """Objects with text in order of ``seq``; page on with the last ``seq`` (export, scans)."""
-    rows = tx.all(_PAGE, pid=principal_id, cid=calendar_id, after=after, limit=limit)
+    rows = tx.fetch_all(_PAGE, pid=principal_id, cid=calendar_id, after=after, limit=limit)
     return [object_of(row) for row in rows]
 
 
@@ -220,7 +220,7 @@ def fetch(
     So are those whose text has more than ``up_to`` octets: many small ones fit into memory at once, large ones do not.
     Second comes the number the calendar was at in the same snapshot; 0 when there is no object.
     """
-    rows = tx.all(_FETCH, pid=principal_id, cid=calendar_id, names=list(names), up_to=up_to)
+    rows = tx.fetch_all(_FETCH, pid=principal_id, cid=calendar_id, names=list(names), up_to=up_to)
     return [object_of(row) for row in rows], Seq(rows[0][11] if rows else 0)
 
 
@@ -232,7 +232,7 @@ def fetch_ids(
     up_to: int = FOREVER,
 ) -> list[CalendarObject]:
     """The objects with these ids, like ``fetch``. Ask for a few hundred at a time."""
-    rows = tx.all(_FETCH_IDS, pid=principal_id, cid=calendar_id, oids=list(object_ids), up_to=up_to)
+    rows = tx.fetch_all(_FETCH_IDS, pid=principal_id, cid=calendar_id, oids=list(object_ids), up_to=up_to)
     return [object_of(row) for row in rows]
 
 
@@ -282,7 +282,7 @@ def insert(
 
     Raises ``Duplicate`` (``objects.uid``) when another live object of the calendar has the UID.
     """
-    return tx.run(_INSERT, **_insert_values(principal_id, calendar_id, meta, data, index)) == 1
+    return tx.execute(_INSERT, **_insert_values(principal_id, calendar_id, meta, data, index)) == 1
 
 
 def insert_many(
@@ -293,7 +293,7 @@ def insert_many(
 ) -> int:
     """Add many objects with different names in bulk: how many were added (a live name is left as it is)."""
     values = [_insert_values(principal_id, calendar_id, *row) for row in rows]
-    return tx.many(_INSERT, tuple(values[0]), [tuple(each.values()) for each in values]) if values else 0
+    return tx.execute_many(_INSERT, tuple(values[0]), [tuple(each.values()) for each in values]) if values else 0
 
 
 def update(
@@ -322,10 +322,10 @@ def update(
         **_index_values(index),
     }
     params = {f"new_{name}": value for name, value in values.items()}
-    return tx.run(_UPDATE, pid=principal_id, cid=calendar_id, oid=meta.object_id, expected=expected, **params) == 1
+    return tx.execute(_UPDATE, pid=principal_id, cid=calendar_id, oid=meta.object_id, expected=expected, **params) == 1
 
 
-def bury(
+def tombstone(
     tx: Transaction,
     principal_id: PrincipalId,
     calendar_id: CalendarId,
@@ -340,8 +340,8 @@ def bury(
     Its occurrences are dropped by ``occurrences.drop``, its text kept by ``versions.keep`` before.
     """
     return (
-        tx.run(
-            _BURY,
+        tx.execute(
+            _TOMBSTONE,
             pid=principal_id,
             cid=calendar_id,
             oid=object_id,
@@ -354,7 +354,7 @@ def bury(
     )
 
 
-def bury_at_head(
+def tombstone_at_current_seq(
     tx: Transaction,
     principal_id: PrincipalId,
     calendar_id: CalendarId,
@@ -366,9 +366,11 @@ def bury_at_head(
     """The same under the number the calendar is at, which ``calendars.advance`` took in this transaction.
 
     Nothing is waited for: the receipt holds that number after the commit, and an object that is gone or whose ETag is
-    not ``expected`` undoes the transaction with ``Unmet``.
+    not ``expected`` undoes the transaction with ``RowChanged``.
     """
-    return tx.demand(_BURY_AT_HEAD, pid=principal_id, cid=calendar_id, oid=object_id, now=now, expected=expected)
+    return tx.enqueue_returning(
+        _TOMBSTONE_AT_CURRENT_SEQ, pid=principal_id, cid=calendar_id, oid=object_id, now=now, expected=expected
+    )
 
 
 def set_index(
@@ -382,4 +384,4 @@ def set_index(
 ) -> bool:
     """Replace what is derived from the text without a change that clients see (``reindex``)."""
     params = {f"new_{name}": value for name, value in _index_values(index).items()}
-    return tx.run(_REINDEX, pid=principal_id, cid=calendar_id, oid=object_id, expected=expected, **params) == 1
+    return tx.execute(_REINDEX, pid=principal_id, cid=calendar_id, oid=object_id, expected=expected, **params) == 1

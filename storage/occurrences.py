@@ -144,9 +144,9 @@ def replace(
 
     Most changes of an object leave its times as they are: then nothing is written.
     """
-    if set(rows) == set(tx.all(_STORED, pid=principal_id, cid=calendar_id, oid=object_id)):
+    if set(rows) == set(tx.fetch_all(_STORED, pid=principal_id, cid=calendar_id, oid=object_id)):
         return
-    tx.later(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
+    tx.enqueue(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
     add(tx, principal_id, calendar_id, object_id, rows)
 
 
@@ -160,9 +160,9 @@ def add(
     """Index an object that has no rows yet."""
     same = {"principal_id": principal_id, "calendar_id": calendar_id, "object_id": object_id}
     if len(rows) == 1:
-        tx.later(_INSERT, **same, **dict(zip(_COLUMNS, rows[0], strict=True)))
+        tx.enqueue(_INSERT, **same, **dict(zip(_COLUMNS, rows[0], strict=True)))
     elif rows:
-        tx.many_later(_INSERT, _COLUMNS, rows, **same)
+        tx.enqueue_many(_INSERT, _COLUMNS, rows, **same)
 
 
 def in_order(objects_rows: Iterable[tuple[ObjectId, Sequence[IndexRow]]]) -> list[ObjectRow]:
@@ -179,12 +179,12 @@ def add_rows(
 ) -> None:
     """Index many objects that have no rows yet, in bulk (import, copies); rows of others are left out."""
     wanted = [row for row in rows if row[-1] in of]
-    tx.many_later(_INSERT, (*_COLUMNS, "object_id"), wanted, principal_id=principal_id, calendar_id=calendar_id)
+    tx.enqueue_many(_INSERT, (*_COLUMNS, "object_id"), wanted, principal_id=principal_id, calendar_id=calendar_id)
 
 
 def drop(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId) -> None:
     """Remove every index entry of an object."""
-    tx.later(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
+    tx.enqueue(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
 
 
 def candidates(
@@ -201,7 +201,7 @@ def candidates(
     all. What lies past an object's ``indexed_until`` is not in the index: ask ``beyond`` too.
     """
     short = absolute.start is not None and absolute.end is not None and absolute.end - absolute.start <= WIDE
-    found = tx.all(
+    found = tx.fetch_all(
         _CANDIDATES if short else _CANDIDATES_ONCE,
         pid=principal_id,
         cid=calendar_id,
@@ -223,7 +223,7 @@ def busy(
 
     ``floating`` 1: start and end are wall time read as UTC; ``busy`` is a ``BusyType`` above ``FREE``.
     """
-    return tx.all(_BUSY, pid=principal_id, cid=calendar_id, limit=limit, **_bounds(absolute, wall))
+    return tx.fetch_all(_BUSY, pid=principal_id, cid=calendar_id, limit=limit, **_bounds(absolute, wall))
 
 
 def beyond(
@@ -239,7 +239,7 @@ def beyond(
     """
     early = -FOREVER if span.start is None else span.start - _ZONE_SLACK
     late = FOREVER if span.end is None else span.end + _ZONE_SLACK
-    found = tx.all(_BEYOND, pid=principal_id, cid=calendar_id, early=early, late=late, mask=_mask(components))
+    found = tx.fetch_all(_BEYOND, pid=principal_id, cid=calendar_id, early=early, late=late, mask=_mask(components))
     return [row[0] for row in found]
 
 
@@ -247,10 +247,10 @@ def of_object(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId
 ) -> list[tuple[int, int]]:
     """``(start, end)`` of every index entry of an object, in order."""
-    return tx.all(_SPAN, pid=principal_id, cid=calendar_id, oid=object_id)
+    return tx.fetch_all(_SPAN, pid=principal_id, cid=calendar_id, oid=object_id)
 
 
 def indexed_until(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId) -> int:
     """Before which instant an object's index entries are all there are; ``FOREVER``: they are complete."""
-    row = tx.one(_INDEXED_UNTIL, pid=principal_id, cid=calendar_id, oid=object_id)
+    row = tx.fetch_one(_INDEXED_UNTIL, pid=principal_id, cid=calendar_id, oid=object_id)
     return -FOREVER if row is None else int(row[0])

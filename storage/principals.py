@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from protocol.model import Principal, PrincipalId, PrincipalKind, Seq
 from storage.database import Row, Statement, Transaction
-from storage.errors import Vanished
+from storage.errors import ParentGone
 from storage.server_state import bump_accounts_version
 from storage.tables import (
     calendars,
@@ -178,25 +178,25 @@ def fold_address(address: str) -> str:
 
 def get(tx: Transaction, principal_id: PrincipalId) -> Principal | None:
     """The principal with this id."""
-    row = tx.one(_GET, pid=principal_id)
+    row = tx.fetch_one(_GET, pid=principal_id)
     return None if row is None else principal_of(row)
 
 
 def find_by_name(tx: Transaction, name: str) -> Principal | None:
     """The principal with exactly this name (login and URL segment)."""
-    row = tx.one(_BY_NAME, name=name)
+    row = tx.fetch_one(_BY_NAME, name=name)
     return None if row is None else principal_of(row)
 
 
 def find_by_address(tx: Transaction, address: str) -> Principal | None:
     """The principal with this mail address, with or without ``mailto:``, in any letter case."""
-    row = tx.one(_BY_ADDRESS, address=fold_address(address))
+    row = tx.fetch_one(_BY_ADDRESS, address=fold_address(address))
     return None if row is None else principal_of(row)
 
 
 def list_all(tx: Transaction) -> list[Principal]:
     """Every principal, by name."""
-    return [principal_of(row) for row in tx.all(_ALL)]
+    return [principal_of(row) for row in tx.fetch_all(_ALL)]
 
 
 def save(tx: Transaction, principal: Principal) -> None:
@@ -209,7 +209,7 @@ def save(tx: Transaction, principal: Principal) -> None:
     pid = principal.principal_id
     if any("\n" in address for address in principal.emails):
         raise ValueError("a mail address has no line break")
-    tx.run(
+    tx.execute(
         _SAVE,
         principal_id=pid,
         kind=principal.kind.value,
@@ -223,11 +223,11 @@ def save(tx: Transaction, principal: Principal) -> None:
         folded_name=principal.display_name.casefold(),
         folded_emails="\n" + "".join(f"{address}\n" for address in folded),
     )
-    tx.run(_NAME_DROP, pid=pid)
-    tx.run(_NAME_SAVE, name=principal.name, principal_id=pid)
-    tx.run(_ADDRESS_DROP, pid=pid)
+    tx.execute(_NAME_DROP, pid=pid)
+    tx.execute(_NAME_SAVE, name=principal.name, principal_id=pid)
+    tx.execute(_ADDRESS_DROP, pid=pid)
     for address in folded:
-        tx.run(_ADDRESS_SAVE, address=address, principal_id=pid)
+        tx.execute(_ADDRESS_SAVE, address=address, principal_id=pid)
     bump_accounts_version(tx)
 
 
@@ -235,54 +235,54 @@ def remove(tx: Transaction, principal_id: PrincipalId) -> bool:
     """Forget a principal and everything it owns; whether there was one."""
     removed = 0
     for statement in _FORGET:
-        removed = tx.run(statement, pid=principal_id)
+        removed = tx.execute(statement, pid=principal_id)
     bump_accounts_version(tx)
     return removed > 0
 
 
 def next_home_seq(tx: Transaction, principal_id: PrincipalId) -> Seq:
     """Number a change of the home (a collection made, changed, moved, removed); locks the home until commit."""
-    row = tx.one(_HOME_SEQ, pid=principal_id)
+    row = tx.fetch_one(_HOME_SEQ, pid=principal_id)
     if row is None:
-        raise Vanished("the principal is gone")
+        raise ParentGone("the principal is gone")
     return Seq(row[0])
 
 
 def groups_of(tx: Transaction, member_id: PrincipalId) -> list[Principal]:
     """The groups that list this principal itself as a member (RFC 3744 §4.4), by name."""
-    return [principal_of(row) for row in tx.all(_GROUPS_OF, member=member_id)]
+    return [principal_of(row) for row in tx.fetch_all(_GROUPS_OF, member=member_id)]
 
 
 def members_of(tx: Transaction, group_id: PrincipalId) -> list[Principal]:
     """The direct members of a group (RFC 3744 §4.3), by name."""
-    return [principal_of(row) for row in tx.all(_MEMBERS_OF, group=group_id)]
+    return [principal_of(row) for row in tx.fetch_all(_MEMBERS_OF, group=group_id)]
 
 
 def set_members(tx: Transaction, group_id: PrincipalId, member_ids: Iterable[PrincipalId]) -> None:
     """Replace the members of a group."""
-    tx.run(_MEMBERS_DROP, group=group_id)
+    tx.execute(_MEMBERS_DROP, group=group_id)
     for member_id in dict.fromkeys(member_ids):
-        tx.run(_MEMBER_SAVE, group_id=group_id, member_id=member_id)
+        tx.execute(_MEMBER_SAVE, group_id=group_id, member_id=member_id)
     bump_accounts_version(tx)
 
 
 def delegates_of(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Principal, bool]]:
     """Who may act for this principal, and whether they may write."""
-    return [(principal_of(row[1:]), bool(row[0])) for row in tx.all(_DELEGATES_OF, pid=principal_id)]
+    return [(principal_of(row[1:]), bool(row[0])) for row in tx.fetch_all(_DELEGATES_OF, pid=principal_id)]
 
 
 def delegators_of(tx: Transaction, delegate_id: PrincipalId) -> list[tuple[Principal, bool]]:
     """For whom this principal may act, and whether it may write there."""
-    return [(principal_of(row[1:]), bool(row[0])) for row in tx.all(_DELEGATORS_OF, delegate=delegate_id)]
+    return [(principal_of(row[1:]), bool(row[0])) for row in tx.fetch_all(_DELEGATORS_OF, delegate=delegate_id)]
 
 
 def set_delegates(
     tx: Transaction, principal_id: PrincipalId, delegates_and_rights: Iterable[tuple[PrincipalId, bool]]
 ) -> None:
     """Replace the delegates of a principal: pairs of delegate and whether it may write."""
-    tx.run(_DELEGATES_DROP, pid=principal_id)
+    tx.execute(_DELEGATES_DROP, pid=principal_id)
     for delegate_id, can_write in dict(delegates_and_rights).items():
-        tx.run(_DELEGATE_SAVE, principal_id=principal_id, delegate_id=delegate_id, can_write=int(can_write))
+        tx.execute(_DELEGATE_SAVE, principal_id=principal_id, delegate_id=delegate_id, can_write=int(can_write))
     bump_accounts_version(tx)
 
 
@@ -306,7 +306,7 @@ def search(tx: Transaction, terms: Iterable[Term], *, any_of: bool = False, limi
         return []
     statement = _search_statement(tuple(term.field for term in wanted), any_of)
     patterns: dict[str, Any] = {f"text_{n}": _pattern(term) for n, term in enumerate(wanted)}
-    return [principal_of(row) for row in tx.all(statement, limit=limit, **patterns)]
+    return [principal_of(row) for row in tx.fetch_all(statement, limit=limit, **patterns)]
 
 
 _FOLDED: dict[SearchField, ColumnElement[str]] = {

@@ -37,7 +37,7 @@ _DROP = Statement(delete(tables.dead_properties).where(*_of))
 
 def dead_properties(tx: Transaction, principal_id: PrincipalId, resource_id: bytes) -> list[DeadProperty]:
     """Every dead property of a resource, by name."""
-    return [DeadProperty(*row) for row in tx.all(_ALL, pid=principal_id, resource=resource_id)]
+    return [DeadProperty(*row) for row in tx.fetch_all(_ALL, pid=principal_id, resource=resource_id)]
 
 
 def dead_properties_of_many(
@@ -45,19 +45,19 @@ def dead_properties_of_many(
 ) -> dict[bytes, list[DeadProperty]]:
     """The dead properties of many resources of one principal; resources without any are left out."""
     found: dict[bytes, list[DeadProperty]] = {}
-    for resource_id, name, xml in tx.all(_OF_MANY, pid=principal_id, ids=list(resource_ids)):
+    for resource_id, name, xml in tx.fetch_all(_OF_MANY, pid=principal_id, ids=list(resource_ids)):
         found.setdefault(resource_id, []).append(DeadProperty(name, xml))
     return found
 
 
 def set_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes, dead: DeadProperty) -> None:
     """Store a dead property, replacing one of the same name."""
-    tx.run(_SET, principal_id=principal_id, resource_id=resource_id, name=dead.name, xml=dead.xml)
+    tx.execute(_SET, principal_id=principal_id, resource_id=resource_id, name=dead.name, xml=dead.xml)
 
 
 def remove_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes, name: str) -> bool:
     """Remove one dead property; whether it was there."""
-    return tx.run(_REMOVE, pid=principal_id, resource=resource_id, old_name=name) > 0
+    return tx.execute(_REMOVE, pid=principal_id, resource=resource_id, old_name=name) > 0
 
 
 def set_all_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes, dead: Iterable[DeadProperty]) -> None:
@@ -69,7 +69,7 @@ def set_all_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes,
 
 def drop_dead(tx: Transaction, principal_id: PrincipalId, resource_id: bytes) -> int:
     """Remove every dead property of a resource: how many."""
-    return tx.run(_DROP, pid=principal_id, resource=resource_id)
+    return tx.execute(_DROP, pid=principal_id, resource=resource_id)
 
 
 def dead_properties_all(
@@ -79,9 +79,9 @@ def dead_properties_all(
     found: dict[bytes, list[DeadProperty]] = {}
     wanted = None if names is None else list(names)
     if wanted is None:
-        rows = tx.all(_OF_PRINCIPAL, pid=principal_id)
+        rows = tx.fetch_all(_OF_PRINCIPAL, pid=principal_id)
     else:
-        rows = tx.all(_NAMED, pid=principal_id, names=wanted) if wanted else []
+        rows = tx.fetch_all(_NAMED, pid=principal_id, names=wanted) if wanted else []
     for resource_id, name, xml in rows:
         found.setdefault(resource_id, []).append(DeadProperty(name, xml))
     return found

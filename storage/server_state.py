@@ -29,7 +29,7 @@ _BUMP_ACCOUNTS = Statement(
 
 def epoch(tx: Transaction) -> str:
     """The random text that is part of every sync token; another one after a restore from backup."""
-    row = tx.one(_EPOCH)
+    row = tx.fetch_one(_EPOCH)
     if row is None:
         raise SchemaError("the database has no epoch; run the migrations")
     return str(row[0])
@@ -37,38 +37,38 @@ def epoch(tx: Transaction) -> str:
 
 def set_epoch(tx: Transaction, value: str) -> None:
     """Make every sync token given out so far invalid (after a restore: ``ids.new_epoch()``)."""
-    tx.run(_SET_EPOCH, epoch=value)
+    tx.execute(_SET_EPOCH, epoch=value)
 
 
 def zone_data(tx: Transaction) -> str:
     """The version of the zone data that the stored occurrences were derived with; empty before the first."""
-    row = tx.one(_ZONE_DATA)
+    row = tx.fetch_one(_ZONE_DATA)
     return "" if row is None else str(row[0])
 
 
 def set_zone_data(tx: Transaction, value: str) -> None:
     """Say that every stored occurrence was derived with this version of the zone data."""
-    tx.run(_SET_VALUE, key="zone_data", value=value, number=0)
+    tx.execute(_SET_VALUE, key="zone_data", value=value, number=0)
 
 
 def index_version(tx: Transaction) -> int:
     """Every stored index is of this version or a later one; 0 before the first time that somebody looked."""
-    row = tx.one(_INDEX_VERSION)
+    row = tx.fetch_one(_INDEX_VERSION)
     return 0 if row is None else int(row[0])
 
 
 def set_index_version(tx: Transaction, value: int) -> None:
     """Say that no stored index is of an older version than this."""
-    tx.run(_SET_VALUE, key="index_version", value=str(value), number=0)
+    tx.execute(_SET_VALUE, key="index_version", value=str(value), number=0)
 
 
 def accounts_version(tx: Transaction) -> int:
     """A number that grows with every change to a principal, membership, delegation or credential."""
-    row = tx.one(_ACCOUNTS)
+    row = tx.fetch_one(_ACCOUNTS)
     return 0 if row is None else int(row[0])
 
 
 def bump_accounts_version(tx: Transaction) -> int:
     """Say that accounts changed; part of the transaction that changes them. Answers the new number."""
-    row = tx.one(_BUMP_ACCOUNTS)
+    row = tx.fetch_one(_BUMP_ACCOUNTS)
     return 0 if row is None else int(row[0])

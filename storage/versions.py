@@ -90,7 +90,7 @@ def keep(
     request_id: str = "",
 ) -> None:
     """Keep the text an object has now, just before it is replaced or removed; nothing when there is none."""
-    tx.later(
+    tx.enqueue(
         _KEEP,
         pid=principal_id,
         cid=calendar_id,
@@ -106,5 +106,5 @@ def of_object(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId, limit: int = 100
 ) -> list[Version]:
     """The previous texts of an object, newest first."""
-    rows = tx.all(_OF_OBJECT, pid=principal_id, cid=calendar_id, oid=object_id, limit=limit)
+    rows = tx.fetch_all(_OF_OBJECT, pid=principal_id, cid=calendar_id, oid=object_id, limit=limit)
     return [Version(*row) for row in rows]

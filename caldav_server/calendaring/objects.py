@@ -36,7 +36,7 @@ from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage import versions as stored_versions
 from storage.database import Batch, Receipt, Transaction
-from storage.errors import Duplicate, Unmet, Vanished
+from storage.errors import Duplicate, ParentGone, RowChanged
 from storage.ids import new_id
 
 ATTEMPTS = 20
@@ -139,7 +139,7 @@ async def put(
             return became, await ctx.db.write(lambda tx: _put(tx, ctx, target, new, existing))
         except Duplicate as taken:
             raise await what_is_taken(ctx, target.calendar, new.index.uid, taken) from None
-        except Vanished:
+        except ParentGone:
             raise Refusal(Condition.MISSING_PARENT, "The calendar was removed meanwhile.") from None
 
     became, seq = await _until_nobody_was_faster(ctx, target, attempt)
@@ -215,7 +215,7 @@ async def remove(ctx: Context, target: Target, *, precondition: Precondition) ->
         place = (calendar.principal_id, calendar.calendar_id)
         stored_calendars.advance(tx, *place, members=-1, size=-existing.size)
         _keep_version(tx, ctx, calendar, existing, "remove")
-        receipt = stored.bury_at_head(tx, *place, existing.object_id, now=ctx.now, expected=existing.etag)
+        receipt = stored.tombstone_at_current_seq(tx, *place, existing.object_id, now=ctx.now, expected=existing.etag)
         stored_occurrences.drop(tx, *place, existing.object_id)
         return receipt
 
@@ -225,7 +225,7 @@ async def remove(ctx: Context, target: Target, *, precondition: Precondition) ->
         precondition(existing)
         try:
             receipt = await ctx.db.write(Batch(lambda tx: work(tx, existing)))
-        except Unmet:
+        except RowChanged:
             raise Overtaken from None
         return Seq(receipt.row[0])
 
@@ -237,7 +237,7 @@ def bury(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta
     """Turn a live row into a tombstone under a number already taken; its text is kept as a version."""
     _keep_version(tx, ctx, calendar, existing, "remove")
     place = (calendar.principal_id, calendar.calendar_id, existing.object_id)
-    if not stored.bury(tx, *place, seq=seq, now=ctx.now, expected=existing.etag):
+    if not stored.tombstone(tx, *place, seq=seq, now=ctx.now, expected=existing.etag):
         raise Overtaken
     stored_occurrences.drop(tx, *place)
 

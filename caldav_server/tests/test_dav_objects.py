@@ -110,7 +110,7 @@ def _rows(tx: object, owner: bytes, calendar: bytes) -> list[bytes]:
             table.c.principal_id == bindparam("pid"), table.c.calendar_id == bindparam("cid")
         )
     )
-    return [row[0] for row in tx.all(statement, pid=owner, cid=calendar)]  # type: ignore[attr-defined]
+    return [row[0] for row in tx.fetch_all(statement, pid=owner, cid=calendar)]  # type: ignore[attr-defined]
 
 
 async def test_move_is_one_change_in_each_calendar(face: Face) -> None:

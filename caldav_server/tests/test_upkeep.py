@@ -115,7 +115,7 @@ async def test_time_that_passed_is_no_move(face: Face) -> None:
     assert await upkeep.rederive_zones(face.db, face.settings, now + 30 * 86_400, "new") == []
     assert await upkeep.rederive_zones(face.db, face.settings, now, "newer") == []
 
-    await face.db.write(lambda tx: tx.run(EARLIER))
+    await face.db.write(lambda tx: tx.execute(EARLIER))
     moved = await upkeep.rederive_zones(face.db, face.settings, now + 60 * 86_400, "newest")
     assert [each.name for each in moved] == ["c.ics"]
 
@@ -127,7 +127,7 @@ async def test_indexes_of_an_older_version_are_derived_anew_once(face: Face, mon
     assert await upkeep.reindex_older(face.db, face.settings, now) == 0
     before = await last_indexed(face)
 
-    await face.db.write(lambda tx: tx.run(EARLIER))
+    await face.db.write(lambda tx: tx.execute(EARLIER))
     await duty.once(face.db, face.settings, now, version)
     assert await last_indexed(face) < before, "nothing says yet that the indexes are old"
     monkeypatch.setattr(upkeep, "INDEX_VERSION", INDEX_VERSION + 1)

@@ -79,7 +79,7 @@ class Database:
             path = unquote(url.removeprefix("sqlite:///"))
             return cls(url, SqliteEngine(path, pool_size=pool_size, busy_timeout=busy_timeout, patience=patience))
         if scheme in {"postgresql", "postgres"}:
-            from storage.database.postgres import PostgresEngine
+            from storage.database.postgres.engine import PostgresEngine
 
             engine = PostgresEngine(
                 url,

@@ -14,14 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from storage.database.statements import Lookup, Params, Row, Statement
+from storage.database.thread_pool import Session, ThreadPool, Work, WorkItem
 from storage.database.transaction import FaultHook, Receipt, Transaction
-from storage.database.workers import Job, Session, Work, Workers
-from storage.errors import Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable, Unmet, Vanished
+from storage.errors import (
+    Duplicate,
+    NotDurable,
+    ParentGone,
+    RowChanged,
+    SchemaError,
+    StorageError,
+    StorageFull,
+    Unavailable,
+)
 
 LIST_LIMIT = 512
 """The longest list parameter that goes into one statement; longer ones are asked in parts."""
 
-CALM_SECONDS = 0.05
+HELPER_DELAY_SECONDS = 0.05
 """How long one thread reads alone. SQLite's module lets go of the interpreter for every row: threads that read at once
 take it from each other each time, and two need twice the CPU of one for the same rows."""
 
@@ -39,7 +48,7 @@ def translate(error: sqlite3.Error) -> StorageError:
     if code in _TAKEN:
         return Duplicate(message.rpartition(": ")[2].rpartition(", ")[2])
     if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-        return Vanished("the principal or calendar of this row is gone")
+        return ParentGone("the principal or calendar of this row is gone")
     if code == sqlite3.SQLITE_FULL:
         return StorageFull("the disk is full")
     if code is not None and (code & 0xFF) in _BUSY | {sqlite3.SQLITE_IOERR}:
@@ -56,35 +65,35 @@ class SqliteTransaction(Transaction):
         self._connection = connection
         self._execute = execute
 
-    def all(self, statement: Statement, **params: Any) -> list[Row]:
+    def fetch_all(self, statement: Statement, **params: Any) -> list[Row]:
         text = statement.sqlite
         if text:
             return self._execute(text, params).fetchall()  # type: ignore[no-any-return]
         return [row for cursor in self._parts(statement, params) for row in cursor.fetchall()]
 
-    def one(self, statement: Statement, **params: Any) -> Row | None:
+    def fetch_one(self, statement: Statement, **params: Any) -> Row | None:
         text = statement.sqlite
         if text:
             return self._execute(text, params).fetchone()  # type: ignore[no-any-return]
         return next((row for cursor in self._parts(statement, params) for row in cursor.fetchall()), None)
 
-    def run(self, statement: Statement, **params: Any) -> int:
+    def execute(self, statement: Statement, **params: Any) -> int:
         text = statement.sqlite
         if text:
             return self._execute(text, params).rowcount  # type: ignore[no-any-return]
         return sum(cursor.rowcount for cursor in self._parts(statement, params))
 
-    def later(self, statement: Statement, **params: Any) -> None:
-        self.run(statement, **params)
+    def enqueue(self, statement: Statement, **params: Any) -> None:
+        self.execute(statement, **params)
 
-    def demand(self, statement: Statement, **params: Any) -> Receipt:
-        receipt, row = Receipt(), self.one(statement, **params)
+    def enqueue_returning(self, statement: Statement, **params: Any) -> Receipt:
+        receipt, row = Receipt(), self.fetch_one(statement, **params)
         if row is None:
-            raise Unmet("a row is no longer what it was")
+            raise RowChanged("a row is no longer what it was")
         receipt.row = row
         return receipt
 
-    def many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
+    def execute_many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
         if not rows:
             return 0
         text, shared = insert.for_rows((*same, *names)), tuple(same.values())
@@ -93,8 +102,8 @@ class SqliteTransaction(Transaction):
             return sum(self._execute(text, row).rowcount for row in values)
         return self._connection.executemany(text, values).rowcount
 
-    def many_later(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
-        self.many(insert, names, rows, **same)
+    def enqueue_many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
+        self.execute_many(insert, names, rows, **same)
 
     def _parts(self, statement: Statement, params: Params) -> list[sqlite3.Cursor]:
         """The first use of a statement, or one with a list parameter: asked in parts of at most ``LIST_LIMIT``."""
@@ -202,7 +211,7 @@ class SqliteSession(Session):
 
 
 def _use_wal(run: Any, busy_timeout: float) -> None:
-    """Switch to WAL; SQLite does not wait by itself when another process is doing the same for a new file."""
+    """Switch to WAL; SQLite does not wait by itself while another process does the same to a new file."""
     until = time.monotonic() + busy_timeout
     while True:
         try:
@@ -215,9 +224,9 @@ def _use_wal(run: Any, busy_timeout: float) -> None:
 
 
 class Group:
-    """Units of work that are made durable by one COMMIT: each is undone alone when it fails, all stand or fall with it.
+    """Units of work that share one COMMIT: one that fails is undone alone; all are durable together, or none is.
 
-    The wait for the disk is the price of a write; whoever comes while another one is being written shares it.
+    Waiting for the disk is what a write costs. Units of work that arrive while another one is written share the wait.
     """
 
     def __init__(self, session: SqliteSession) -> None:
@@ -227,7 +236,7 @@ class Group:
         """What each unit answered."""
 
     def add(self, work: Work) -> None:
-        """Run a unit of work; when it raises, nothing of it is left. ``Scattered``: nor of those before it."""
+        """Run a unit of work; when it raises, nothing of it is left. ``TransactionAborted``: nor of those before it."""
         first = not self.results
         if first:
             self._session.begin()
@@ -244,7 +253,7 @@ class Group:
                 self._run("ROLLBACK TO unit")
                 self._run("RELEASE unit")
             else:  # a full disk, for one, undoes everything
-                raise Scattered from own
+                raise TransactionAborted from own
             raise own from error
         if not first:
             self._run("RELEASE unit")
@@ -255,54 +264,56 @@ class Group:
         self._session.commit()
 
 
-class Scattered(Exception):
+class TransactionAborted(Exception):
     """SQLite undid the whole transaction, the units before the failing one included."""
 
 
-class Writer(Workers):
+class WriterThread(ThreadPool):
     """The one thread of this process that writes: what waits in the queue is committed together.
 
     A unit of work that failed behind others saw what they wrote: it is told after their commit, so that whoever reads
     again because of it finds what it failed on, and is told what became of the commit should there be none.
     """
 
-    def run(self, session: SqliteSession, job: Job) -> None:
-        """Run this job and those that wait behind it, then settle them all."""
+    def run(self, session: SqliteSession, item: WorkItem) -> None:
+        """Run this item and those that wait behind it, then settle them all."""
         group = Group(session)
-        jobs: list[Job] = []
-        failed: list[tuple[Job, BaseException]] = []
+        items: list[WorkItem] = []
+        failed: list[tuple[WorkItem, BaseException]] = []
         until = time.monotonic() + GROUP_SECONDS
-        following: Job | None = job
+        following: WorkItem | None = item
         try:
             while following is not None:
-                self._add(group, following, jobs, failed)
-                following = self.another() if len(jobs) < GROUP_SIZE and time.monotonic() < until else None
-            if jobs:
+                self._add(group, following, items, failed)
+                following = self.take_waiting() if len(items) < GROUP_SIZE and time.monotonic() < until else None
+            if items:
                 group.commit()
         except BaseException as error:
-            own = error.__cause__ if isinstance(error, Scattered) else error
-            for each in (*jobs, *(job for job, _ in failed)):
+            own = error.__cause__ if isinstance(error, TransactionAborted) else error
+            for each in (*items, *(item for item, _ in failed)):
                 each.settle(None, own)
             return
-        for each, result in zip(jobs, group.results, strict=True):
+        for each, result in zip(items, group.results, strict=True):
             each.settle(result, None)
         for each, reason in failed:
             each.settle(None, reason)
 
-    def _add(self, group: Group, job: Job, jobs: list[Job], failed: list[tuple[Job, BaseException]]) -> None:
+    def _add(
+        self, group: Group, item: WorkItem, items: list[WorkItem], failed: list[tuple[WorkItem, BaseException]]
+    ) -> None:
         try:
-            self.refuse_stale(job)
-            group.add(job.work)
-        except Scattered as error:
-            job.settle(None, error.__cause__)
+            self.refuse_stale(item)
+            group.add(item.work)
+        except TransactionAborted as error:
+            item.settle(None, error.__cause__)
             raise
         except BaseException as error:  # its own failure; the others go on
-            if jobs:
-                failed.append((job, error))
+            if items:
+                failed.append((item, error))
             else:
-                job.settle(None, error)
+                item.settle(None, error)
         else:
-            jobs.append(job)
+            items.append(item)
 
 
 class SqliteEngine:
@@ -317,8 +328,10 @@ class SqliteEngine:
         _create_private(path)
         self._check()
         self._loop_session: SqliteSession | None = None
-        self._readers = Workers("storage-read", pool_size, self._reader, patience=patience, calm=CALM_SECONDS)
-        self._writer = Writer("storage-write", 1, self._writer_session, patience=patience)
+        self._readers = ThreadPool(
+            "storage-read", pool_size, self._reader, patience=patience, helper_delay=HELPER_DELAY_SECONDS
+        )
+        self._writer = WriterThread("storage-write", 1, self._writer_session, patience=patience)
 
     def _check(self) -> None:
         session = self._writer_session()
@@ -340,16 +353,16 @@ class SqliteEngine:
         return self._loop_session
 
     async def read(self, work: Work) -> Any:
-        return await self._readers.submit(Job(work, kind="read"))
+        return await self._readers.submit(WorkItem(work, kind="read"))
 
     async def write(self, work: Work) -> Any:
-        return await self._writer.submit(Job(work, kind="write"))
+        return await self._writer.submit(WorkItem(work, kind="write"))
 
     async def point(self, work: Work) -> Any:
         return (self._loop_session or self._point_session()).point(work)
 
     def version(self) -> int:
-        """A number that is another one after any commit of any process (``PRAGMA data_version``)."""
+        """A number that changes with every commit of any process (``PRAGMA data_version``)."""
         connection = self._point_session().connection
         return connection.execute("PRAGMA data_version").fetchone()[0]  # type: ignore[no-any-return]
 

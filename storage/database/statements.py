@@ -81,7 +81,7 @@ _LIST_MARK = re.compile(r"/\*(\w+)\*/")
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class PostgresText:
     """A statement for PostgreSQL: its text and, in order, the names and types of its parameters."""
 
     text: str
@@ -100,7 +100,7 @@ class Statement:
         self.sqlite = ""
         """The text for SQLite; empty before the first use, and for ever when there is a list parameter."""
         self.postgres: Any = None
-        """What ``storage.database.wire`` made of it; ``None`` before the first use."""
+        """What ``storage.database.postgres.codec`` made of it; ``None`` before the first use."""
         self.list_name: str | None = None
         """The name of the list parameter, if there is one; known after ``for_sqlite``."""
         self._marked = ""
@@ -141,14 +141,14 @@ class Statement:
             self._by_order[names] = text
         return text
 
-    def for_postgres(self) -> Bound:
+    def for_postgres(self) -> PostgresText:
         """Compile for PostgreSQL: numbered parameters with the types their columns say."""
         compiled = self.core.compile(dialect=_POSTGRES)
         text = " ".join(str(compiled).split())
         _record(self, text)
         names = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
         binds = compiled.binds  # type: ignore[attr-defined]
-        return Bound(text, names, tuple(binds[name].type for name in names))
+        return PostgresText(text, names, tuple(binds[name].type for name in names))
 
 
 class Lookup(Generic[T]):
@@ -166,7 +166,7 @@ class Lookup(Generic[T]):
         self.decode = decode
 
     def __call__(self, tx: Any) -> T:
-        return self.decode(tx.one(self.statement, **self.params))
+        return self.decode(tx.fetch_one(self.statement, **self.params))
 
 
 recorder: list[Callable[[Statement, str], None]] = []

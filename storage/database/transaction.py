@@ -1,6 +1,6 @@
 """What a unit of work sees: a transaction with seven ways to run a statement.
 
-Rules of this module: no driver, no dialect; the two implementations are in ``sqlite.py`` and ``postgres.py``.
+Rules of this module: no driver, no dialect; the two implementations are in ``sqlite.py`` and ``postgres/session.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FaultHook = Callable[[Event], None]
 
 
 class Batch(Generic[T]):
-    """A unit of work that waits for no answer: it uses ``later`` and ``demand`` alone.
+    """A unit of work that waits for no answer: it uses ``enqueue`` and ``enqueue_returning`` alone.
 
     It is a unit of work like any other (call it with a transaction); ``Database.write`` knows it and runs it without a
     thread where that is cheaper.
@@ -35,7 +35,7 @@ class Batch(Generic[T]):
 
 
 class Receipt:
-    """What a demanded statement answered: ``row`` is there when the unit of work has been committed."""
+    """What an enqueued statement answered: ``row`` is there when the unit of work has been committed."""
 
     __slots__ = ("row",)
     row: Row
@@ -47,27 +47,27 @@ class Transaction(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def all(self, statement: Statement, **params: Any) -> list[Row]:
+    def fetch_all(self, statement: Statement, **params: Any) -> list[Row]:
         """Every row the statement answers."""
 
     @abstractmethod
-    def one(self, statement: Statement, **params: Any) -> Row | None:
+    def fetch_one(self, statement: Statement, **params: Any) -> Row | None:
         """The first row, or ``None``."""
 
     @abstractmethod
-    def run(self, statement: Statement, **params: Any) -> int:
+    def execute(self, statement: Statement, **params: Any) -> int:
         """Run for effect: how many rows were inserted, changed or deleted."""
 
     @abstractmethod
-    def later(self, statement: Statement, **params: Any) -> None:
+    def enqueue(self, statement: Statement, **params: Any) -> None:
         """Run for effect, in order, when it is cheapest; an error shows at a later statement or at COMMIT."""
 
     @abstractmethod
-    def demand(self, statement: Statement, **params: Any) -> Receipt:
-        """The same for a statement with RETURNING that must touch a row: when it touches none, that is ``Unmet``."""
+    def enqueue_returning(self, statement: Statement, **params: Any) -> Receipt:
+        """The same for a statement with RETURNING that must touch a row; ``RowChanged`` when it touches none."""
 
     @abstractmethod
-    def many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
+    def execute_many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
         """Run an INSERT of one row for many rows, in bulk: how many rows were touched.
 
         ``names``: the parameters that ``rows`` hold, in their order; ``same`` are those that all rows share. No two
@@ -75,5 +75,5 @@ class Transaction(ABC):
         """
 
     @abstractmethod
-    def many_later(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
+    def enqueue_many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
         """The same when it is cheapest; an error shows here, at a later statement or at COMMIT."""

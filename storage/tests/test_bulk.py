@@ -10,10 +10,10 @@ import pytest
 from protocol.model import FOREVER, BusyType, CalendarId, ComponentKind, IndexEntry, ObjectId, PrincipalId
 from storage import objects, occurrences, principals
 from storage.database import Database, Transaction
-from storage.database.session import BULK_ROWS
+from storage.database.postgres.codec import _ENCODERS, encode_array
+from storage.database.postgres.session import BULK_ROWS
 from storage.database.sqlite import SqliteTransaction
-from storage.database.wire import _ENCODERS, encode_array
-from storage.errors import Duplicate, Vanished
+from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.tables import occurrences as table
 from storage.tests.samples import NOW, add, event, home, principal
@@ -38,8 +38,10 @@ async def test_all_rows_arrive_and_are_counted(db: Database, count: int) -> None
     same = {"principal_id": pid, "calendar_id": cid}
 
     def work(tx: Transaction) -> int:
-        tx.many_later(occurrences._INSERT, NAMES, rows(count), **same, object_id=first)
-        return tx.many(occurrences._INSERT, (*NAMES, "object_id"), [(*row, second) for row in rows(count)], **same)
+        tx.enqueue_many(occurrences._INSERT, NAMES, rows(count), **same, object_id=first)
+        return tx.execute_many(
+            occurrences._INSERT, (*NAMES, "object_id"), [(*row, second) for row in rows(count)], **same
+        )
 
     assert await db.write(work) == count
     for oid in (first, second):
@@ -52,13 +54,15 @@ async def test_a_part_that_fails_undoes_all(db: Database, bad: int) -> None:
     oid = ObjectId(new_id())
     await db.write(lambda tx: occurrences.add(tx, pid, cid, oid, rows(1, first=bad)))
 
+    same = {"principal_id": pid, "calendar_id": cid, "object_id": oid}
+
     def counted(tx: Transaction) -> None:
         principals.save(tx, principal("never"))
-        tx.many(occurrences._INSERT, NAMES, rows(3 * BULK_ROWS), principal_id=pid, calendar_id=cid, object_id=oid)
+        tx.execute_many(occurrences._INSERT, NAMES, rows(3 * BULK_ROWS), **same)
 
     def later(tx: Transaction) -> None:
         principals.save(tx, principal("never"))
-        tx.many_later(occurrences._INSERT, NAMES, rows(3 * BULK_ROWS), principal_id=pid, calendar_id=cid, object_id=oid)
+        tx.enqueue_many(occurrences._INSERT, NAMES, rows(3 * BULK_ROWS), **same)
 
     for work in (counted, later):
         with pytest.raises(Duplicate):
@@ -72,7 +76,7 @@ async def test_rows_of_a_calendar_that_is_gone(db: Database) -> None:
     pid, _ = await home(db)
     sample = event("a.ics")
     nowhere = CalendarId(new_id())
-    with pytest.raises(Vanished):
+    with pytest.raises(ParentGone):
         await db.write(lambda tx: objects.insert_many(tx, pid, nowhere, [(sample.meta(1), sample.text, sample.index)]))
 
 

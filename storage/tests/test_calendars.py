@@ -7,7 +7,7 @@ import pytest
 from protocol.model import Calendar, CalendarId, CalendarKind, ComponentKind, DeadProperty, Seq
 from storage import calendars, changes, objects, properties
 from storage.database import Database
-from storage.errors import Duplicate, Vanished
+from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.tests.samples import NOW, add, event, home, remove
 
@@ -44,7 +44,7 @@ async def test_created_is_found_with_every_field(db: Database) -> None:
         await db.write(lambda tx: calendars.create(tx, work_calendar(pid)))
     assert error.value.key == "calendars.name"
     assert await db.read(lambda tx: calendars.find(tx, pid, "Work")) is None
-    with pytest.raises(Vanished):
+    with pytest.raises(ParentGone):
         await db.write(lambda tx: calendars.create(tx, work_calendar(new_id())))
 
 
@@ -59,7 +59,7 @@ async def test_update_sets_only_what_is_named(db: Database) -> None:
     )
     assert (after.color, after.transparent, after.components) == (None, False, {ComponentKind.VJOURNAL})
     assert (after.display_name, after.order, after.home_seq) == ("Arbeit ✓", "3", 3)
-    with pytest.raises(Vanished):
+    with pytest.raises(ParentGone):
         await db.write(lambda tx: calendars.update(tx, pid, CalendarId(new_id()), color="x"))
 
 
@@ -70,7 +70,7 @@ async def test_removed_leaves_a_tombstone_and_frees_the_name(db: Database) -> No
     assert not await db.write(lambda tx: calendars.remove(tx, pid, cid))
     assert await db.read(lambda tx: calendars.find(tx, pid, "calendar")) is None
     assert await db.read(lambda tx: changes.home_since(tx, pid, 1)) == [("calendar", 2, True)]
-    with pytest.raises(Vanished):
+    with pytest.raises(ParentGone):
         await db.write(lambda tx: calendars.next_seq(tx, pid, cid))
     again = Calendar(pid, CalendarId(new_id()), "calendar")
     await db.write(lambda tx: calendars.create(tx, again))
@@ -93,7 +93,7 @@ async def test_rename_leaves_the_old_name_as_a_tombstone(db: Database) -> None:
     back = await db.write(lambda tx: calendars.rename(tx, pid, cid, "calendar"))
     assert back.home_seq == 6
     assert await db.read(lambda tx: changes.home_since(tx, pid, 2)) == [("home", 5, True), ("calendar", 6, False)]
-    with pytest.raises(Vanished):
+    with pytest.raises(ParentGone):
         await db.write(lambda tx: calendars.rename(tx, pid, CalendarId(new_id()), "x"))
 
 

@@ -243,11 +243,11 @@ async def test_faults_around_commit(url: str, moment: str) -> None:
 async def test_errors_are_the_storages_own(db: Database) -> None:
     nonsense = Statement(text("SELECT nothing FROM nowhere"), across="a test")
     with pytest.raises(StorageError):
-        await db.read(lambda tx: tx.all(nonsense))
+        await db.read(lambda tx: tx.fetch_all(nonsense))
     with pytest.raises(StorageError):
         await db.point(Lookup(nonsense, {}, lambda row: row))
     with pytest.raises(StorageError):
-        await db.write(lambda tx: tx.run(nonsense))
+        await db.write(lambda tx: tx.execute(nonsense))
     await db.write(lambda tx: principals.save(tx, principal("a")))
 
 
@@ -363,7 +363,7 @@ async def test_a_server_process_that_hangs_is_given_up(postgres: PostgresServer,
     db = Database.open(url, allow_unsafe=True, pool_size=1)
     db._engine.answer_timeout = 0.5  # type: ignore[attr-defined]
     pid, cid = await home(db)
-    row = await db.read(lambda tx: tx.one(Statement(text("SELECT pg_backend_pid()"))))
+    row = await db.read(lambda tx: tx.fetch_one(Statement(text("SELECT pg_backend_pid()"))))
     assert row is not None
     os.kill(row[0], signal.SIGSTOP)
     try:

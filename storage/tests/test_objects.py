@@ -9,7 +9,7 @@ import pytest
 from protocol.model import CalendarObject, Change, ComponentKind, ETag, ObjectId, Seq, Uid
 from storage import changes, lookups, objects, occurrences, versions
 from storage.database import Database
-from storage.errors import Duplicate, Vanished
+from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.tests.samples import NOW, add, change, event, home, remove
 
@@ -78,7 +78,7 @@ async def test_insert_respects_names_and_uids(db: Database) -> None:
     meta = await db.write(lambda tx: add(tx, pid, cid, again))
     assert meta is not None and meta.object_id != first.object_id
     assert await db.read(lambda tx: objects.members(tx, pid, cid)) == [meta]
-    with pytest.raises(Vanished):
+    with pytest.raises(ParentGone):
         await db.write(lambda tx: objects.insert(tx, new_id(), cid, again.meta(1), b"", again.index))
 
 
@@ -109,10 +109,10 @@ async def test_bury(db: Database) -> None:
     pid, cid = await home(db)
     first = await db.write(lambda tx: add(tx, pid, cid, event("a.ics")))
     assert not await db.write(
-        lambda tx: objects.bury(tx, pid, cid, first.object_id, seq=Seq(9), now=NOW, expected=ETag("x"))
+        lambda tx: objects.tombstone(tx, pid, cid, first.object_id, seq=Seq(9), now=NOW, expected=ETag("x"))
     )
     assert await db.write(lambda tx: remove(tx, pid, cid, first))
-    assert not await db.write(lambda tx: objects.bury(tx, pid, cid, first.object_id, seq=Seq(9), now=NOW))
+    assert not await db.write(lambda tx: objects.tombstone(tx, pid, cid, first.object_id, seq=Seq(9), now=NOW))
     assert await db.read(lambda tx: objects.find(tx, pid, cid, "a.ics")) is None
     kept = await db.read(lambda tx: versions.of_object(tx, pid, cid, first.object_id))
     assert [(v.action, v.name, v.uid) for v in kept] == [("remove", "a.ics", "uid-a.ics")]

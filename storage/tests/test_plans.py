@@ -13,7 +13,7 @@ import pytest
 
 import storage
 from storage.database import Database, Statement
-from storage.database.postgres import SETTINGS
+from storage.database.postgres.engine import SETTINGS
 from storage.tables import DIRECTORY
 from storage.tests.samples import add, event, home
 

@@ -9,7 +9,7 @@ import pytest
 from protocol.model import Credential, PrincipalId, PrincipalKind
 from storage import calendars, credentials, principals, server_state
 from storage.database import Database
-from storage.errors import Duplicate, Vanished
+from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.principals import Term
 from storage.tests.samples import NOW, home, principal
@@ -117,7 +117,7 @@ async def test_removing_forgets_everything(db: Database) -> None:
     assert not await db.write(lambda tx: principals.remove(tx, pid))
     assert await db.read(lambda tx: calendars.get(tx, pid, cid)) is None
     assert [p.principal_id for p in await db.read(principals.list_all)] == [other]
-    with pytest.raises(Vanished):
+    with pytest.raises(ParentGone):
         await db.write(lambda tx: principals.next_home_seq(tx, pid))
 
 

@@ -1,4 +1,4 @@
-"""Look-ups on PostgreSQL's fast lane: the same answers as in a thread, also when the connection is cut."""
+"""Look-ups on PostgreSQL's look-up connection: the same answers as in a thread, also when the connection is cut."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def fast(postgres: PostgresServer, postgres_template: str):
     postgres.drop_database(url)
 
 
-async def lane_of(db: Database):
+async def lookup_connection_of(db: Database):
     for _ in range(500):
         await db.point(lookups.home("user01"))
-        lane = db._engine._lane  # type: ignore[attr-defined]
-        if lane is not None and not lane.broken:
-            return lane
+        connection = db._engine._lookup_connection  # type: ignore[attr-defined]
+        if connection is not None and not connection.broken:
+            return connection
         await asyncio.sleep(0.01)
-    raise AssertionError("the fast lane never opened")
+    raise AssertionError("the fast connection never opened")
 
 
 async def test_many_at_once_get_their_own_answers(fast: Database) -> None:
@@ -38,18 +38,18 @@ async def test_many_at_once_get_their_own_answers(fast: Database) -> None:
     samples = [event(f"{n}.ics", text=bytes([n]) * (n * 400)) for n in range(200)]
     for sample in samples:
         await fast.write(lambda tx, sample=sample: add(tx, pid, cid, sample))
-    await lane_of(fast)
+    await lookup_connection_of(fast)
     for _ in range(3):
-        asked = [fast.point(lookups.calendar_object("user01", "calendar", one.name)) for one in samples]
-        asked.append(fast.point(lookups.calendar("nobody", "calendar")))
-        found = await asyncio.gather(*asked)
+        pending = [fast.point(lookups.calendar_object("user01", "calendar", one.name)) for one in samples]
+        pending.append(fast.point(lookups.calendar("nobody", "calendar")))
+        found = await asyncio.gather(*pending)
         assert found.pop() is None
         assert [one.object.data for one in found] == [sample.text for sample in samples]
 
 
 async def test_a_look_up_that_fails_harms_no_other(fast: Database) -> None:
     await home(fast)
-    await lane_of(fast)
+    await lookup_connection_of(fast)
 
     def bad_row(row):
         raise ArithmeticError
@@ -66,37 +66,37 @@ async def test_a_look_up_that_fails_harms_no_other(fast: Database) -> None:
     assert (await fast.point(good)).calendar is not None
 
 
-async def test_a_cut_lane_is_replaced_and_nobody_notices(fast: Database, postgres: PostgresServer) -> None:
+async def test_a_cut_connection_is_replaced_and_nobody_notices(fast: Database, postgres: PostgresServer) -> None:
     await home(fast)
-    lane = await lane_of(fast)
+    connection = await lookup_connection_of(fast)
     look = lookups.calendar("user01", "calendar")
     with psycopg.connect(postgres.url, autocommit=True) as admin:
         for turn in range(8):
-            asked = [asyncio.ensure_future(fast.point(look)) for _ in range(20)]
+            pending = [asyncio.ensure_future(fast.point(look)) for _ in range(20)]
             if turn % 2:
                 await asyncio.sleep(0)
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
                 [database_name(fast.url)],
             )
-            assert all(found.calendar is not None for found in await asyncio.gather(*asked))
-    assert (await lane_of(fast)) is not lane
+            assert all(found.calendar is not None for found in await asyncio.gather(*pending))
+    assert (await lookup_connection_of(fast)) is not connection
 
 
 async def test_cancelled_askers_are_forgotten(fast: Database) -> None:
     await home(fast)
-    await lane_of(fast)
+    await lookup_connection_of(fast)
     look = lookups.calendar("user01", "calendar")
-    asked = [asyncio.ensure_future(fast.point(look)) for _ in range(10)]
+    pending = [asyncio.ensure_future(fast.point(look)) for _ in range(10)]
     await asyncio.sleep(0)
-    for task in asked[::2]:
+    for task in pending[::2]:
         task.cancel()
-    results = await asyncio.gather(*asked, return_exceptions=True)
+    results = await asyncio.gather(*pending, return_exceptions=True)
     assert all(isinstance(one, asyncio.CancelledError) for one in results[::2])
     assert all(one.calendar is not None for one in results[1::2])
 
 
-def test_each_event_loop_gets_a_lane_of_its_own(fast: Database) -> None:
+def test_each_event_loop_gets_a_connection_of_its_own(fast: Database) -> None:
     asyncio.run(home(fast))
-    lanes = [asyncio.run(lane_of(fast)) for _ in range(3)]
+    lanes = [asyncio.run(lookup_connection_of(fast)) for _ in range(3)]
     assert len(set(map(id, lanes))) == 3

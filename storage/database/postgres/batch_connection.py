@@ -1,7 +1,7 @@
-"""The express: one PostgreSQL connection on the event loop that runs ``Batch``es without a thread.
+"""The batch connection: one PostgreSQL connection on the event loop that runs ``Batch``es without a thread.
 
 All statements of a batch travel together with BEGIN and COMMIT: one round trip, and nobody to wake but the server.
-Whatever has to be tried again is done in a storage thread, which knows how.
+A storage thread runs what has to run again, because it knows how to retry.
 
 Rules of this module: runs on one event loop only; never waits; one batch at a time.
 """
@@ -15,29 +15,31 @@ from typing import Any, NoReturn
 
 import psycopg
 
-from storage.database.pipe import Disconnected, Pipe, Retry
-from storage.database.session import Owner, PostgresTransaction
+from storage.database.postgres.pipeline import Disconnected, Pipeline, Retry
+from storage.database.postgres.session import ConnectionSource, PostgresTransaction
+from storage.database.thread_pool import settle
 from storage.database.transaction import Batch
-from storage.database.workers import settle
 from storage.errors import CommitUnknown, StorageError
 
 log = logging.getLogger("storage")
 
-Asked = tuple[Batch[Any], "asyncio.Future[Any]"]
+PendingBatch = tuple[Batch[Any], "asyncio.Future[Any]"]
 
 
-class Express:
+class BatchConnection:
     """One connection; ``is_free`` says whether it can take a batch now, ``broken`` that another one has to be made."""
 
-    def __init__(self, connection: psycopg.Connection[Any], engine: Owner, *, again: Callable[[Asked], None]) -> None:
-        """``again`` runs a batch of which nothing has happened."""
+    def __init__(
+        self, connection: psycopg.Connection[Any], engine: ConnectionSource, *, retry: Callable[[PendingBatch], None]
+    ) -> None:
+        """``retry`` runs a batch of which nothing has happened."""
         self.loop = asyncio.get_running_loop()
         self.broken = False
         self.written = 0
         self._engine = engine
-        self._again = again
-        self._pipe = Pipe(connection, prepare=engine.prepare, patience=engine.answer_timeout)
-        self._asked: Asked | None = None
+        self._retry = retry
+        self._pipeline = Pipeline(connection, prepare=engine.prepare, patience=engine.answer_timeout)
+        self._pending: PendingBatch | None = None
         self._result: Any = None
         self._timer: asyncio.TimerHandle | None = None
         self._socket = connection.pgconn.socket
@@ -46,29 +48,29 @@ class Express:
     @property
     def is_free(self) -> bool:
         """Whether no batch is under way."""
-        return self._asked is None and not self.broken
+        return self._pending is None and not self.broken
 
     def run(self, batch: Batch[Any]) -> asyncio.Future[Any]:
         """Begin a batch; the future gets its result when it is committed."""
         future = self.loop.create_future()
-        if self._pipe.is_cut():
+        if self._pipeline.is_cut():
             self.close()
-            self._again((batch, future))
+            self._retry((batch, future))
             return future
         try:
-            self._pipe.command(b"BEGIN")
+            self._pipeline.command(b"BEGIN")
             self._result = batch(PostgresTransaction(self))
-            self._meet("before commit")
-            self._pipe.command(b"COMMIT")
+            self._call_fault_hook("before commit")
+            self._pipeline.command(b"COMMIT")
         except BaseException:  # without a COMMIT nothing has happened
             self.close()
             raise
-        self._asked = batch, future
-        self._timer = self.loop.call_later(self._engine.answer_timeout, self._lose, "no answer")
+        self._pending = batch, future
+        self._timer = self.loop.call_later(self._engine.answer_timeout, self._connection_lost, "no answer")
         try:
-            self._pipe.dispatch()
+            self._pipeline.dispatch()
         except Disconnected as error:
-            self._lose(error)
+            self._connection_lost(error)
         return future
 
     def close(self) -> None:
@@ -78,15 +80,15 @@ class Express:
         self.broken = True
         if not self.loop.is_closed():
             self.loop.remove_reader(self._socket)
-        self._pipe.close()
+        self._pipeline.close()
         self._settle(None, CommitUnknown("the connection was closed during COMMIT: the outcome is unknown"))
 
     # -- what ``PostgresTransaction`` needs of a session
 
-    def pipe(self) -> Pipe:
+    def pipeline(self) -> Pipeline:
         """The connection on which a statement is about to run."""
-        self._meet("statement")
-        return self._pipe
+        self._call_fault_hook("statement")
+        return self._pipeline
 
     def execute(self, _statement: object, _params: object) -> NoReturn:
         """A batch asks nothing: what wants an answer is an ordinary unit of work."""
@@ -98,56 +100,56 @@ class Express:
     # -- answers
 
     def _readable(self) -> None:
-        if self._asked is None:
-            if self._pipe.is_cut():
+        if self._pending is None:
+            if self._pipeline.is_cut():
                 self.close()
             return
         try:
-            if self._pipe.collect() is None:
+            if self._pipeline.collect() is None:
                 return
-            self._meet("after commit")
+            self._call_fault_hook("after commit")
         except Disconnected as error:
-            self._lose(error)
+            self._connection_lost(error)
         except StorageError as error:
-            self._undone(error)
+            self._statement_failed(error)
         else:
             self._settle(self._result, None)
-            self._engine.wrote(1)
+            self._engine.count_written(1)
 
-    def _undone(self, error: StorageError) -> None:
+    def _statement_failed(self, error: StorageError) -> None:
         """A statement failed, so that COMMIT was not done."""
         try:
-            self._pipe.command(b"ROLLBACK")
-            self._pipe.leave()
+            self._pipeline.command(b"ROLLBACK")
+            self._pipeline.leave()
         except Disconnected:
             self.broken = True
-        asked = self._asked
-        if isinstance(error, Retry) and asked is not None:
-            self._forget()
+        pending = self._pending
+        if isinstance(error, Retry) and pending is not None:
+            self._clear()
             try:
-                self._again(asked)
+                self._retry(pending)
             except StorageError as closing:
-                settle(asked[1], None, closing)
+                settle(pending[1], None, closing)
         else:
             self._settle(None, error)
 
-    def _lose(self, reason: object) -> None:
+    def _connection_lost(self, reason: object) -> None:
         log.warning("a connection to the database broke during COMMIT: %s", reason)
         self.close()
 
     def _settle(self, result: Any, error: BaseException | None) -> None:
-        if self._asked is None:
+        if self._pending is None:
             return
-        _, future = self._asked
-        self._forget()
+        _, future = self._pending
+        self._clear()
         settle(future, result, error)
 
-    def _forget(self) -> None:
-        self._asked = self._result = None
+    def _clear(self) -> None:
+        self._pending = self._result = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _meet(self, event: Any) -> None:
+    def _call_fault_hook(self, event: Any) -> None:
         if self._engine.fault is not None:
             self._engine.fault(event)

@@ -1,4 +1,4 @@
-"""Batches on PostgreSQL's express: the same outcome as in a thread, also when statements fail and connections break."""
+"""Batches on PostgreSQL's batch connection: the same outcome as in a thread, whatever fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from protocol.model import ETag
 from storage import calendars, objects
 from storage.database import Batch, Database, Statement, Transaction
-from storage.errors import CommitUnknown, Unavailable, Unmet
+from storage.errors import CommitUnknown, RowChanged, Unavailable
 from storage.testing import PostgresServer, database_name
 from storage.tests.samples import NOW, add, event, home
 
@@ -29,14 +29,14 @@ def fast(postgres: PostgresServer, postgres_template: str):
     postgres.drop_database(url)
 
 
-async def express_of(db: Database):
+async def batch_connection_of(db: Database):
     for _ in range(500):
         await db.write(Batch(lambda tx: None))
-        found = [each for each in db._engine._expresses if each.is_free]  # type: ignore[attr-defined]
+        found = [each for each in db._engine._batch_connections if each.is_free]  # type: ignore[attr-defined]
         if found:
             return found[0]
         await asyncio.sleep(0.01)
-    raise AssertionError("the express never opened")
+    raise AssertionError("the connection never opened")
 
 
 async def stored(db: Database, count: int):
@@ -48,9 +48,9 @@ async def stored(db: Database, count: int):
     return pid, cid, samples
 
 
-def bury(pid, cid, sample, expected: str, tx: Transaction):
+def tombstone(pid, cid, sample, expected: str, tx: Transaction):
     calendars.advance(tx, pid, cid, members=-1, size=-4)
-    return objects.bury_at_head(tx, pid, cid, sample.object_id, now=NOW, expected=ETag(expected))
+    return objects.tombstone_at_current_seq(tx, pid, cid, sample.object_id, now=NOW, expected=ETag(expected))
 
 
 def kick(postgres: PostgresServer, db: Database, only: str = "true") -> None:
@@ -64,23 +64,23 @@ def kick(postgres: PostgresServer, db: Database, only: str = "true") -> None:
 
 async def test_many_batches_at_once_each_take_a_number_of_their_own(fast: Database) -> None:
     pid, cid, samples = await stored(fast, 60)
-    express = await express_of(fast)
-    some = [Batch(partial(bury, pid, cid, sample, f"e{n}")) for n, sample in enumerate(samples)]
+    connection = await batch_connection_of(fast)
+    some = [Batch(partial(tombstone, pid, cid, sample, f"e{n}")) for n, sample in enumerate(samples)]
     receipts = await asyncio.gather(*map(fast.write, some))
     assert sorted(receipt.row[0] for receipt in receipts) == list(range(61, 121))
     assert await fast.read(lambda tx: objects.members(tx, pid, cid)) == []
-    assert not express.broken
+    assert not connection.broken
 
 
 async def test_a_batch_whose_demand_is_not_met_changes_nothing(fast: Database) -> None:
     pid, cid, (sample,) = await stored(fast, 1)
-    express = await express_of(fast)
+    connection = await batch_connection_of(fast)
     for _ in range(3):
-        with pytest.raises(Unmet):
-            await fast.write(Batch(partial(bury, pid, cid, sample, "another")))
+        with pytest.raises(RowChanged):
+            await fast.write(Batch(partial(tombstone, pid, cid, sample, "another")))
         assert (await fast.read(lambda tx: calendars.find(tx, pid, "calendar"))).seq == 1
-    await fast.write(Batch(partial(bury, pid, cid, sample, "e0")))
-    assert not express.broken
+    await fast.write(Batch(partial(tombstone, pid, cid, sample, "e0")))
+    assert not connection.broken
 
 
 async def test_a_batch_after_the_connection_was_cut_at_rest_just_works(
@@ -88,21 +88,21 @@ async def test_a_batch_after_the_connection_was_cut_at_rest_just_works(
 ) -> None:
     pid, cid, samples = await stored(fast, 6)
     for number, sample in enumerate(samples):
-        express = await express_of(fast)
+        connection = await batch_connection_of(fast)
         kick(postgres, fast)
         if number % 2:
             await asyncio.sleep(0.05)  # the event loop sees it first
-        receipt = await fast.write(Batch(partial(bury, pid, cid, sample, f"e{number}")))
+        receipt = await fast.write(Batch(partial(tombstone, pid, cid, sample, f"e{number}")))
         assert receipt.row == (7 + number,)
-        assert express.broken
+        assert connection.broken
 
 
 async def test_a_batch_cut_under_way_has_an_unknown_outcome(fast: Database, postgres: PostgresServer) -> None:
     pid, cid, (sample,) = await stored(fast, 1)
-    await express_of(fast)
+    await batch_connection_of(fast)
     with psycopg.connect(fast.url) as other:
         other.execute("SELECT 1 FROM calendars FOR UPDATE")
-        asked = asyncio.ensure_future(fast.write(Batch(partial(bury, pid, cid, sample, "e0"))))
+        asked = asyncio.ensure_future(fast.write(Batch(partial(tombstone, pid, cid, sample, "e0"))))
         await asyncio.sleep(0.2)
         kick(postgres, fast, "wait_event_type = 'Lock'")
         with pytest.raises(CommitUnknown):
@@ -112,18 +112,18 @@ async def test_a_batch_cut_under_way_has_an_unknown_outcome(fast: Database, post
 
 async def test_a_batch_that_waits_too_long_for_a_lock_is_refused(fast: Database) -> None:
     pid, cid, (sample,) = await stored(fast, 1)
-    express = await express_of(fast)
+    connection = await batch_connection_of(fast)
     with psycopg.connect(fast.url) as other:
         other.execute("SELECT 1 FROM calendars FOR UPDATE")
         with pytest.raises(Unavailable):
-            await fast.write(Batch(partial(bury, pid, cid, sample, "e0")))
-    await fast.write(Batch(partial(bury, pid, cid, sample, "e0")))
-    assert not express.broken
+            await fast.write(Batch(partial(tombstone, pid, cid, sample, "e0")))
+    await fast.write(Batch(partial(tombstone, pid, cid, sample, "e0")))
+    assert not connection.broken
 
 
 async def test_a_batch_that_lost_against_others_runs_again(fast: Database) -> None:
     pid, cid, (sample,) = await stored(fast, 1)
-    await express_of(fast)
+    await batch_connection_of(fast)
     with psycopg.connect(fast.url, autocommit=True) as admin:
         admin.execute("CREATE SEQUENCE troubles")
         admin.execute(
@@ -134,8 +134,8 @@ async def test_a_batch_that_lost_against_others_runs_again(fast: Database) -> No
 
     def work(tx: Transaction):
         runs.append(1)
-        receipt = bury(pid, cid, sample, "e0", tx)
-        tx.later(_TROUBLE)
+        receipt = tombstone(pid, cid, sample, "e0", tx)
+        tx.enqueue(_TROUBLE)
         return receipt
 
     assert (await fast.write(Batch(work))).row == (2,)
@@ -144,22 +144,22 @@ async def test_a_batch_that_lost_against_others_runs_again(fast: Database) -> No
 
 async def test_a_batch_that_asks_is_refused_and_a_cancelled_one_harms_no_other(fast: Database) -> None:
     pid, cid, samples = await stored(fast, 3)
-    await express_of(fast)
+    await batch_connection_of(fast)
     with pytest.raises(TypeError):
         await fast.write(Batch(lambda tx: objects.members(tx, pid, cid)))
-    await express_of(fast)
+    await batch_connection_of(fast)
     tasks = [
-        asyncio.ensure_future(fast.write(Batch(partial(bury, pid, cid, sample, f"e{n}"))))
+        asyncio.ensure_future(fast.write(Batch(partial(tombstone, pid, cid, sample, f"e{n}"))))
         for n, sample in enumerate(samples)
     ]
     await asyncio.sleep(0)
     tasks[0].cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
-    await express_of(fast)
+    await batch_connection_of(fast)
     assert await fast.read(lambda tx: objects.members(tx, pid, cid)) == []
 
 
 def test_each_event_loop_gets_an_express_of_its_own(fast: Database) -> None:
-    found = [asyncio.run(express_of(fast)) for _ in range(3)]
+    found = [asyncio.run(batch_connection_of(fast)) for _ in range(3)]
     assert len(set(map(id, found))) == 3

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import psycopg
 from psycopg import pq
 
-from storage.database.pipe import Disconnected, Pipe, Retry, Taker
+from storage.database.postgres.codec import prepare
+from storage.database.postgres.pipeline import Disconnected, Pipeline, Retry, Taker
 from storage.database.statements import Params, Row, Statement
+from storage.database.thread_pool import Session, Work
 from storage.database.transaction import FaultHook, Receipt, Transaction
-from storage.database.wire import prepare
-from storage.database.workers import Session, Work
 from storage.errors import CommitUnknown, StorageError, Unavailable
 
 log = logging.getLogger("storage")
@@ -30,7 +30,7 @@ BULK_ROWS = 1000
 """Rows per statement of a bulk INSERT."""
 
 
-class Owner(Protocol):
+class ConnectionSource(Protocol):
     """What a session needs of its engine."""
 
     prepare: bool
@@ -40,19 +40,19 @@ class Owner(Protocol):
     def connect(self) -> psycopg.Connection[Any]:
         """A new connection in autocommit mode."""
 
-    def wrote(self, rows: int) -> None:
+    def count_written(self, rows: int) -> None:
         """So many rows were just committed."""
 
 
-class Bound(Protocol):
+class StatementRunner(Protocol):
     """What a transaction needs of whatever it runs on."""
 
     written: int
 
-    def pipe(self) -> Pipe:
+    def pipeline(self) -> Pipeline:
         """The connection on which a statement is about to run."""
 
-    def execute(self, statement: Statement, params: Params) -> tuple[Pipe, pq.abc.PGresult]:
+    def execute(self, statement: Statement, params: Params) -> tuple[Pipeline, pq.abc.PGresult]:
         """Run a statement and wait for its answer."""
 
     def wait(self) -> None:
@@ -64,43 +64,43 @@ class PostgresTransaction(Transaction):
 
     __slots__ = ("_session",)
 
-    def __init__(self, session: Bound) -> None:
+    def __init__(self, session: StatementRunner) -> None:
         self._session = session
 
-    def all(self, statement: Statement, **params: Any) -> list[Row]:
-        pipe, result = self._session.execute(statement, params)
+    def fetch_all(self, statement: Statement, **params: Any) -> list[Row]:
+        pipeline, result = self._session.execute(statement, params)
         count = result.ntuples
-        return pipe.load(result, count) if count else []
+        return pipeline.load(result, count) if count else []
 
-    def one(self, statement: Statement, **params: Any) -> Row | None:
-        pipe, result = self._session.execute(statement, params)
-        return pipe.load(result, 1)[0] if result.ntuples else None
+    def fetch_one(self, statement: Statement, **params: Any) -> Row | None:
+        pipeline, result = self._session.execute(statement, params)
+        return pipeline.load(result, 1)[0] if result.ntuples else None
 
-    def run(self, statement: Statement, **params: Any) -> int:
+    def execute(self, statement: Statement, **params: Any) -> int:
         return self._session.execute(statement, params)[1].command_tuples or 0
 
-    def later(self, statement: Statement, **params: Any) -> None:
+    def enqueue(self, statement: Statement, **params: Any) -> None:
         ready = statement.postgres or prepare(statement)
-        self._session.pipe().send(ready, ready.values(params))
+        self._session.pipeline().send(ready, ready.values(params))
 
-    def demand(self, statement: Statement, **params: Any) -> Receipt:
+    def enqueue_returning(self, statement: Statement, **params: Any) -> Receipt:
         ready = (statement.postgres or prepare(statement)).demanding()
-        receipt, pipe = Receipt(), self._session.pipe()
+        receipt, pipeline = Receipt(), self._session.pipeline()
 
         def take(result: pq.abc.PGresult) -> None:
-            receipt.row = pipe.load(result, 1)[0]
+            receipt.row = pipeline.load(result, 1)[0]
 
-        pipe.send(ready, ready.values(params), take)
+        pipeline.send(ready, ready.values(params), take)
         return receipt
 
-    def many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
+    def execute_many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
         counts: list[int] = []
         self._send_rows(insert, names, rows, same, lambda result: counts.append(result.command_tuples or 0))
         if rows:
             self._session.wait()
         return sum(counts)
 
-    def many_later(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
+    def enqueue_many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
         self._send_rows(insert, names, rows, same)
         if len(rows) > BULK_ROWS:  # long enough under way to be cut, which after COMMIT was sent nobody could tell
             self._session.wait()
@@ -114,51 +114,51 @@ class PostgresTransaction(Transaction):
         session.written += len(rows)
         for first in range(0, len(rows), BULK_ROWS):
             columns = zip(*rows[first : first + BULK_ROWS], strict=True)
-            pipe = session.pipe()
+            pipeline = session.pipeline()
             if first:
-                pipe.push()
-            pipe.send(ready, ready.values({**same, **dict(zip(names, columns, strict=True))}), take)
+                pipeline.push()
+            pipeline.send(ready, ready.values({**same, **dict(zip(names, columns, strict=True))}), take)
 
 
 class PostgresSession(Session):
     """One connection and the units of work on it; it connects again when it was cut."""
 
-    def __init__(self, engine: Owner) -> None:
+    def __init__(self, engine: ConnectionSource) -> None:
         self._engine = engine
-        self._pipe: Pipe | None = None
+        self._pipeline: Pipeline | None = None
         self.fault: FaultHook | None = engine.fault
         self.written = 0
         """Rows written in bulk since the engine was last told."""
         self.connect()
 
-    def connect(self) -> Pipe:
+    def connect(self) -> Pipeline:
         """Open the connection, or raise ``Unavailable``."""
         self.close()
         engine = self._engine
-        self._pipe = Pipe(engine.connect(), prepare=engine.prepare, patience=engine.answer_timeout)
-        return self._pipe
+        self._pipeline = Pipeline(engine.connect(), prepare=engine.prepare, patience=engine.answer_timeout)
+        return self._pipeline
 
     def close(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
 
-    def pipe(self) -> Pipe:
+    def pipeline(self) -> Pipeline:
         """The connection on which a statement is about to run."""
         if self.fault is not None:
             self.fault("statement")
-        return self._pipe or self.connect()
+        return self._pipeline or self.connect()
 
-    def execute(self, statement: Statement, params: Params) -> tuple[Pipe, pq.abc.PGresult]:
+    def execute(self, statement: Statement, params: Params) -> tuple[Pipeline, pq.abc.PGresult]:
         """Run a statement and wait for its answer; raises the storage error it failed with."""
         ready = statement.postgres or prepare(statement)
-        pipe = self.pipe()
-        pipe.send(ready, ready.values(params))
-        return pipe, pipe.wait()
+        pipeline = self.pipeline()
+        pipeline.send(ready, ready.values(params))
+        return pipeline, pipeline.wait()
 
     def wait(self) -> None:
-        if self._pipe is not None:
-            self._pipe.wait()
+        if self._pipeline is not None:
+            self._pipeline.wait()
 
     def point(self, work: Work) -> Any:
         """Run a unit of work without a transaction around it; once more when the connection was cut."""
@@ -191,54 +191,56 @@ class PostgresSession(Session):
         raise Unavailable("too many others changed the same thing")
 
     def _read_once(self, work: Work) -> Any:
-        pipe = self._pipe or self.connect()
-        pipe.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        pipeline = self._pipeline or self.connect()
+        pipeline.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             result = work(PostgresTransaction(self))
         except BaseException:
-            self._undo(pipe)
+            self._undo(pipeline)
             raise
-        pipe.command(b"COMMIT")
-        pipe.leave()
+        pipeline.command(b"COMMIT")
+        pipeline.leave()
         return result
 
     def _write_once(self, work: Work) -> Any:
-        pipe = self._pipe
-        if pipe is None or pipe.is_cut():  # seen in time it is no unknown outcome, though COMMIT may travel at once
-            pipe = self.connect()
+        pipeline = self._pipeline
+        if (
+            pipeline is None or pipeline.is_cut()
+        ):  # seen in time it is no unknown outcome, though COMMIT may travel at once
+            pipeline = self.connect()
         tx = PostgresTransaction(self)
         self.written = 0
-        pipe.command(b"BEGIN")
+        pipeline.command(b"BEGIN")
         try:
             result = work(tx)
             if self.fault is not None:
                 self.fault("before commit")
         except BaseException:
-            self._undo(pipe)
+            self._undo(pipeline)
             raise
-        self._commit(pipe)
-        self._engine.wrote(self.written + 1)
+        self._commit(pipeline)
+        self._engine.count_written(self.written + 1)
         return result
 
-    def _commit(self, pipe: Pipe) -> None:
+    def _commit(self, pipeline: Pipeline) -> None:
         try:
-            pipe.command(b"COMMIT")
-            pipe.wait()
+            pipeline.command(b"COMMIT")
+            pipeline.wait()
             if self.fault is not None:
                 self.fault("after commit")
         except Disconnected as error:
             self.close()
             raise CommitUnknown("the connection broke during COMMIT: the outcome is unknown") from error
         except StorageError:  # a statement that travelled with COMMIT failed, so that COMMIT was not done
-            self._undo(pipe)
+            self._undo(pipeline)
             raise
 
-    def _undo(self, pipe: Pipe) -> None:
+    def _undo(self, pipeline: Pipeline) -> None:
         """Roll back; a broken connection is given up, which does the same."""
         try:
-            pipe.command(b"ROLLBACK")
-            pipe.wait()
+            pipeline.command(b"ROLLBACK")
+            pipeline.wait()
         except StorageError:
             self.close()
-        if self._pipe is pipe and not pipe.idle:
+        if self._pipeline is pipeline and not pipeline.idle:
             self.close()

@@ -1,8 +1,8 @@
-"""PostgreSQL: a pool of threads, each with a connection of its own, driven through libpq with prepared statements.
+"""The PostgreSQL engine: it opens connections and decides which of them runs a unit of work.
 
-Rules of this module: how a connection is opened and where work runs; what a connection does is in ``session.py`` and
-``lane.py``. A server that may lose acknowledged writes is refused. Plans are fixed ones over indexes: a plan chosen
-while a table was still empty must not scan it when it has grown.
+Rules of this module: what a connection does is in ``session``, ``lookup_connection`` and ``batch_connection``. The
+engine refuses a server that may lose acknowledged writes. Plans are generic plans over indexes: a plan that was chosen
+while a table was empty must not scan the table when it has grown.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 import psycopg
 
-from storage.database.express import Express
-from storage.database.lane import Lane
-from storage.database.pipe import Disconnected
-from storage.database.session import PostgresSession
+from storage.database.postgres.batch_connection import BatchConnection
+from storage.database.postgres.lookup_connection import LookupConnection
+from storage.database.postgres.pipeline import Disconnected
+from storage.database.postgres.session import PostgresSession
 from storage.database.statements import Lookup
+from storage.database.thread_pool import Kind, ThreadPool, Work, WorkItem
 from storage.database.transaction import Batch, FaultHook
-from storage.database.workers import Job, Kind, Work, Workers
 from storage.errors import NotDurable, StorageError
 
 log = logging.getLogger("storage")
@@ -38,10 +38,10 @@ SETTINGS = (
 
 
 _GROWTH_STEPS = (50, 400, 3200, 25600)
-"""After so many rows written by this process a young database's statistics are taken again."""
+"""After so many rows written by this process, take the statistics of a young database again."""
 
-_EXPRESSES = 2
-"""More batches than that at once are done by threads."""
+_BATCH_CONNECTIONS = 2
+"""How many batch connections there are at most; threads run the batches beyond that."""
 
 _YOUNG = 50_000
 """Objects: from here on PostgreSQL's own autovacuum is quick enough."""
@@ -71,13 +71,13 @@ class PostgresEngine:
         self._refused_until = 0.0
         self._patience = patience
         self._closed = False
-        self._lane: Lane | None = None
-        self._wants_lane = self._wants_express = prepare
-        self._expresses: list[Express] = []
+        self._lookup_connection: LookupConnection | None = None
+        self._may_open_lookup_connection = self._may_open_batch_connection = prepare
+        self._batch_connections: list[BatchConnection] = []
         self._written = 0
-        self._growth = list(_GROWTH_STEPS)
+        self._growth_steps = list(_GROWTH_STEPS)
         self._check(allow_unsafe=allow_unsafe)
-        self._threads = Workers("storage", pool_size, lambda: PostgresSession(self), patience=patience)
+        self._threads = ThreadPool("storage", pool_size, lambda: PostgresSession(self), patience=patience)
 
     def connect(self) -> psycopg.Connection[Any]:
         """A new connection; when one has just failed, fail at once instead of making everybody wait."""
@@ -110,11 +110,11 @@ class PostgresEngine:
         if off and not allow_unsafe:
             raise NotDurable(f"PostgreSQL may lose acknowledged writes: {', '.join(off)} must not be off")
 
-    def wrote(self, rows: int) -> None:
+    def count_written(self, rows: int) -> None:
         """Count what is written; at each step of growth look whether the planner has to be told."""
         self._written += rows
-        if self._growth and self._written >= self._growth[0]:
-            self._growth = [step for step in self._growth if step > self._written]
+        if self._growth_steps and self._written >= self._growth_steps[0]:
+            self._growth_steps = [step for step in self._growth_steps if step > self._written]
             threading.Thread(target=self._analyze, name="storage-analyze", daemon=True).start()
 
     def _analyze(self) -> None:
@@ -123,7 +123,7 @@ class PostgresEngine:
             with self.connect() as connection:
                 row = connection.execute("SELECT reltuples FROM pg_class WHERE oid = 'objects'::regclass").fetchone()
                 if row is None or row[0] > _YOUNG:
-                    self._growth = []
+                    self._growth_steps = []
                     return
                 connection.execute("SET default_statistics_target = 10")
                 connection.execute("ANALYZE calendars, objects, occurrences, versions")
@@ -131,48 +131,52 @@ class PostgresEngine:
             log.info("no statistics this time: %s", error)
 
     async def read(self, work: Work) -> Any:
-        return await self._threads.submit(Job(work, kind="read"))
+        return await self._threads.submit(WorkItem(work, kind="read"))
 
     async def write(self, work: Work) -> Any:
-        if type(work) is Batch and (express := self._free_express()) is not None:
-            return await express.run(work)
-        return await self._threads.submit(Job(work, kind="write"))
+        if type(work) is Batch and (connection := self._free_batch_connection()) is not None:
+            return await connection.run(work)
+        return await self._threads.submit(WorkItem(work, kind="write"))
 
     async def point(self, work: Work) -> Any:
-        if type(work) is Lookup and (lane := self._lane) is not None:
-            if lane.loop is asyncio.get_running_loop() and not lane.broken:
-                return await lane.ask(work)
-            self._lane = None
-        job = Job(work, kind="point")
-        if self._lane is None and self._wants_lane:
-            self._open_lane()
-        return await self._threads.submit(job)
+        if type(work) is Lookup and (lookups := self._lookup_connection) is not None:
+            if lookups.loop is asyncio.get_running_loop() and not lookups.broken:
+                return await lookups.ask(work)
+            self._lookup_connection = None
+        item = WorkItem(work, kind="point")
+        if self._lookup_connection is None and self._may_open_lookup_connection:
+            self._open_lookup_connection()
+        return await self._threads.submit(item)
 
-    def _open_lane(self) -> None:
-        """Make the fast lane in the background; until it is there, threads answer."""
-        self._wants_lane = False
+    def _open_lookup_connection(self) -> None:
+        """Open the look-up connection in the background; threads answer until it is there."""
+        self._may_open_lookup_connection = False
 
         def made(connection: psycopg.Connection[Any] | None) -> None:
-            self._wants_lane = True
+            self._may_open_lookup_connection = True
             if connection is not None:
-                self._lane = Lane(connection, patience=self._patience, fallback=partial(self._ask_thread, "point"))
+                self._lookup_connection = LookupConnection(
+                    connection, patience=self._patience, fallback=partial(self._run_in_thread, "point")
+                )
 
         self._connect_soon(made)
 
-    def _free_express(self) -> Express | None:
-        """One that has nothing to do; when there is none yet, or all are busy, threads work until there is another."""
+    def _free_batch_connection(self) -> BatchConnection | None:
+        """An idle batch connection. When there is none, open another in the background; threads work meanwhile."""
         loop = asyncio.get_running_loop()
-        for express in self._expresses:
-            if express.is_free and express.loop is loop:
-                return express
-        self._expresses = [each for each in self._expresses if not each.broken and each.loop is loop]
-        if self._wants_express and len(self._expresses) < _EXPRESSES:
-            self._wants_express = False
+        for connection in self._batch_connections:
+            if connection.is_free and connection.loop is loop:
+                return connection
+        self._batch_connections = [each for each in self._batch_connections if not each.broken and each.loop is loop]
+        if self._may_open_batch_connection and len(self._batch_connections) < _BATCH_CONNECTIONS:
+            self._may_open_batch_connection = False
 
             def made(connection: psycopg.Connection[Any] | None) -> None:
-                self._wants_express = True
+                self._may_open_batch_connection = True
                 if connection is not None:
-                    self._expresses.append(Express(connection, self, again=partial(self._ask_thread, "write")))
+                    self._batch_connections.append(
+                        BatchConnection(connection, self, retry=partial(self._run_in_thread, "write"))
+                    )
 
             self._connect_soon(made)
         return None
@@ -180,8 +184,8 @@ class PostgresEngine:
     def _connect_soon(self, made: Callable[[psycopg.Connection[Any] | None], None]) -> None:
         """Open a connection in the background and hand it over on the event loop; ``None`` when there is none."""
 
-        def opened(job: asyncio.Future[psycopg.Connection[Any]]) -> None:
-            connection = None if job.cancelled() or job.exception() is not None else job.result()
+        def opened(done: asyncio.Future[psycopg.Connection[Any]]) -> None:
+            connection = None if done.cancelled() or done.exception() is not None else done.result()
             if connection is not None and self._closed:
                 connection.close()
                 connection = None
@@ -189,10 +193,10 @@ class PostgresEngine:
 
         asyncio.get_running_loop().run_in_executor(None, self.connect).add_done_callback(opened)
 
-    def _ask_thread(self, kind: Kind, asked: tuple[Work, asyncio.Future[Any]]) -> None:
+    def _run_in_thread(self, kind: Kind, pending: tuple[Work, asyncio.Future[Any]]) -> None:
         """Run in a thread what could not be run here."""
-        work, future = asked
-        self._threads.submit(Job(work, kind=kind, future=future))
+        work, future = pending
+        self._threads.submit(WorkItem(work, kind=kind, future=future))
 
     def version(self) -> None:
         """Other processes write too and only a statement could tell."""
@@ -208,9 +212,9 @@ class PostgresEngine:
     def close(self) -> None:
         """Finish what threads have queued and close every connection; a batch under way is left unknown."""
         self._closed = True
-        if self._lane is not None:
-            self._lane.close()
-            self._lane = None
-        for express in self._expresses:
-            express.close()
+        if self._lookup_connection is not None:
+            self._lookup_connection.close()
+            self._lookup_connection = None
+        for connection in self._batch_connections:
+            connection.close()
         self._threads.close()

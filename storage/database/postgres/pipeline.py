@@ -17,9 +17,9 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import Transformer
 
+from storage.database.postgres.codec import DEMAND_UNMET, Prepared, Values
 from storage.database.statements import Row
-from storage.database.wire import DEMAND_UNMET, Prepared, Values
-from storage.errors import Duplicate, StorageError, StorageFull, Unavailable, Unmet, Vanished
+from storage.errors import Duplicate, ParentGone, RowChanged, StorageError, StorageFull, Unavailable
 
 _GOOD = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 Taker = Callable[[pq.abc.PGresult], None]
@@ -41,9 +41,9 @@ def translate(state: str, message: str, table: str, constraint: str) -> StorageE
             constraint = constraint.removeprefix(f"{prefix}_{table}_")
         return Duplicate(f"{table}.{constraint}")
     if state == "23503":
-        return Vanished("the principal or calendar of this row is gone")
+        return ParentGone("the principal or calendar of this row is gone")
     if state == DEMAND_UNMET:
-        return Unmet(message)
+        return RowChanged(message)
     if state in {"40001", "40P01"}:
         return Retry(message)
     if state in {"53100", "54000"}:
@@ -55,7 +55,7 @@ def translate(state: str, message: str, table: str, constraint: str) -> StorageE
     return StorageError(f"{message} ({state})")
 
 
-class Pipe:
+class Pipeline:
     """One connection: ``send`` queues, ``wait`` sends everything and answers what came last."""
 
     def __init__(self, connection: psycopg.Connection[Any], *, prepare: bool, patience: float) -> None:

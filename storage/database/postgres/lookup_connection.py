@@ -1,7 +1,7 @@
-"""The fast lane: one PostgreSQL connection on the event loop that answers ``Lookup``s without a thread.
+"""The look-up connection: one PostgreSQL connection on the event loop that answers ``Lookup``s without a thread.
 
 All look-ups of one turn of the loop travel together (libpq's pipeline mode), so that many concurrent polls cost one
-wake-up of the server and of this process. Whatever goes wrong here is asked again in a storage thread, which retries.
+wake-up of the server and of this process. Whatever goes wrong here is pending again in a storage thread, which retries.
 
 Rules of this module: runs on one event loop only; never waits; reads only.
 """
@@ -19,25 +19,25 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import Transformer
 
+from storage.database.postgres.codec import Prepared, prepare
 from storage.database.statements import Lookup
-from storage.database.wire import Prepared, prepare
 
 log = logging.getLogger("storage")
 
 BATCH = 64
 """The most look-ups that travel together."""
 
-Asked = tuple[Lookup[Any], "asyncio.Future[Any]"]
+PendingLookup = tuple[Lookup[Any], "asyncio.Future[Any]"]
 _TUPLES, _SYNC, _DONE = pq.ExecStatus.TUPLES_OK, pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.COMMAND_OK
 
 
-class Lane:
+class LookupConnection:
     """One non-blocking connection in pipeline mode; ``broken`` says that another one has to be made."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], *, patience: float, fallback: Callable[[Asked], None]
+        self, connection: psycopg.Connection[Any], *, patience: float, fallback: Callable[[PendingLookup], None]
     ) -> None:
-        """``patience``: seconds until an answer is given up; ``fallback`` takes what this lane could not answer."""
+        """``patience``: seconds to wait for an answer; ``fallback`` takes what this connection could not answer."""
         self.loop = asyncio.get_running_loop()
         self.broken = False
         self._connection = connection
@@ -46,14 +46,14 @@ class Lane:
         self._patience = patience
         self._fallback = fallback
         self._prepared: set[bytes] = set()
-        self._waiting: deque[Asked] = deque()
-        self._flying: deque[Asked | None] = deque()
+        self._waiting: deque[PendingLookup] = deque()
+        self._in_flight: deque[PendingLookup | None] = deque()
         """What the server will answer next, in order; ``None`` for a statement being prepared."""
         self._scheduled = False
-        self._crowded = False
+        self._batching = False
         """Whether the last batch held several: then the next one waits for the end of the turn, to hold several too."""
-        self._under_way_since: float | None = None
-        self._watch: asyncio.TimerHandle | None = None
+        self._sent_at: float | None = None
+        self._timeout_check: asyncio.TimerHandle | None = None
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
         self._socket = self._pg.socket  # libpq forgets it when the connection breaks
@@ -63,8 +63,8 @@ class Lane:
         """Send a look-up with the next batch; the future gets what the look-up makes of its row."""
         future = self.loop.create_future()
         self._waiting.append((lookup, future))
-        if self._under_way_since is None and not self._scheduled:
-            if self._crowded:
+        if self._sent_at is None and not self._scheduled:
+            if self._batching:
                 self._scheduled = True
                 self.loop.call_soon(self._send)
             else:
@@ -76,53 +76,53 @@ class Lane:
         if self.broken:
             return
         self.broken = True
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._timeout_check is not None:
+            self._timeout_check.cancel()
         if not self.loop.is_closed():
             self.loop.remove_reader(self._socket)
             self.loop.remove_writer(self._socket)
         self._connection.close()
-        for asked in (*self._flying, *self._waiting):
-            if asked is not None and not asked[1].done():
-                self._fallback(asked)
-        self._flying.clear()
+        for pending in (*self._in_flight, *self._waiting):
+            if pending is not None and not pending[1].done():
+                self._fallback(pending)
+        self._in_flight.clear()
         self._waiting.clear()
 
     def _send(self) -> None:
         self._scheduled = False
         if self.broken or not self._waiting:
             return
-        pg, flying = self._pg, self._flying
+        pg, in_flight = self._pg, self._in_flight
         count = min(BATCH, len(self._waiting))
-        self._crowded = count > 1
+        self._batching = count > 1
         try:
             for _ in range(count):
-                asked = self._waiting.popleft()
-                ready: Prepared = asked[0].statement.postgres or prepare(asked[0].statement)
+                pending = self._waiting.popleft()
+                ready: Prepared = pending[0].statement.postgres or prepare(pending[0].statement)
                 if ready.name not in self._prepared:
                     pg.send_prepare(ready.name, ready.text, ready.types)
                     self._prepared.add(ready.name)
-                    flying.append(None)
-                flying.append(asked)
-                pg.send_query_prepared(ready.name, ready.values(asked[0].params), ready.formats, 1)
+                    in_flight.append(None)
+                in_flight.append(pending)
+                pg.send_query_prepared(ready.name, ready.values(pending[0].params), ready.formats, 1)
             pg.pipeline_sync()
             if pg.flush():
                 self.loop.add_writer(self._socket, self._writable)
         except psycopg.Error as error:
             self._break(error)
             return
-        self._under_way_since = time.monotonic()
-        if self._watch is None:
-            self._watch = self.loop.call_later(self._patience, self._look)
+        self._sent_at = time.monotonic()
+        if self._timeout_check is None:
+            self._timeout_check = self.loop.call_later(self._patience, self._check_timeout)
 
-    def _look(self) -> None:
+    def _check_timeout(self) -> None:
         """Give up a batch that is not answered in time; one timer for many batches, which are answered in no time."""
-        self._watch = None
-        if self._under_way_since is None:
+        self._timeout_check = None
+        if self._sent_at is None:
             return
-        left = self._under_way_since + self._patience - time.monotonic()
+        left = self._sent_at + self._patience - time.monotonic()
         if left > 0:
-            self._watch = self.loop.call_later(left, self._look)
+            self._timeout_check = self.loop.call_later(left, self._check_timeout)
         else:
             self._break(TimeoutError("no answer"))
 
@@ -137,37 +137,37 @@ class Lane:
         pg = self._pg
         try:
             pg.consume_input()
-            while self._under_way_since is not None:
+            while self._sent_at is not None:
                 if pg.is_busy():
                     return
                 result = pg.get_result()
                 if result is None:
                     continue  # the end of one answer
                 if result.status == _SYNC:
-                    self._landed()
+                    self._batch_answered()
                 else:
                     self._answer(result)
         except psycopg.Error as error:
             self._break(error)
 
-    def _landed(self) -> None:
+    def _batch_answered(self) -> None:
         """A batch is answered; send the next one at once."""
-        self._under_way_since = None
+        self._sent_at = None
         if self._waiting:
             self._send()
 
     def _answer(self, result: pq.abc.PGresult) -> None:
-        asked = self._flying.popleft()
-        if asked is None:
+        pending = self._in_flight.popleft()
+        if pending is None:
             if result.status != _DONE:
                 self._prepared.clear()
                 raise psycopg.OperationalError("a statement could not be prepared")
             return
-        lookup, future = asked
+        lookup, future = pending
         if future.done():
             return
         if result.status != _TUPLES:
-            self._fallback(asked)  # the thread will say what is wrong
+            self._fallback(pending)  # the thread will say what is wrong
             return
         try:
             row = None

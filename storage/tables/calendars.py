@@ -1,15 +1,4 @@
-"""The schema: one text for SQLite, PostgreSQL and Citus on PostgreSQL.
-
-Rules of this module:
-
-- ``principal_id`` (the owner of the home; rooms are principals too) is the first column of every primary key, unique
-  key, foreign key and index of a tenant table. Tables in ``DIRECTORY`` are the named exceptions: they find a principal.
-- Ids are UUIDv7 made by the application; times are epoch seconds given by the caller; no triggers, no defaults that
-  the server computes, no sequences.
-- Flags are 0 or 1 in a small integer, so that partial indexes read the same everywhere.
-- Keys are named ``<pk|uq|fk|ix>_<table>_<last column>``: ``storage.database`` names the key of a ``Duplicate`` by it.
-- Text that is only ever compared octet by octet is of type ``Word``: the C collation on PostgreSQL.
-"""
+"""Collections of a home, the objects in them and what is derived from or kept of the objects."""
 
 from __future__ import annotations
 
@@ -20,7 +9,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -29,91 +17,10 @@ from sqlalchemy import (
 )
 
 from protocol.model import FOREVER
+from storage.tables.base import Id, Word, metadata
 
-metadata = MetaData()
+_LISTED = ("principal_id", "calendar_id", "seq", "name", "etag", "component", "deleted")
 
-Word = Text().with_variant(Text(collation="C"), "postgresql")
-Id = LargeBinary(16)
-
-# --- directory: how a principal is found; keyed by what is asked for -------------------------------------------------
-
-directory_names = Table(
-    "directory_names",
-    metadata,
-    Column("name", Word, nullable=False),
-    Column("principal_id", Id, nullable=False),
-    PrimaryKeyConstraint("name", name="pk_directory_names_name"),
-    Index("ix_directory_names_principal_id", "principal_id"),
-    comment="login name and URL segment -> principal",
-)
-directory_addresses = Table(
-    "directory_addresses",
-    metadata,
-    Column("address", Word, nullable=False),
-    Column("principal_id", Id, nullable=False),
-    PrimaryKeyConstraint("address", name="pk_directory_addresses_address"),
-    Index("ix_directory_addresses_principal_id", "principal_id"),
-    comment="case-folded mail address -> principal",
-)
-memberships = Table(
-    "memberships",
-    metadata,
-    Column("group_id", Id, nullable=False),
-    Column("member_id", Id, nullable=False),
-    PrimaryKeyConstraint("group_id", "member_id", name="pk_memberships_member_id"),
-    Index("ix_memberships_group_id", "member_id", "group_id"),
-)
-delegates = Table(
-    "delegates",
-    metadata,
-    Column("principal_id", Id, nullable=False),
-    Column("delegate_id", Id, nullable=False),
-    Column("can_write", SmallInteger, nullable=False),
-    PrimaryKeyConstraint("principal_id", "delegate_id", name="pk_delegates_delegate_id"),
-    Index("ix_delegates_principal_id", "delegate_id", "principal_id"),
-)
-server_state = Table(
-    "server_state",
-    metadata,
-    Column("key", Word, nullable=False),
-    Column("value", Word, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    PrimaryKeyConstraint("key", name="pk_server_state_key"),
-    comment="epoch: value; accounts_version: number",
-)
-
-# --- tenant tables ---------------------------------------------------------------------------------------------------
-
-principals = Table(
-    "principals",
-    metadata,
-    Column("principal_id", Id, nullable=False),
-    Column("kind", Word, nullable=False),
-    Column("name", Word, nullable=False),
-    Column("display_name", Text, nullable=False),
-    Column("emails", Text, nullable=False, comment="newline separated, first is preferred"),
-    Column("time_zone", Word, nullable=False),
-    Column("is_admin", SmallInteger, nullable=False),
-    Column("auto_accept", Word),
-    Column("home_seq", BigInteger, nullable=False),
-    Column("folded_name", Text, nullable=False, comment="case-folded display name, for search"),
-    Column("folded_emails", Text, nullable=False, comment="case-folded, each between newlines, for search"),
-    PrimaryKeyConstraint("principal_id", name="pk_principals_principal_id"),
-    postgresql_with={"fillfactor": "70"},
-)
-credentials = Table(
-    "credentials",
-    metadata,
-    Column("principal_id", Id, nullable=False),
-    Column("credential_id", Id, nullable=False),
-    Column("kind", Word, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("hash", Word, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("extra", Text, nullable=False, comment="JSON object of strings"),
-    PrimaryKeyConstraint("principal_id", "credential_id", name="pk_credentials_credential_id"),
-    ForeignKeyConstraint(["principal_id"], ["principals.principal_id"], name="fk_credentials_principal_id"),
-)
 calendars = Table(
     "calendars",
     metadata,
@@ -142,8 +49,6 @@ calendars = Table(
     Index("ix_calendars_home_seq", "principal_id", "home_seq"),
     postgresql_with={"fillfactor": "70"},
 )
-_LISTED = ("principal_id", "calendar_id", "seq", "name", "etag", "component", "deleted")
-
 objects = Table(
     "objects",
     metadata,
@@ -244,18 +149,3 @@ versions = Table(
         name="fk_versions_calendar_id",
     ),
 )
-dead_properties = Table(
-    "dead_properties",
-    metadata,
-    Column("principal_id", Id, nullable=False),
-    Column("resource_id", Id, nullable=False, comment="of the principal, calendar or object that carries it"),
-    Column("name", Word, nullable=False),
-    Column("xml", Text, nullable=False),
-    PrimaryKeyConstraint("principal_id", "resource_id", "name", name="pk_dead_properties_name"),
-    ForeignKeyConstraint(["principal_id"], ["principals.principal_id"], name="fk_dead_properties_principal_id"),
-)
-
-DIRECTORY = frozenset({"directory_names", "directory_addresses", "memberships", "delegates", "server_state"})
-"""Tables that are asked before the principal is known; everything else is a tenant table."""
-
-TENANT = frozenset(metadata.tables) - DIRECTORY
