@@ -1,14 +1,17 @@
-"""Logs: events through structlog, one cheap line per request, the request id in every line, never a secret.
+"""Logs: the standard library's logging, written as JSON lines for machines or as text for people.
 
-Two formats: JSON for machines, a console form for people. Lines are collected and written a few times a second (at
-once when they are warnings), so that the access line costs the request microseconds. Rules of this module: nobody
-else writes to the log's file; whoever logs says what happened in ``event`` and the rest as key=value.
+Every line carries the id of its request, none carries a secret. Lines are collected and written a few times a second
+(at once when they are warnings), so that the access line costs a request only microseconds. Rules of this module:
+nobody else writes to the log's file; whoever logs says what happened in the message and the rest as key=value.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import functools
+import json
 import logging
 import re
 import sys
@@ -16,13 +19,14 @@ import time
 import traceback
 from collections import deque
 from collections.abc import MutableMapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
-from caldav_server.http.messages import Request
-from caldav_server.lean_structlog import structlog
 from caldav_server.settings import LogSettings
+
+if TYPE_CHECKING:
+    from caldav_server.http.messages import Request
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 """The request being served; threads started for it inherit it with the context."""
@@ -31,26 +35,35 @@ FLUSH_SECONDS = 0.2
 FLUSH_LINES = 256
 _SECRET_KEYS = frozenset({"authorization", "cookie", "password", "secret", "token", "app_password"})
 _USERINFO = re.compile(r"(://[^/@\s:]*):[^@\s/]+@")
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-_second = 0
-_second_text = ""
-
-
-def _stamp(now: float) -> str:
-    """RFC 3339 with milliseconds; the text of the second is made once."""
-    global _second, _second_text
-    second = int(now)
-    if second != _second:
-        _second, _second_text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-    return f"{_second_text}.{int(now * 1000) % 1000:03d}Z"
+def _json_line(line: dict[str, object]) -> bytes:
+    try:
+        return _encode(line) + b"\n"
+    except UnicodeEncodeError:  # header fields that are not UTF-8 hold lone surrogates
+        return json.dumps(line, default=str).encode("ascii") + b"\n"
 
 
 def redact(value: object) -> object:
     """A value fit for a log: passwords inside addresses are masked."""
     return _USERINFO.sub(r"\1:***@", value) if isinstance(value, str) else value
+
+
+class _EventLogger(logging.LoggerAdapter[logging.Logger]):
+    """Takes the fields of an event as keyword arguments."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        return msg, {"exc_info": kwargs.pop("exc_info", None), "extra": {"fields": kwargs}}
+
+
+_own_logger = logging.getLogger("caldav_server")
+_event_logger = _EventLogger(_own_logger)
+
+
+def get() -> _EventLogger:
+    """The logger everybody uses: ``get().info("what happened", key=value)``."""
+    return _event_logger
 
 
 class Sink:
@@ -77,101 +90,78 @@ class Sink:
                 self.flush()
 
     def flush(self) -> None:
-        """Writes what was collected."""
+        """Writes what was collected. A file that cannot be written, as on a full disk, fails no request."""
         self._timer = None
         lines = []
-        while self._lines:
-            try:
+        with contextlib.suppress(IndexError):  # another thread may take the last one
+            while self._lines:
                 lines.append(self._lines.popleft())
-            except IndexError:  # another thread took the last one
-                break
         if lines:
-            self._file.write(b"".join(lines))
-            self._file.flush()
+            with contextlib.suppress(OSError):
+                self._file.write(b"".join(lines))
+                self._file.flush()
 
     def reopen(self) -> None:
         """Opens the file anew, after log rotation moved the old one away."""
         self.flush()
         if self._path:
             old, self._file = self._file, self._open()
-            old.close()
+            with contextlib.suppress(OSError):
+                old.close()
 
 
-class Log:
+class Log(logging.Handler):
     """The log of this process."""
 
     def __init__(self, settings: LogSettings, *, worker: int | None = None) -> None:
+        super().__init__()
         self.sink = Sink(settings.file)
-        self._worker = worker
-        self._level = _LEVELS[settings.level]
-        self._json = settings.format == "json" or (
+        self._worker = {} if worker is None else {"worker": worker}
+        self._min_level = logging.getLevelNamesMapping()[settings.level.upper()]
+        self._is_json = settings.format == "json" or (
             settings.format == "auto" and (bool(settings.file) or not sys.stderr.isatty())
         )
-        self.has_access = settings.access and self._level <= logging.INFO
+        self.has_access = settings.access and self._min_level <= logging.INFO
 
     def install(self) -> None:
-        """Makes structlog and the standard library's logging write here."""
-        structlog.configure(
-            processors=[structlog.stdlib.add_log_level, self._finish],
-            wrapper_class=structlog.make_filtering_bound_logger(self._level),
-            logger_factory=lambda *_: self,
-            cache_logger_on_first_use=False,
-        )
+        """Makes this the only log of the process; of libraries it takes warnings and errors."""
         root = logging.getLogger()
-        root.handlers[:] = [_Bridge()]
-        root.setLevel(max(self._level, logging.WARNING))
+        root.handlers[:] = [self]
+        root.setLevel(max(self._min_level, logging.WARNING))
+        _own_logger.setLevel(self._min_level)
 
-    def _finish(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-        """The last processor: completes, redacts and writes; the fields become arguments of ``msg``."""
-        error = event.pop("exc_info", None)
-        fields: dict[str, Any] = {
-            "level": event.pop("level", "info"),
-            "event": event.pop("event", ""),
-        }
-        current = event.pop("request_id", "") or request_id.get()
-        if current:
-            fields["request_id"] = current
-        for key, value in event.items():
-            fields[key] = "***" if key.lower() in _SECRET_KEYS else redact(value)
-        if error:
-            if error is True:
-                error = sys.exc_info()[1]
-            if isinstance(error, tuple):
-                error = error[1]
-            if isinstance(error, BaseException):
-                fields["traceback"] = redact("".join(traceback.format_exception(error)))
-        return {"fields": fields}
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one event of ours, or what a library logged."""
+        level, event, fields = record.levelname.lower(), record.getMessage(), _fields_of(record)
+        trace = ""
+        if record.exc_info and record.exc_info[1] is not None:
+            trace = str(redact("".join(traceback.format_exception(record.exc_info[1]))))
+        if self._is_json:
+            head = {"time": _utc(record.created), **self._worker, "level": level, "event": event}
+            line = _json_line(head | fields | ({"traceback": trace} if trace else {}))
+        else:
+            rest = " ".join(f"{key}={_printable(value)}" for key, value in fields.items())
+            clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+            text = f"{clock} {level:<7} {event} {rest}".rstrip()
+            line = f"{text}\n{trace}".encode("utf-8", "backslashreplace")
+        self.sink.write(line, urgent=record.levelno >= logging.WARNING)
 
-    def msg(self, *, fields: dict[str, Any]) -> None:
-        """Writes one event; structlog calls it by the level's name."""
-        urgent = fields["level"] not in ("debug", "info")
-        self.sink.write(self._line(fields), urgent=urgent)
-
-    debug = info = warning = error = critical = exception = log = msg
-
-    def _line(self, fields: dict[str, Any]) -> bytes:
-        now = time.time()
-        if self._json:
-            head = {"time": _stamp(now), **({"worker": self._worker} if self._worker is not None else {})}
-            return _encode(head | fields) + b"\n"
-        trace = fields.pop("traceback", "")
-        level, event = fields.pop("level"), fields.pop("event")
-        rest = " ".join(f"{key}={_shown(value)}" for key, value in fields.items())
-        line = f"{time.strftime('%H:%M:%S', time.localtime(now))} {level:<7} {event} {rest}".rstrip()
-        return f"{line}\n{trace}".encode("utf-8", "backslashreplace")
+    def flush(self) -> None:
+        """Writes what was collected; the standard library calls it when the process ends."""
+        self.sink.flush()
 
     def access(self, request: Request, status: int, size: int, seconds: float) -> None:
         """The line of one request; a few microseconds."""
         user = request.principal.name if request.principal is not None else ""
-        if not self._json:
+        if not self._is_json:
             text = (
-                f"{time.strftime('%H:%M:%S')} {request.method} {_shown(request.raw_path)} {status} "
-                f"{seconds * 1000:.1f} ms {size} B {_shown(user) or '-'} {request.remote} {request.request_id}\n"
+                f"{time.strftime('%H:%M:%S')} {request.method} {_printable(request.raw_path)} {status} "
+                f"{seconds * 1000:.1f} ms {size} B {_printable(user) or '-'} {request.remote} {request.request_id}\n"
             )
             self.sink.write(text.encode("utf-8", "backslashreplace"))
             return
         line: dict[str, object] = {
-            "time": _stamp(time.time()),
+            "time": _utc(time.time()),
             "level": "info",
             "event": "request",
             "request_id": request.request_id,
@@ -182,28 +172,34 @@ class Log:
             "bytes": size,
             "remote": request.remote,
             "user": user,
+            **self._worker,
+            **request.log,
         }
-        if self._worker is not None:
-            line["worker"] = self._worker
-        if request.log:
-            line |= request.log
-        self.sink.write(_encode(line) + b"\n")
+        self.sink.write(_json_line(line))
 
 
-def _shown(value: object) -> str:
+def _fields_of(record: logging.LogRecord) -> dict[str, object]:
+    """The request's id, then the fields of an event with secrets masked; of a library's record the logger's name."""
+    given: dict[str, object] = getattr(record, "fields", {"logger": record.name})
+    current = given.get("request_id") or request_id.get()
+    fields: dict[str, object] = {"request_id": current} if current else {}
+    for key, value in given.items():
+        if key != "request_id":
+            fields[key] = "***" if key.lower() in _SECRET_KEYS else redact(value)
+    return fields
+
+
+@functools.lru_cache(maxsize=1)
+def _utc_second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def _utc(now: float) -> str:
+    """RFC 3339 with milliseconds."""
+    return f"{_utc_second(int(now))}.{int(now * 1000) % 1000:03d}Z"
+
+
+def _printable(value: object) -> str:
     """A value on a console: nothing in it can move the cursor."""
     text = str(value)
     return text if text.isprintable() else ascii(text)
-
-
-class _Bridge(logging.Handler):
-    """What libraries log through the standard library, as events."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        log = structlog.get_logger()
-        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
-
-
-def get() -> Any:  # structlog's loggers are typed by their wrapper class, which is made at run time
-    """The logger everybody uses: ``get().info("what happened", key=value)``."""
-    return structlog.get_logger()

@@ -119,6 +119,23 @@ def test_a_rotated_log_is_reopened(path: Path) -> None:
     assert "between" in path.with_suffix(".1").read_text()
 
 
+def test_a_full_disk_fails_nobody() -> None:
+    log = logs.Log(LogSettings(file="/dev/full"))
+    log.install()
+    logs.get().error("nobody can read this")
+    log.access(a_request(), 200, 0, 0.0)
+    log.sink.reopen()
+
+
+async def test_a_header_field_that_is_not_utf8_is_logged(tmp_path: Path, path: Path) -> None:
+    async with running(tmp_path, {"log.file": str(path), "log.level": "info"}) as edge:
+        client = await edge.connect()
+        wrong = basic("user", "wrong").encode()
+        await client.send(b"GET /dav/ HTTP/1.1\r\nHost: h\r\nUser-Agent: \xff\r\nAuthorization: " + wrong + b"\r\n\r\n")
+        assert (await client.answer()).status == 401
+        assert [line["agent"] for line in lines(edge.app.log, path) if line["event"] == "login failed"] == ["\udcff"]
+
+
 async def test_a_whole_server_never_logs_a_password(tmp_path: Path, path: Path) -> None:
     values: dict[str, object] = {"log.file": str(path), "log.level": "debug"}
     async with running(tmp_path, values) as edge:
