@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage.testing import StatementRecorder
+from testing.statements import StatementRecorder
 
 
 @pytest.fixture(scope="session", autouse=True)

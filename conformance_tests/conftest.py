@@ -19,7 +19,8 @@ import pytest
 
 from conformance_tests import report
 from conformance_tests.client import Calendar, Client
-from conformance_tests.server import ROOT, ServerProcess
+from conformance_tests.server import ServerProcess
+from testing.programs import ROOT
 
 OWN = {"own_server", "new_database", "ours", "other", "second", "anyone"}
 """Fixtures that only exist for a server that the tests started."""
@@ -66,7 +67,7 @@ def database(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[object]:
     """A real PostgreSQL with fsync on, started once per session."""
-    from storage.testing import start_postgres
+    from testing.postgres import start_postgres
 
     running = start_postgres(durable=True)
     yield running

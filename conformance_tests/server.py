@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,8 +13,8 @@ import urllib.request
 from pathlib import Path
 
 from conformance_tests.client import Client
+from testing.programs import ROOT, free_port
 
-ROOT = Path(__file__).resolve().parent.parent
 USERS = [f"user{number:02d}" for number in range(1, 11)]
 
 
@@ -45,16 +43,6 @@ def accounts_toml() -> str:
         )
     parts.append('[[resource]]\nname = "resource01"\ndisplay_name = "Resource 01"\nwrite_delegates = ["user01"]\n')
     return "\n".join(parts)
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on and no connection remembers, below the ephemeral range."""
-    for _ in range(200):
-        port = 20000 + secrets.randbelow(12000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port")
 
 
 class ServerProcess:

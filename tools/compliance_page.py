@@ -23,7 +23,7 @@ from conformance_tests.report import rows as behaviours
 from protocol.dav.names import PREFIXES, split
 from protocol.errors import Condition
 from protocol.ical import compat
-from tools import defined_in
+from tools import defined_in, sizes
 from tools.markdown import GENERATED, table
 
 RESULTS = "\n## What the conformance run showed\n"
@@ -130,8 +130,8 @@ def _properties() -> Iterable[tuple[str, ...]]:
 
 def _conditions(root: Path) -> Iterable[tuple[str, ...]]:
     """Those that some code refuses with; a condition that is only named is not a promise."""
-    sources = [path for part in ("caldav_server", "protocol") for path in sorted((root / part).rglob("*.py"))]
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sources if "tests" not in path.parts)
+    sources = sizes.files(root, ("caldav_server", "protocol"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     used = set(re.findall(r"Condition\.([A-Z_]+)\b", text))
     for each in Condition:
         if each.namespace and each.name in used:

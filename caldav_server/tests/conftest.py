@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from storage.testing import PostgresServer, start_postgres
+from testing.postgres import PostgresServer, start_postgres
 
 FAST: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"uvloop": uvloop.new_event_loop}
 BOTH = FAST | {"asyncio": asyncio.new_event_loop}

@@ -18,9 +18,9 @@ from caldav_server.accounts.throttle import Attempt, Throttle, network_of
 from caldav_server.app import Application
 from caldav_server.http.messages import Request, Response
 from caldav_server.settings import AuthSettings
-from caldav_server.tests.edge import PASSWORD, Edge, basic, fixed_body, headers_of, running
 from protocol.model import Principal, PrincipalKind
 from storage import principals, server_state
+from testing.edge import PASSWORD, Edge, basic, fixed_body, headers_of, running
 
 
 def request_with(authorization: str | None, remote: str = "192.0.2.1", agent: str = "test") -> Request:

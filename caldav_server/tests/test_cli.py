@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from caldav_server.cli import main
-from caldav_server.tests.process import ROOT, environment
-from caldav_server.tests.process import command as command_in_process
+from testing.process import ROOT, environment
+from testing.process import command as command_in_process
 
 EVENT = """BEGIN:VCALENDAR
 VERSION:2.0

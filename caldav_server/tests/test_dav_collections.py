@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from caldav_server.settings import LimitSettings
-from caldav_server.tests.face import NAMESPACES, Face, event
 from protocol.model import MAX_KEY_OCTETS, Seq
 from storage import calendars
 from storage.principals import set_delegates
+from testing.face import NAMESPACES, Face, event
 
 HOME = "/dav/calendars/anna/"
 

@@ -13,8 +13,8 @@ import pytest
 from caldav_server.calendaring import queries
 from caldav_server.dav.elements import Elements
 from caldav_server.dav.methods import DavFace
-from caldav_server.tests.face import NAMESPACES, Face, event
 from protocol.model import CalendarId, Seq
+from testing.face import NAMESPACES, Face, event
 
 HOME = "/dav/calendars/anna/"
 NAMES = [f"n{number}.ics" for number in range(12)]

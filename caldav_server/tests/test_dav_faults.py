@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from caldav_server.tests.face import Answer, Face, event
 from storage.database import Database
 from storage.errors import CommitUnknown, Unavailable
+from testing.face import Answer, Face, event
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 OTHER = "/dav/calendars/anna/other/"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from caldav_server.tests.face import Face, event
 from protocol.model import PrincipalKind
 from storage import objects, principals, versions
+from testing.face import Face, event
 
 HOME = "/dav/calendars/anna/"
 CALENDAR = HOME + "calendar/"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from caldav_server.dav.properties import PROPERTIES
-from caldav_server.tests.face import NAMESPACES, Face, event
 from protocol.model import PrincipalId
 from storage import calendars
 from storage.database import Transaction
+from testing.face import NAMESPACES, Face, event
 
 HOME = "/dav/calendars/anna/"
 CALENDAR = HOME + "calendar/"

@@ -17,10 +17,10 @@ from caldav_server.calendaring import queries, texts
 from caldav_server.calendaring.texts import Allowance
 from caldav_server.dav.reports import calendar as reports
 from caldav_server.dav.reports import multiget as multigets
-from caldav_server.tests.face import NAMESPACES, Answer, Face, event
 from protocol.errors import Refusal
 from protocol.ical.recurrence import DEFAULT_PERIODS
 from protocol.model import CalendarObject, Seq
+from testing.face import NAMESPACES, Answer, Face, event
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 RANGE = '<C:comp-filter name="VEVENT"><C:time-range start="20270105T000000Z" end="20270205T000000Z"/></C:comp-filter>'

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from caldav_server.dav.tokens import parse_token, render_token
-from caldav_server.tests.face import Face, event
 from protocol.errors import Condition, Refusal
 from protocol.model import Seq
 from storage import calendars, principals, server_state
+from testing.face import Face, event
 
 HOME = "/dav/calendars/anna/"
 CALENDAR = HOME + "calendar/"

@@ -17,12 +17,12 @@ import pytest
 from caldav_server import cli
 from caldav_server.settings import Settings, environment_name, load
 from storage.tables import metadata
-from tools import compliance_page, docs
+from tools import compliance_page, docs, sizes
 
 ROOT = docs.ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN = [page for page in PAGES if str(page.relative_to(ROOT)) not in docs.PAGES]
-TOP = {"protocol", "storage", "caldav_server", "conformance_tests", "tools", "config", "docs"}
+TOP = {"protocol", "storage", "caldav_server", "conformance_tests", "testing", "tools", "config", "docs"}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -145,9 +145,8 @@ def test_dependencies_have_one_door(dependency: str) -> None:
     architecture = text_of(ROOT / "docs/architecture.md")
     doors = tuple(spans(architecture[architecture.index("10. **One door") : architecture.index("## Reading order")]))
     importing = re.compile(rf"^\s*(?:import|from) {dependency}\b", re.MULTILINE)
-    sources = [path for part in ("protocol", "storage", "caldav_server") for path in (ROOT / part).rglob("*.py")]
-    found = [str(path.relative_to(ROOT)) for path in sources if not {"tests", "testing.py"} & set(path.parts)]
-    users = [name for name in found if importing.search(text_of(ROOT / name))]
+    sources = sizes.files(ROOT, ("protocol", "storage", "caldav_server"))
+    users = [str(path.relative_to(ROOT)) for path in sources if importing.search(text_of(path))]
     assert users and all(name.startswith(doors) for name in users), users
 
 

@@ -13,9 +13,9 @@ from caldav_server.app import Application
 from caldav_server.http.connection import split_target
 from caldav_server.http.messages import Request, Response
 from caldav_server.http.wire import HeaderInjection, render_head
-from caldav_server.tests.edge import basic, running
 from protocol.errors import Condition, Detail, Refusal
 from storage.errors import StorageFull, Unavailable
+from testing.edge import basic, running
 
 MEGABYTE = 1_048_576
 

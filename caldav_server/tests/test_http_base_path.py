@@ -10,7 +10,7 @@ from caldav_server.app import Application
 from caldav_server.dav.methods import DavFace
 from caldav_server.http.messages import Request, Response, strip_base_path
 from caldav_server.settings import SettingsError, is_base_path
-from caldav_server.tests.edge import running, settings_with
+from testing.edge import running, settings_with
 
 TRUSTED: dict[str, object] = {"proxy.trusted": ("127.0.0.0/8",)}
 UNDER_CAL: dict[str, object] = {"server.base_path": "/cal"}

@@ -14,7 +14,7 @@ import pytest
 
 from caldav_server.app import Application
 from caldav_server.http.messages import Request, Response
-from caldav_server.tests.edge import Client, Edge, basic, echo, running
+from testing.edge import Client, Edge, basic, echo, running
 
 QUICK: dict[str, object] = {
     "timeouts.header_seconds": 0.4,

@@ -17,10 +17,10 @@ import pytest
 from caldav_server.calendaring import homes, importing
 from caldav_server.calendaring.importing import Outcome
 from caldav_server.settings import Settings
-from caldav_server.tests.face import Face, event
 from protocol.ical.split import Splitter
 from storage.database import Database
 from storage.errors import CommitUnknown
+from testing.face import Face, event
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 

@@ -12,7 +12,7 @@ import pytest
 from caldav_server.http.messages import Request
 from caldav_server.observability import logs
 from caldav_server.settings import LogSettings
-from caldav_server.tests.edge import basic, fixed_body, headers_of, running
+from testing.edge import basic, fixed_body, headers_of, running
 
 
 @pytest.fixture

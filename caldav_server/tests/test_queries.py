@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from caldav_server.calendaring import texts
-from caldav_server.tests.face import Face, event
+from testing.face import Face, event
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 NOTHING = "<D:displayname/>"

@@ -11,8 +11,8 @@ import threading
 import time
 from pathlib import Path
 
-from caldav_server.tests.edge import basic
-from caldav_server.tests.process import Server, command, serving, wait_until
+from testing.edge import basic
+from testing.process import Server, command, serving, wait_until
 
 CERTIFICATES = Path(__file__).parent / "data"
 

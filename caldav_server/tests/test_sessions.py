@@ -12,8 +12,8 @@ import pytest
 from caldav_server.dav import sessions
 from caldav_server.dav.sessions import Sessions
 from caldav_server.http.messages import Request
-from caldav_server.tests.face import Face
 from storage.bus import Bus
+from testing.face import Face
 
 
 async def test_each_device_of_a_person_keeps_what_was_worked_out(

@@ -10,6 +10,7 @@ import pytest
 
 from caldav_server.settings import Override, Settings, SettingsError, environment_name, load, render_reference
 from caldav_server.settings.model import SENTENCE
+from tools import sizes
 
 ROOT = Path(__file__).parents[2]
 ROWS = [(section.name, row) for section in fields(Settings()) for row in fields(getattr(Settings(), section.name))]
@@ -38,11 +39,8 @@ def test_the_example_file_with_every_line_uncommented_is_the_defaults(tmp_path: 
 def test_every_setting_has_a_sentence_a_variable_and_is_used() -> None:
     names = [environment_name(section, row.name) for section, row in ROWS]
     assert len(set(names)) == len(names)
-    sources = [
-        path.read_text(encoding="utf-8")
-        for path in (ROOT / "caldav_server").rglob("*.py")
-        if "settings" not in path.parts and "tests" not in path.parts
-    ]
+    found = sizes.files(ROOT, ("caldav_server",))
+    sources = [path.read_text(encoding="utf-8") for path in found if path.parent.name != "settings"]
     for section, row in ROWS:
         assert row.metadata[SENTENCE].endswith((".", ")")), (section, row.name)
         assert any(f".{row.name}" in source for source in sources), f"nothing uses [{section}] {row.name}"

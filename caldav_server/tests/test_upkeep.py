@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import update
 
 from caldav_server.calendaring import upkeep
-from caldav_server.tests.face import Face, event
 from caldav_server.worker import upkeep as duty
 from protocol.ical.index import INDEX_VERSION
 from protocol.model import FOREVER, Calendar, CalendarId, TimeRange
 from storage import calendars, occurrences, server_state, tables
 from storage.database import Statement, Transaction
+from testing.face import Face, event
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 YEAR = 366 * 86_400

@@ -16,7 +16,7 @@ from conformance_tests.bench.data import Samples
 from conformance_tests.bench.measure import Effort
 from conformance_tests.bench.operations import Place, Windows, expand_week, free_busy, list_etags, month
 from conformance_tests.bench.servers import Server
-from conformance_tests.server import ROOT
+from testing.programs import ROOT
 
 SIZES = (10_000, 100_000)
 EFFORT = Effort(2.0, 60)

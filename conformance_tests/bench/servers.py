@@ -21,7 +21,7 @@ from pathlib import Path
 
 from conformance_tests.bench import cpu
 from conformance_tests.bench.wire import Address
-from conformance_tests.server import ROOT, free_port
+from testing.programs import ROOT, free_port
 
 START_SECONDS = 60
 PEERS = ("radicale", "xandikos")
@@ -134,7 +134,7 @@ def start_sqlite(folder: Path) -> Server:
 
 def start_postgresql(folder: Path, *, workers: int = 1) -> Server:
     """Our server on a PostgreSQL of its own, durable."""
-    from storage.testing import start_postgres
+    from testing.postgres import start_postgres
 
     folder.mkdir(parents=True, exist_ok=True)
     postgres = start_postgres(folder / "postgres", durable=True)

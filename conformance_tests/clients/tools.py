@@ -8,7 +8,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from conformance_tests.server import ROOT
+from testing.programs import ROOT
 
 CACHE = Path(os.environ.get("CONFORMANCE_CACHE", str(ROOT / ".conformance")))
 

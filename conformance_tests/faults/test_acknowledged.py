@@ -7,7 +7,7 @@ import pytest
 from conformance_tests.client import Calendar
 from conformance_tests.faults.workload import new_calendar
 from conformance_tests.ical import event
-from storage.testing import RedisServer
+from testing.redis import RedisServer
 
 READERS = 8
 """Connections; the kernel spreads them over both workers."""

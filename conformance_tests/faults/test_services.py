@@ -22,7 +22,8 @@ from conformance_tests.faults.workload import Mirror, Writer, new_calendar, para
 from conformance_tests.ical import event
 from conformance_tests.pace import allowed
 from conformance_tests.server import ServerProcess
-from storage.testing import RedisServer, start_postgres
+from testing.postgres import start_postgres
+from testing.redis import RedisServer
 
 
 def cut_connections(url: str) -> int:

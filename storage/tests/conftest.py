@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.database import Database
-from storage.testing import PostgresServer, start_postgres
+from testing.postgres import PostgresServer, start_postgres
 
 DIALECTS = ("sqlite", "postgresql")
 

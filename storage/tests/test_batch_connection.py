@@ -14,8 +14,8 @@ from protocol.model import ETag
 from storage import calendars, objects
 from storage.database import Batch, Database, Statement, Transaction
 from storage.errors import CommitUnknown, RowChanged, Unavailable
-from storage.testing import PostgresServer, database_name
-from storage.tests.samples import NOW, add, event, home
+from testing.postgres import PostgresServer, database_name
+from testing.samples import NOW, add, event, home
 
 _TROUBLE = Statement(select(func.trouble_once()), across="a test")
 

@@ -16,7 +16,7 @@ from storage.database.sqlite import SqliteTransaction
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.tables import occurrences as table
-from storage.tests.samples import NOW, add, event, home, principal
+from testing.samples import NOW, add, event, home, principal
 
 NAMES = ("bucket", "start_at", "end_at", "component", "busy")
 SIZES = (0, 1, 2, BULK_ROWS - 1, BULK_ROWS, BULK_ROWS + 1, 3 * BULK_ROWS + 7)

@@ -10,7 +10,8 @@ import pytest
 
 from protocol.model import CalendarId, PrincipalId, Seq
 from storage.bus import Bus
-from storage.testing import RedisServer, free_port, start_redis
+from testing.programs import free_port
+from testing.redis import RedisServer, start_redis
 
 PID, CID = PrincipalId(b"p" * 16), CalendarId(b"c" * 16)
 

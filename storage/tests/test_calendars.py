@@ -9,7 +9,7 @@ from storage import calendars, changes, objects, properties
 from storage.database import Database
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
-from storage.tests.samples import NOW, add, event, home, remove
+from testing.samples import NOW, add, event, home, remove
 
 
 def work_calendar(pid, name: str = "work") -> Calendar:

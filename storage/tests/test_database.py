@@ -17,8 +17,8 @@ from sqlalchemy import text
 from storage import calendars, changes, objects, occurrences, principals, server_state, versions
 from storage.database import Database, Lookup, Statement, Transaction
 from storage.errors import CommitUnknown, Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable
-from storage.testing import PostgresServer
-from storage.tests.samples import add, change, event, home, principal, remove
+from testing.postgres import PostgresServer
+from testing.samples import add, change, event, home, principal, remove
 
 
 class Broken(Exception):

@@ -10,8 +10,8 @@ import pytest
 from storage import lookups
 from storage.database import Database, Lookup
 from storage.errors import StorageError
-from storage.testing import PostgresServer, database_name
-from storage.tests.samples import add, event, home
+from testing.postgres import PostgresServer, database_name
+from testing.samples import add, event, home
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from storage import changes, lookups, objects, occurrences, versions
 from storage.database import Database
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
-from storage.tests.samples import NOW, add, change, event, home, remove
+from testing.samples import NOW, add, change, event, home, remove
 
 
 async def test_text_and_meta_come_back_as_they_went_in(db: Database) -> None:

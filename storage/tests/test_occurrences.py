@@ -9,7 +9,7 @@ import pytest
 from protocol.model import BusyType, ComponentKind, IndexEntry, TimeRange
 from storage import occurrences
 from storage.database import Database
-from storage.tests.samples import DAY, HOUR, NOW, add, event, home, remove
+from testing.samples import DAY, HOUR, NOW, add, event, home, remove
 
 EVERYTHING = TimeRange()
 

@@ -15,7 +15,7 @@ import storage
 from storage.database import Database, Statement
 from storage.database.postgres.engine import SETTINGS
 from storage.tables import DIRECTORY
-from storage.tests.samples import add, event, home
+from testing.samples import add, event, home
 
 WHOLE_TABLE = {"list of all principals", "search", "keyed by the accounts version", "every"}
 """Words of ``across`` for statements that mean to read a whole directory."""

@@ -12,7 +12,7 @@ from storage.database import Database
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.principals import Term
-from storage.tests.samples import NOW, home, principal
+from testing.samples import NOW, home, principal
 
 
 async def test_found_by_name_id_and_address(db: Database) -> None:

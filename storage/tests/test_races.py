@@ -13,7 +13,7 @@ from protocol.model import ETag, ObjectMeta
 from storage import calendars, changes, objects, principals
 from storage.database import Database, Transaction
 from storage.errors import Duplicate
-from storage.tests.samples import add, change, event, home, principal, remove
+from testing.samples import add, change, event, home, principal, remove
 
 WRITERS = 16
 

@@ -21,7 +21,7 @@ from storage import migrations
 from storage.database import Database, Statement
 from storage.migrations import runner
 from storage.tables import DIRECTORY, TENANT, metadata
-from storage.testing import crosses_principals
+from testing.statements import crosses_principals
 
 Keys = list[tuple[str, str, list[str]]]
 """``(table, key, columns)``"""

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import psutil
 
-from caldav_server.tests.edge import basic
+from testing.edge import basic
+from testing.programs import ROOT
 
-ROOT = Path(__file__).parents[2]
 QUICK_HASHES = {"CALDAV_SERVER_AUTH_ARGON2_MEMORY_KIB": "64", "CALDAV_SERVER_AUTH_ARGON2_TIME": "1"}
 READY = re.compile(r"ready on (\S+)")
 

@@ -47,7 +47,8 @@ def fixed_body(data: bytes) -> BodyReader:
 
 def settings_with(values: dict[str, object]) -> Settings:
     """Settings from ``{"section.key": value}``."""
-    return load(overrides=[Override(*key.split("."), value, key) for key, value in values.items()])
+    parts = [(key, key.partition("."), value) for key, value in values.items()]
+    return load(overrides=[Override(section, name, value, key) for key, (section, _, name), value in parts])
 
 
 @dataclass

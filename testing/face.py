@@ -14,13 +14,13 @@ from caldav_server.calendaring.context import Actor, Context, Rules
 from caldav_server.dav.methods import DavFace
 from caldav_server.http.messages import Request, Response
 from caldav_server.settings import Settings
-from caldav_server.tests.edge import fixed_body, headers_of
 from protocol.errors import Refusal
 from protocol.model import Access, Principal, PrincipalId, PrincipalKind
 from storage import principals
 from storage.bus import Bus
 from storage.database import Database
 from storage.ids import new_id
+from testing.edge import fixed_body, headers_of
 
 NOW = 1_800_000_000
 NAMESPACES = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:A="http://apple.com/ns/ical/"'
