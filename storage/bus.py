@@ -14,9 +14,11 @@ import logging
 import os
 import struct
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from cachetools import FIFOCache
 
 from protocol.model import CalendarId, PrincipalId, Seq
 
@@ -52,7 +54,7 @@ class Bus:
         self._outgoing: deque[bytes] = deque(maxlen=_MOST_QUEUED)
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._counts: FIFOCache[str, tuple[int, float]] = FIFOCache(_MOST_COUNTERS)
         self._client: Redis | None = None
         self._trouble: tuple[type[Exception], ...] = (OSError, asyncio.TimeoutError)
         self._paused_until = 0.0
@@ -185,9 +187,6 @@ class Bus:
         if until <= now:
             count, until = 0, now + seconds
         self._counts[key] = (count + 1, until)
-        self._counts.move_to_end(key)
-        if len(self._counts) > _MOST_COUNTERS:
-            self._counts.popitem(last=False)
         return count + 1
 
     async def _count_shared(self, key: str, seconds: int) -> int | None:

@@ -9,9 +9,10 @@ that a neighbour or a forgotten phone cannot lock it out. Rules of this module: 
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+
+from cachetools import FIFOCache
 
 from caldav_server.settings import AuthSettings
 
@@ -59,8 +60,8 @@ class Throttle:
         self._network_free = settings.network_failures
         self._max_delay = settings.max_delay_seconds
         self._known_seconds = settings.known_device_seconds
-        self._failures: OrderedDict[Hashable, _Failures] = OrderedDict()
-        self._known: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._failures: FIFOCache[Hashable, _Failures] = FIFOCache(MOST_ENTRIES)
+        self._known: FIFOCache[tuple[str, str, str], float] = FIFOCache(MOST_ENTRIES)
 
     def begin(self, account: str, address: str, agent: str, now: float) -> Attempt | float:
         """An attempt that counts as failed until ``succeed`` says otherwise, or the seconds to wait.
@@ -91,13 +92,8 @@ class Throttle:
         return entry.blocked_until - now
 
     def _count(self, key: Hashable, free: int, now: float) -> None:
-        entry = self._failures.get(key)
-        if entry is None:
-            entry = self._failures[key] = _Failures()
-            if len(self._failures) > MOST_ENTRIES:
-                self._failures.popitem(last=False)
-        else:
-            self._failures.move_to_end(key)
+        entry = self._failures.get(key) or _Failures()
+        self._failures[key] = entry  # sets its age anew, too
         entry.count += 1
         entry.last = now
         if entry.count >= free:
@@ -121,9 +117,6 @@ class Throttle:
             else:
                 self._take_back(key)
         self._known[attempt.account, attempt.network, attempt.device] = now
-        self._known.move_to_end((attempt.account, attempt.network, attempt.device))
-        if len(self._known) > MOST_ENTRIES:
-            self._known.popitem(last=False)
 
     def abandon(self, attempt: Attempt) -> None:
         """The attempt could not be judged (the database was away): it does not count."""

@@ -7,7 +7,10 @@ others fill the home, each process may still use the rest of its grant: that is 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+
+from cachetools import FIFOCache
 
 from protocol.errors import Condition, Refusal
 from protocol.model import PrincipalId
@@ -33,7 +36,9 @@ class Quota:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._grants: dict[PrincipalId, _Grant] = {}
+        self._grants: FIFOCache[PrincipalId, _Grant] = FIFOCache(_HOMES)
+        self._lock = threading.Lock()
+        """Units of work run in several threads."""
 
     def require_size(self, octets: int) -> None:
         """Refuse what would fill more than a whole home."""
@@ -47,16 +52,16 @@ class Quota:
         """
         if more <= 0:
             return
-        grant = self._grants.get(principal_id)
-        if grant is not None and grant.octets >= more and grant.until > now:
-            grant.octets -= more
-            return
+        with self._lock:
+            grant = self._grants.get(principal_id)
+            if grant is not None and grant.octets >= more and grant.until > now:
+                grant.octets -= more
+                return
         room = self.limit - stored_calendars.usage(tx, principal_id)[1]
         if room < 0:
             raise _full()
-        if len(self._grants) >= _HOMES:
-            self._grants.clear()
-        self._grants[principal_id] = _Grant(room // _SHARE, now + _SECONDS)
+        with self._lock:
+            self._grants[principal_id] = _Grant(room // _SHARE, now + _SECONDS)
 
 
 def _full() -> Refusal:

@@ -58,6 +58,15 @@ def test_plenty_of_room_is_asked_about_once(home: dict[str, int]) -> None:
     assert home["asked"] == 2
 
 
+def test_grants_are_bounded(home: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quota, "_HOMES", 2)
+    rules = Quota(1 << 33)
+    for name in ("a", "b", "c", "c", "b", "a"):
+        rules.require(cast("Transaction", None), PrincipalId(name), 1, 0)
+    assert home["asked"] == 4
+    assert len(rules._grants) == 2
+
+
 def test_less_text_is_always_welcome(home: dict[str, int]) -> None:
     write(home, Quota(10), 0)
     write(home, Quota(-1), -5)

@@ -74,6 +74,15 @@ async def test_a_counter_ends_with_its_window() -> None:
     assert await bus.count("a", 10) == 1
 
 
+async def test_counters_are_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.bus._MOST_COUNTERS", 3)
+    bus = Bus()
+    assert [await bus.count(key, 60) for key in ("a", "b", "a", "c", "d")] == [1, 1, 2, 1, 1]
+    assert len(bus._counts) == 3
+    assert await bus.count("a", 60) == 3
+    assert await bus.count("b", 60) == 1
+
+
 async def test_others_hear_once_and_in_order(pair: tuple[Bus, Bus]) -> None:
     mine, theirs = Heard(), Heard()
     pair[0].listen(mine)

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from aiohttp import hdrs
+from cachetools import TTLCache
 
 from caldav_server.accounts import passwords
 from caldav_server.accounts.throttle import FORGET_SECONDS, Throttle
@@ -68,13 +69,6 @@ def parse_basic(header: str) -> Credentials | None:
     return Credentials(passwords.normalise(name), password)
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    until: float
-    principal: Principal | None
-    """``None``: these credentials are known to be wrong."""
-
-
 class BasicLogin:
     """Decides who is asking; one per process."""
 
@@ -93,7 +87,10 @@ class BasicLogin:
         self._counters = metrics.counters
         self._clock = clock
         self._key = secrets.token_bytes(32)
-        self._remembered: dict[bytes, _Remembered] = {}
+        self._remembered: TTLCache[bytes, Principal | None] = TTLCache(
+            settings.cache_entries, settings.cache_seconds, clock
+        )
+        """By digest of the header; ``None``: these credentials are known to be wrong."""
         self._running: dict[bytes, asyncio.Future[Principal | Response]] = {}
         self._throttle = Throttle(settings)
         self._pool = ThreadPoolExecutor(settings.hash_threads, thread_name_prefix="hash")
@@ -109,14 +106,15 @@ class BasicLogin:
         header = request.headers.get(hdrs.AUTHORIZATION)
         if header is None:
             return None
-        now = self._clock()
-        if now >= self._check_at:
+        if self._clock() >= self._check_at:
             return None
-        found = self._remembered.get(self._digest(header))
-        if found is None or found.until <= now or found.principal is None:
+        try:
+            found = self._remembered[self._digest(header)]
+        except KeyError:
             return None
-        self._counters["auth_cache_hits"] += 1
-        return found.principal
+        if found is not None:
+            self._counters["auth_cache_hits"] += 1
+        return found
 
     def observe_accounts_version(self, version: int) -> bool:
         """Tells the version of the accounts that a look-up just read.
@@ -146,13 +144,14 @@ class BasicLogin:
         if self._clock() >= self._check_at:
             self.observe_accounts_version(await self._db.point(server_state.accounts_version))
         digest = self._digest(header)
-        found = self._remembered.get(digest)
-        if found is not None and found.until > self._clock():
-            if found.principal is not None:
-                self._counters["auth_cache_hits"] += 1
-                return found.principal
-            self._counters["auth_failures"] += 1
-            return self._unauthorized()
+        try:
+            found = self._remembered[digest]
+        except KeyError:
+            return await self._log_in_once(request, given, digest)
+        self._counters["auth_failures" if found is None else "auth_cache_hits"] += 1
+        return found or self._unauthorized()
+
+    async def _log_in_once(self, request: Request, given: Credentials, digest: bytes) -> Principal | Response:
         # clients open several connections at once with the same header: they share one verification
         running = self._running.get(digest)
         if running is None:
@@ -181,12 +180,12 @@ class BasicLogin:
         if principal is None or matched is None:
             self._counters["auth_failures"] += 1
             logs.get().warning("login failed", account=given.name, remote=request.remote, agent=agent[:200])
-            self._remember(digest, None, version, now)
+            self._remember(digest, None, version)
             self._throttle.learn(attempt, await self._bus.count(attempt.shared_key, int(FORGET_SECONDS)), now)
             return self._unauthorized()
         self._throttle.succeed(attempt, now)
         await self._bus.forget(attempt.shared_key)
-        self._remember(digest, principal, version, now)
+        self._remember(digest, principal, version)
         if matched.kind == passwords.PASSWORD and self.hasher.is_outdated(matched.hash):
             await self._renew(matched, given.password)
         return principal
@@ -220,13 +219,9 @@ class BasicLogin:
         hashed = await loop.run_in_executor(self._pool, self.hasher.hash, password)
         await self._db.write(lambda tx: stored_credentials.save(tx, replace(credential, hash=hashed)))
 
-    def _remember(self, digest: bytes, principal: Principal | None, version: int, now: float) -> None:
+    def _remember(self, digest: bytes, principal: Principal | None, version: int) -> None:
         self.observe_accounts_version(version)
-        remembered = self._remembered
-        remembered.pop(digest, None)
-        if len(remembered) >= self._settings.cache_entries:
-            del remembered[next(iter(remembered))]
-        remembered[digest] = _Remembered(now + self._settings.cache_seconds, principal)
+        self._remembered[digest] = principal
 
     # -- answers
 
