@@ -12,7 +12,6 @@ from enum import Enum
 
 DAV = "DAV:"
 CALDAV = "urn:ietf:params:xml:ns:caldav"
-CALENDARSERVER = "http://calendarserver.org/ns/"
 
 
 class Condition(Enum):

@@ -24,6 +24,9 @@ Seq = NewType("Seq", int)
 FOREVER = 1 << 53
 """Stands for plus infinity where a column or a sort key must hold an integer; ``-FOREVER`` for minus infinity."""
 
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+"""Lengths in seconds; a day has 24 hours here, whatever the clocks of a zone do."""
+
 MAX_KEY_OCTETS = 2048
 """The longest name of a resource or property and the longest UID, in UTF-8: all are keys of indexes, and the entries of
 PostgreSQL's hold 2,704 octets."""

@@ -15,6 +15,7 @@ from sqlalchemy import union as sql_union
 from sqlalchemy import union_all as sql_union_all
 
 from protocol.model import (
+    DAY,
     FOREVER,
     CalendarId,
     ComponentKind,
@@ -26,13 +27,13 @@ from protocol.model import (
 from storage.database import Statement, Transaction
 from storage.tables import objects, occurrences
 
-SHORT = 7 * 86400
+SHORT = 7 * DAY
 """Seconds: an occurrence longer than this goes into the bucket of the long ones."""
 
-WIDE = 70 * 86400
+WIDE = 70 * DAY
 """Seconds: in a longer range an object may occur hundreds of times, and the database had better say each but once."""
 
-_ZONE_SLACK = 86400
+_ZONE_SLACK = DAY
 """Seconds: no zone's wall time is further from UTC than this; spans of floating objects are compared so far apart."""
 
 _EVERYTHING = (1 << 15) - 1

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from caldav_server.calendaring.quota import Quota
 from caldav_server.settings import Settings
 from protocol.ical.document import Limits
-from protocol.model import Access, CalendarId, Principal, PrincipalId, Seq
+from protocol.model import DAY, Access, CalendarId, Principal, PrincipalId, Seq
 from storage.database import Database
-
-_DAY = 86_400
 
 
 class StaleLogin(Exception):
@@ -60,7 +58,7 @@ class Rules:
                 depth=limits.depth,
                 attendees=limits.attendees,
             ),
-            horizon_seconds=settings.recurrence.horizon_days * _DAY,
+            horizon_seconds=settings.recurrence.horizon_days * DAY,
             occurrences_cap=settings.recurrence.occurrences,
             quota=Quota(limits.home_bytes),
             calendars_per_home=limits.calendars_per_home,

@@ -15,7 +15,17 @@ from caldav_server.calendaring.texts import document_of
 from caldav_server.settings import Settings
 from protocol.errors import Refusal
 from protocol.ical.index import INDEX_VERSION, index_document
-from protocol.model import FOREVER, Calendar, CalendarId, CalendarObject, ObjectId, Principal, PrincipalId, TimeRange
+from protocol.model import (
+    DAY,
+    FOREVER,
+    Calendar,
+    CalendarId,
+    CalendarObject,
+    ObjectId,
+    Principal,
+    PrincipalId,
+    TimeRange,
+)
 from storage import calendars as stored_calendars
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
@@ -24,7 +34,6 @@ from storage import server_state
 from storage.database import Database, Transaction
 
 _BATCH = 200
-_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,7 @@ async def forget_unfinished(db: Database, now: int) -> int:
     done = 0
     for principal in await db.read(stored_principals.list_all):
         owner = principal.principal_id
-        for calendar_id in await db.read(partial(stored_calendars.unfinished, principal_id=owner, before=now - _DAY)):
+        for calendar_id in await db.read(partial(stored_calendars.unfinished, principal_id=owner, before=now - DAY)):
             done += await db.write(partial(stored_calendars.purge, principal_id=owner, calendar_id=calendar_id))
     return done
 

@@ -16,10 +16,10 @@ import tzdata
 from caldav_server.calendaring import upkeep
 from caldav_server.observability import logs
 from caldav_server.settings import Settings
+from protocol.model import DAY
 from storage.database import Database
 from storage.errors import StorageError
 
-_DAY = 86_400
 _SETTLE_SECONDS = 5.0
 """After the start, so that the first requests of waiting clients go first."""
 
@@ -32,7 +32,7 @@ async def run(db: Database, settings: Settings) -> None:
             await once(db, settings, int(time.time()), await asyncio.to_thread(zone_data_version))
         except StorageError as error:
             logs.get().error("upkeep failed", kind=type(error).__name__, error=str(error))
-        await asyncio.sleep(_DAY)
+        await asyncio.sleep(DAY)
 
 
 async def once(db: Database, settings: Settings, now: int, zone_data: str) -> None:

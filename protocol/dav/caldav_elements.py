@@ -20,8 +20,8 @@ from protocol.ical.collations import ASCII_CASEMAP
 from protocol.ical.filters.tree import (
     ANY,
     EVERYTHING,
+    MATCH_TYPES,
     CompFilter,
-    MatchType,
     ParamFilter,
     PropFilter,
     Test,
@@ -32,9 +32,6 @@ from protocol.model import TimeRange
 
 _UTC_DATE_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 
-_MATCH_TYPES: Mapping[str, MatchType] = MappingProxyType(
-    {"contains": "contains", "equals": "equals", "starts-with": "starts-with", "ends-with": "ends-with"}
-)
 _TESTS: Mapping[str, Test] = MappingProxyType({"allof": "allof", "anyof": "anyof"})
 _YES_NO: Mapping[str, bool] = MappingProxyType({"yes": True, "no": False})
 
@@ -187,7 +184,7 @@ def _text_match(element: Element) -> TextMatch:
         text_of(element),
         element.get("collation", ASCII_CASEMAP),
         _choice(element, "negate-condition", _YES_NO, "no"),
-        _choice(element, "match-type", _MATCH_TYPES, "contains"),
+        _choice(element, "match-type", MATCH_TYPES, "contains"),
     )
 
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-DAV = "DAV:"
-CALDAV = "urn:ietf:params:xml:ns:caldav"
+from protocol import errors
+
+DAV, CALDAV = errors.DAV, errors.CALDAV
 CALENDARSERVER = "http://calendarserver.org/ns/"
 APPLE_ICAL = "http://apple.com/ns/ical/"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from protocol.dav import names
 from protocol.dav.caldav_elements import parse_calendar_data, parse_filter, parse_time_range
@@ -18,7 +18,7 @@ from protocol.dav.headers import Depth
 from protocol.dav.requests import NO_PROPERTIES, PropFind, PropKind, property_names, wanted_properties
 from protocol.dav.xml import Element, parse, text_of
 from protocol.errors import Condition, Refusal
-from protocol.ical.filters.tree import CompFilter
+from protocol.ical.filters.tree import MATCH_TYPES, CompFilter, MatchType
 from protocol.ical.rendering.request import CalendarDataRequest
 from protocol.model import TimeRange
 
@@ -79,9 +79,6 @@ class ExpandProperty:
     """A tree of properties to follow."""
 
     properties: tuple[ExpandedProperty, ...]
-
-
-MatchType: TypeAlias = Literal["contains", "equals", "starts-with", "ends-with"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +223,6 @@ def _expanded(parent: Element) -> tuple[ExpandedProperty, ...]:
     return tuple(found)
 
 
-_MATCH_TYPES: Mapping[str, MatchType] = MappingProxyType(
-    {"contains": "contains", "equals": "equals", "starts-with": "starts-with", "ends-with": "ends-with"}
-)
-
-
 def _principal_property_search(root: Element) -> PrincipalPropertySearch:
     return PrincipalPropertySearch(
         tuple(map(_property_search, root.iterchildren(names.PROPERTY_SEARCH))),
@@ -256,9 +248,9 @@ def _property_search(element: Element) -> PropertySearch:
     prop, match = element.find(names.PROP), element.find(names.MATCH)
     if prop is None or match is None or len(prop) == 0:
         raise Refusal(Condition.BAD_REQUEST, "A property-search needs a prop with properties and a match.")
-    match_type = _MATCH_TYPES.get(match.get("match-type", "contains"))
+    match_type = MATCH_TYPES.get(match.get("match-type", "contains"))
     if match_type is None:
-        raise Refusal(Condition.BAD_REQUEST, f"match-type must be one of {', '.join(_MATCH_TYPES)}.")
+        raise Refusal(Condition.BAD_REQUEST, f"match-type must be one of {', '.join(MATCH_TYPES)}.")
     return PropertySearch(property_names(prop), text_of(match), match_type)
 
 

@@ -15,11 +15,10 @@ from protocol.dav import names
 from protocol.dav.privileges import render_privilege_names
 from protocol.dav.xml import escape
 from protocol.ical.collations import COLLATIONS
-from protocol.model import ComponentKind
+from protocol.model import DAY, HOUR, ComponentKind
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAY_SECONDS = 86400
 
 
 def render_text(text: str) -> str:
@@ -39,14 +38,14 @@ def render_hrefs(hrefs: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _http_day(day: int) -> str:
-    moment = datetime.fromtimestamp(day * _DAY_SECONDS, UTC)
+    moment = datetime.fromtimestamp(day * DAY, UTC)
     return f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year:04d}"
 
 
 def render_http_date(epoch: int) -> str:
     """Epoch seconds as DAV:getlastmodified and the Last-Modified header want them (RFC 9110 §5.6.7)."""
-    day, second = divmod(epoch, _DAY_SECONDS)
-    return f"{_http_day(day)} {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d} GMT"
+    day, second = divmod(epoch, DAY)
+    return f"{_http_day(day)} {second // HOUR:02d}:{second // 60 % 60:02d}:{second % 60:02d} GMT"
 
 
 def render_iso_date(epoch: int) -> str:

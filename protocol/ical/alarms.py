@@ -16,17 +16,17 @@ from typing import NamedTuple
 from protocol.ical.components import Component
 from protocol.ical.document import Document
 from protocol.ical.instants import instant, zone_of
+from protocol.ical.names import START_NAMES
 from protocol.ical.periods import Span
 from protocol.ical.recurrence import Budget
 from protocol.ical.time_range import candidate_matches, effective_span, recurs
 from protocol.ical.timezones import UTC, Zone, clock_of
 from protocol.ical.values import Duration, parse_duration
-from protocol.model import FOREVER, TimeRange
+from protocol.model import DAY, FOREVER, HOUR, TimeRange
 
-_DAY = 86400
 _SILENT_STATUS = frozenset({"CANCELLED", "COMPLETED"})
-_NEAR = 6 * 3600
-_FIRST_LOOK = 32 * _DAY
+_NEAR = 6 * HOUR
+_FIRST_LOOK = 32 * DAY
 _GROWTH = 4
 _CACHE_KEY = "alarms"
 
@@ -65,7 +65,7 @@ class _Trigger:
     @property
     def room(self) -> int:
         """By how much nominal days may be longer or shorter than 24 hours, and floating time elsewhere, generously."""
-        return _DAY if self.offset.days else 2 * 3600
+        return DAY if self.offset.days else 2 * HOUR
 
     def times(self, first: int, window: TimeRange) -> range:
         """The instants in a window, given the first one."""
@@ -218,7 +218,7 @@ def _spans_around(
 
 def _home(component: Component, document: Document, zone: Zone | None) -> Zone:
     """The zone whose calendar counts the days of a trigger."""
-    for name in ("DTSTART", "DUE"):
+    for name in START_NAMES:
         line = component.first(name)
         if line is not None:
             if line.value.rstrip()[-1:] in "Zz":
@@ -231,7 +231,7 @@ def _shift(at: int, offset: Duration, zone: Zone) -> int:
     if not offset.days or zone is UTC:
         return at + offset.total
     clock = clock_of(zone)
-    return clock.to_epoch(clock.to_wall(at) + offset.days * _DAY) + offset.seconds
+    return clock.to_epoch(clock.to_wall(at) + offset.days * DAY) + offset.seconds
 
 
 def _read(alarm: Component, document: Document, zone: Zone | None) -> _Trigger | None:

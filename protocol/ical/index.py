@@ -10,7 +10,6 @@ from __future__ import annotations
 from protocol.errors import Refusal
 from protocol.ical.document import Document
 from protocol.ical.overlap import (
-    DAY,
     Clock,
     Shape,
     entries_of,
@@ -21,7 +20,7 @@ from protocol.ical.overlap import (
 )
 from protocol.ical.recurrence import Budget, Occurrence, count_until, occurrences, span, zones_used
 from protocol.ical.timezones import zone_name
-from protocol.model import FOREVER, IndexEntry, ObjectIndex, TimeRange
+from protocol.model import DAY, FOREVER, IndexEntry, ObjectIndex, TimeRange
 
 INDEX_VERSION = 2
 """Grows with every change of what an entry means; upkeep re-indexes objects of an older version."""

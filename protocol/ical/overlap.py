@@ -42,14 +42,12 @@ from functools import partial
 from typing import NamedTuple
 
 from protocol.ical.components import Component, Property
+from protocol.ical.names import RECURRENCE_NAMES, START_NAMES, TIME_NAMES
 from protocol.ical.timezones import Zone, clock_of, to_epoch, zone_of_tzid
 from protocol.ical.values import Duration, Form, parse_duration, parse_period, parse_when, wall_seconds
-from protocol.model import FOREVER, BusyType, IndexEntry
+from protocol.model import DAY, FOREVER, BusyType, IndexEntry
 
-DAY = 86400
 _DATE_LENGTH = 8
-_RECURRENCE = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
-_TIMES = frozenset({"DTSTART", "DUE"})
 _RECURRING_KINDS = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 Names = dict[str, Property]
 Shape = Callable[[int, int, bool], IndexEntry]
@@ -57,8 +55,6 @@ Shape = Callable[[int, int, bool], IndexEntry]
 
 _FREE = BusyType.FREE
 _FBTYPE = {"FREE": _FREE, "BUSY-TENTATIVE": BusyType.TENTATIVE, "BUSY-UNAVAILABLE": BusyType.UNAVAILABLE}
-
-_EFFECTIVE = frozenset({"DTSTART", "DTEND", "DUE", "DURATION"})
 
 
 class Moment(NamedTuple):
@@ -121,8 +117,8 @@ def is_series(master: Component, names: Names, overrides: tuple[Component, ...])
     An override says so too: a master that does not recur is the one occurrence that it may take the place of
     (RFC 5545 §3.8.4.4).
     """
-    says = bool(overrides) or not _RECURRENCE.isdisjoint(names)
-    return says and not _TIMES.isdisjoint(names) and master.name in _RECURRING_KINDS
+    says = bool(overrides) or not RECURRENCE_NAMES.isdisjoint(names)
+    return says and not names.keys().isdisjoint(START_NAMES) and master.name in _RECURRING_KINDS
 
 
 def names_of(component: Component) -> Names:
@@ -133,9 +129,9 @@ def names_of(component: Component) -> Names:
 def names_in_series(component: Component, master: Component | None) -> Names:
     """``names_of`` one component of a series; without a time of its own an override has the master's."""
     names = names_of(component)
-    if master is None or not _TIMES.isdisjoint(names):
+    if master is None or not names.keys().isdisjoint(START_NAMES):
         return names
-    return {**{name: line for name, line in names_of(master).items() if name in _EFFECTIVE}, **names}
+    return {**{name: line for name, line in names_of(master).items() if name in TIME_NAMES}, **names}
 
 
 def entries_of(component: Component, names: Names, clock: Clock) -> list[IndexEntry]:

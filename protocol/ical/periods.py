@@ -11,7 +11,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from protocol.model import BusyType, TimeRange
+from protocol.model import DAY, MINUTE, BusyType, TimeRange
 
 Span = tuple[int, int]
 FIRST_INSTANT = -62_135_596_800
@@ -117,8 +117,8 @@ _SECONDS = tuple(f"{second:02}Z" for second in range(60))
 
 def utc_text(seconds: int) -> str:
     """Epoch seconds as a DATE-TIME in UTC (RFC 5545 §3.3.5); beyond years 1 to 9999 the nearest that can be said."""
-    day, rest = divmod(seconds, 86400)
-    minute, second = divmod(rest, 60)
+    day, rest = divmod(seconds, DAY)
+    minute, second = divmod(rest, MINUTE)
     try:
         return _day_text(day) + _MINUTES[minute] + _SECONDS[second]
     except (ValueError, OverflowError):

@@ -13,12 +13,11 @@ from protocol.ical import overlap
 from protocol.ical.components import Component
 from protocol.ical.document import Document
 from protocol.ical.instants import WallRange, absolute, room_around, wall_range_of
+from protocol.ical.names import RULE_NAMES
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.timezones import Zone
 from protocol.ical.values import Form
-from protocol.model import IndexEntry, TimeRange
-
-RECURRENCE_NAMES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
+from protocol.model import DAY, IndexEntry, TimeRange
 
 
 class RangeMatch(NamedTuple):
@@ -100,7 +99,7 @@ def override_matches(document: Document, zone: Zone | None, budget: Budget) -> d
     """
     master = document.master
     if master is not None:
-        lines = [line for line in master.properties if line.name not in _RULES]
+        lines = [line for line in master.properties if line.name not in RULE_NAMES]
         master = Component(master.name, lines, master.components)
     alone = Document(
         document.calendar, document.uid, document.component, master, document.overrides, document.timezones
@@ -112,9 +111,6 @@ def override_matches(document: Document, zone: Zone | None, budget: Budget) -> d
         if item.occurrence is not None and item.occurrence.is_override:
             own.setdefault(id(item.component), item)
     return own
-
-
-_RULES = frozenset({"RRULE", "EXRULE"})
 
 
 def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[RangeMatch]:
@@ -155,7 +151,7 @@ def own_span(component: Component, document: Document, zone: Zone | None) -> tup
         end = overlap.end_of(names, start, clock, end_name)
         if end is None:
             whole_day = start.form is Form.DATE and component.name != "VTODO"
-            end = start.seconds + (overlap.DAY if whole_day else 0)
+            end = start.seconds + (DAY if whole_day else 0)
         return absolute(start.seconds, end, start.floating, zone)
     except (ValueError, OverflowError):
         return None

@@ -13,7 +13,6 @@ from protocol.ical.scanner import Limits
 from protocol.ical.values import parse_when
 from protocol.model import ComponentKind, Uid
 
-_KINDS = {kind.name: kind for kind in ComponentKind}
 _BOUNDED = ("DTSTART", "RECURRENCE-ID", "DTEND", "DUE", "RDATE")
 _REQUIRED = ("DTSTART", "RECURRENCE-ID")
 """Times that place a component; the other times are left out of the view when they are unreadable."""
@@ -23,7 +22,7 @@ def check_members(members: list[Component], fields: list[Fields], limits: Limits
     """The UID and kind that all components of one resource share (VTIMEZONEs left out); refuses what breaks a rule."""
     if not members:
         raise _object("The object holds no calendar component.")
-    kind = _KINDS.get(members[0].name)
+    kind = ComponentKind.__members__.get(members[0].name)
     if kind is None:
         raise Refusal(
             Condition.SUPPORTED_CALENDAR_COMPONENT, f"{members[0].name[:40]} components are not stored by this server."

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
+from protocol.model import DAY, HOUR, MINUTE
+
 
 class Form(IntEnum):
     """How a time was written."""
@@ -32,7 +34,7 @@ class Duration:
     @property
     def total(self) -> int:
         """Seconds, a day taken as 24 hours."""
-        return self.days * 86400 + self.seconds
+        return self.days * DAY + self.seconds
 
 
 def parse_when(text: str) -> tuple[datetime, Form]:
@@ -97,7 +99,7 @@ def parse_duration(text: str) -> Duration:
     return _duration(
         sign,
         int(weeks or 0) * 7 + int(days or 0),
-        int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0),
+        int(hours or 0) * HOUR + int(minutes or 0) * MINUTE + int(seconds or 0),
     )
 
 
@@ -118,12 +120,12 @@ def _loose_duration(text: str) -> Duration:
         if unit in "WD":
             days += int(number) * (7 if unit == "W" else 1)
         else:
-            seconds += int(number) * {"H": 3600, "M": 60, "S": 1}[unit]
+            seconds += int(number) * {"H": HOUR, "M": MINUTE, "S": 1}[unit]
     return _duration(found[1], days, seconds)
 
 
 def _duration(sign: str, days: int, seconds: int) -> Duration:
-    if days + seconds // 86400 > _MAX_DAYS:
+    if days + seconds // DAY > _MAX_DAYS:
         raise ValueError("a DURATION longer than the calendar")
     return Duration(-days, -seconds) if sign == "-" else Duration(days, seconds)
 
@@ -134,8 +136,8 @@ def render_duration(duration: Duration) -> str:
     days, seconds = abs(duration.days), abs(duration.seconds)
     text = f"{days}D" if days else ""
     if seconds or not days:
-        hours, rest = divmod(seconds, 3600)
-        minutes, rest = divmod(rest, 60)
+        hours, rest = divmod(seconds, HOUR)
+        minutes, rest = divmod(rest, MINUTE)
         text += "T" + (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
         text += f"{rest}S" if rest or not (hours or minutes) else ""
     return f"{sign}P{text}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from protocol.errors import Condition
 from protocol.ical.compat import dtstamp, durations, ends, override_recurrence, rules, unreadable, until, value_types
 from protocol.ical.compat.defect import Defect, How
+from protocol.ical.names import RECURRENCE_NAMES
 
 __all__ = ["BY_NAME", "IN_COMPONENTS", "TABLE", "Defect", "How"]
 
@@ -43,7 +44,7 @@ IN_COMPONENTS = (
         How.INDEX,
         None,
         override_recurrence.repair,
-        override_recurrence.NAMES,
+        RECURRENCE_NAMES,
     ),
     Defect(
         "duration-form",

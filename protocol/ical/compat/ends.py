@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from protocol.ical.compat.defect import Fields
 from protocol.ical.components import Component, Property
+from protocol.ical.names import END_NAMES
 from protocol.ical.values import Form, parse_when, render_when
 
-NAMES = frozenset({"DTEND", "DUE"})
+NAMES = frozenset(END_NAMES)
 
 
 def repair_both(component: Component, fields: Fields, _: Fields) -> bool:

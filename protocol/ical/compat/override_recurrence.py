@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from protocol.ical.compat.defect import Fields
 from protocol.ical.components import Component
-
-NAMES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
+from protocol.ical.names import RECURRENCE_NAMES
 
 
 def repair(component: Component, fields: Fields, _: Fields) -> bool:
     """Drop the recurrence properties of an override."""
     if "RECURRENCE-ID" not in fields:
         return False
-    component.properties = [line for line in component.properties if line.name not in NAMES]
-    for name in NAMES:
+    component.properties = [line for line in component.properties if line.name not in RECURRENCE_NAMES]
+    for name in RECURRENCE_NAMES:
         fields.pop(name, None)
     return True

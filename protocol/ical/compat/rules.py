@@ -12,39 +12,17 @@ from datetime import timedelta
 
 from protocol.ical.compat.defect import Fields
 from protocol.ical.components import Component, Property
+from protocol.ical.names import RULE_NAMES
+from protocol.ical.rules.rule import RANGES, Freq, rule_parts
 from protocol.ical.values import parse_when
 
-NAMES = frozenset({"RRULE", "EXRULE"})
-
-_FREQUENCIES = frozenset({"SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
-_RANGES: dict[str, tuple[int, int, bool]] = {
-    # name: (lowest, highest, may be negative), RFC 5545 §3.3.10
-    "BYSECOND": (0, 60, False),
-    "BYMINUTE": (0, 59, False),
-    "BYHOUR": (0, 23, False),
-    "BYMONTHDAY": (1, 31, True),
-    "BYYEARDAY": (1, 366, True),
-    "BYWEEKNO": (1, 53, True),
-    "BYMONTH": (1, 13, False),
-    "BYSETPOS": (1, 366, True),
-}
-_GREGORIAN_MONTHS = 12
+NAMES = frozenset(RULE_NAMES)
 
 
 def rule_lines(component: Component) -> Iterator[tuple[int, Property]]:
     """Each rule of the component with its place among the properties, the last first (so that places stay true)."""
     lines = component.properties
     return ((number, lines[number]) for number in range(len(lines) - 1, -1, -1) if lines[number].name in NAMES)
-
-
-def rule_parts(value: str) -> dict[str, str]:
-    """The parts of a rule, names and values in upper case; of a repeated part the first counts."""
-    parts: dict[str, str] = {}
-    for piece in value.upper().split(";"):
-        name, equals, part = piece.partition("=")
-        if equals:
-            parts.setdefault(name.strip(), part.strip())
-    return parts
 
 
 def rewrite(component: Component, fields: Fields, number: int, parts: dict[str, str] | None) -> None:
@@ -74,7 +52,7 @@ def repair_empty(component: Component, fields: Fields, _: Fields) -> bool:
 
 def is_empty(parts: dict[str, str], start: str) -> bool:
     """Whether a rule has a zero, an end before ``start`` (compared as written), or no readable FREQ."""
-    if parts.get("FREQ") not in _FREQUENCIES:
+    if parts.get("FREQ") not in Freq.__members__:
         return True
     for name in ("COUNT", "INTERVAL"):
         if name in parts and not _positive(parts[name]):
@@ -114,7 +92,7 @@ def within_ranges(parts: dict[str, str]) -> dict[str, str]:
     """The parts of a rule without the values that RFC 5545 §3.3.10 does not know."""
     kept: dict[str, str] = {}
     for name, part in parts.items():
-        if name in _RANGES:
+        if name in RANGES:
             values = [value for value in part.split(",") if _in_range(name, value.strip(), "RSCALE" in parts)]
             if values:
                 kept[name] = ",".join(values)
@@ -124,11 +102,9 @@ def within_ranges(parts: dict[str, str]) -> dict[str, str]:
 
 
 def _in_range(name: str, text: str, other_calendar: bool) -> bool:
-    lowest, highest, negative = _RANGES[name]
-    if name == "BYMONTH":
-        if other_calendar:
-            return True
-        highest = _GREGORIAN_MONTHS
+    if name == "BYMONTH" and other_calendar:
+        return True
+    lowest, highest, negative = RANGES[name]
     digits = text[1:] if text[:1] in ("+", "-") else text
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 4):
         return False

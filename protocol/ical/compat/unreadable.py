@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from protocol.ical.compat.defect import Fields
 from protocol.ical.components import Component, Property
+from protocol.ical.names import DATE_LIST_NAMES, EXTENT_NAMES
 from protocol.ical.values import parse_duration, parse_period, parse_when
 
-NAMES = frozenset({"DTEND", "DUE", "DURATION", "EXDATE", "RDATE"})
+NAMES = EXTENT_NAMES | {*DATE_LIST_NAMES}
 
 
 def repair(component: Component, fields: Fields, _: Fields) -> bool:
@@ -37,7 +38,7 @@ def repair(component: Component, fields: Fields, _: Fields) -> bool:
 
 def readable(line: Property) -> Property | None:
     """The line itself when every value is a time, a line of those that are, or ``None`` when none is."""
-    values = line.value.split(",") if line.name in ("EXDATE", "RDATE") else [line.value]
+    values = line.value.split(",") if line.name in DATE_LIST_NAMES else [line.value]
     kept = [value for value in values if _is_time(line.name, value)]
     if len(kept) == len(values):
         return line

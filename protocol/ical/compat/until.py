@@ -8,8 +8,9 @@ is read in DTSTART's zone by ``recurrence`` and needs nothing here.
 from __future__ import annotations
 
 from protocol.ical.compat.defect import Fields
-from protocol.ical.compat.rules import rewrite, rule_lines, rule_parts
+from protocol.ical.compat.rules import rewrite, rule_lines
 from protocol.ical.components import Component
+from protocol.ical.rules.rule import rule_parts
 from protocol.ical.values import Form, parse_when, render_when
 
 

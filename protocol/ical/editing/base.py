@@ -9,16 +9,12 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.editing.edit import replaced, start_line
-from protocol.ical.editing.times import DAY, SeriesTime
+from protocol.ical.editing.times import SeriesTime
+from protocol.ical.names import EXTENT_NAMES
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.values import Form, parse_when, wall_seconds
-from protocol.model import TimeRange
-
-RECURRENCE_NAMES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
-ENDS = frozenset({"DTEND", "DUE", "DURATION"})
-TIMES = ENDS | {"DTSTART"}
-DATES = frozenset({"RDATE", "EXDATE"})
+from protocol.model import DAY, TimeRange
 
 
 def series_time(document: Document) -> SeriesTime:
@@ -72,7 +68,7 @@ def originals(
     if master is None:
         return []
     if master.first("DTSTART") is not None:
-        master = replaced(master, (), ENDS)
+        master = replaced(master, (), EXTENT_NAMES)
     alone = Document(document.calendar, document.uid, document.component, master, (), document.timezones)
     return occurrences(alone, window, budget=budget, limit=limit)
 
@@ -126,7 +122,7 @@ def find_occurrence(document: Document, recurrence_id: str, budget: Budget | Non
         own = SeriesTime.of(line, document.timezones)
         start = key if own is None else own.instant(own.wall)
     # A THISANDFUTURE override may have moved it, and nothing says how far but the occurrences themselves.
-    room = 366 * 86400 if any(map(is_following, document.overrides)) else 1
+    room = 366 * DAY if any(map(is_following, document.overrides)) else 1
     found = occurrences(document, TimeRange(start - room, start + room), budget=budget)
     # In a DST gap the engine's wall time is the one of the rule, the clock shows another: the instant is the same.
     near = [item for item in found if item.wall == wall or time.instant(item.wall) == key]

@@ -12,9 +12,6 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property, escape
 from protocol.ical.document import Document
 from protocol.ical.editing.base import (
-    DATES,
-    RECURRENCE_NAMES,
-    TIMES,
     is_following,
     key_of,
     original_key,
@@ -35,12 +32,13 @@ from protocol.ical.editing.remaining_rules import (
 )
 from protocol.ical.editing.rule import ended_before
 from protocol.ical.editing.series import change_all
-from protocol.ical.editing.times import DAY, SeriesTime
+from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import with_value
+from protocol.ical.names import DATE_LIST_NAMES, RECURRENCE_NAMES, RULE_NAMES, TIME_NAMES
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.recurrence.timing import Moment, moment_of
 from protocol.ical.values import Form
-from protocol.model import FOREVER, TimeRange, Uid
+from protocol.model import DAY, FOREVER, TimeRange, Uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +134,10 @@ def _with_members(document: Document, master: Component, overrides: tuple[Compon
 
 
 def _first_part(document: Document, master: Component, cut: SplitPoint, now: int) -> list[Component]:
-    rules = {id(each.line): each for name in ("RRULE", "EXRULE") for each in _rules(document, master, name, cut)}
+    rules = {id(each.line): each for name in RULE_NAMES for each in _rules(document, master, name, cut)}
     lines: list[Property] = []
     for line in master.properties:
-        if line.name in ("RRULE", "EXRULE"):
+        if line.name in RULE_NAMES:
             if cut.is_before_start:
                 continue
             # A COUNT that is used up before the cut must not become an UNTIL that lies after its end.
@@ -147,7 +145,7 @@ def _first_part(document: Document, master: Component, cut: SplitPoint, now: int
             lines.append(ended_before(line, cut.time, cut.instant) if goes_on else line)
             if goes_on and line.name == "RRULE":
                 lines += cut.time.lines("EXDATE", uncounted_before(rules[id(line)], cut.instant, cut.budget))
-        elif line.name in ("RDATE", "EXDATE"):
+        elif line.name in DATE_LIST_NAMES:
             lines.extend(_part(line, cut, first=True))
         else:
             lines.append(line)
@@ -250,7 +248,7 @@ def _second_part(document: Document, master: Component, cut: SplitPoint, edit: E
     if speaker is None:
         own = started_at(own, cut.time, start, document)
     else:
-        cannot_stay = bool(TIMES & edit.names)
+        cannot_stay = bool(TIME_NAMES & edit.names)
         own, overrides = moved_along(own, overrides, speaker, replace(cut.time, wall=start), document, cannot_stay)
     new_uid = Property.make("UID", escape(uid))
     if uid != document.uid:
@@ -269,7 +267,9 @@ def _recurrence_from(
     """
     time, budget = cut.time, cut.budget
     rules = _rules(document, master, "RRULE", cut)
-    dates = [part for line in master.properties if line.name in DATES for part in _part(line, cut, first=False)]
+    dates = [
+        part for line in master.properties if line.name in DATE_LIST_NAMES for part in _part(line, cut, first=False)
+    ]
     if spoken:
         starts = [wall for line in master.all("RDATE") for wall in time.walls(line)]
         dates = [again for line in dates for again in _without_cut(line, rules, starts, cut)]

@@ -14,11 +14,12 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.components import Property
 from protocol.ical.editing.remaining_rules import MOST_DATES, SeriesRule, dates_of
 from protocol.ical.editing.rule import moved_times, moved_until, named_anew, parts_of, ways_to_move, with_parts
-from protocol.ical.editing.times import DAY, SeriesTime
+from protocol.ical.editing.times import SeriesTime
 from protocol.ical.recurrence import Budget, Rule, Series, parse_rule
 from protocol.ical.rules import Freq
 from protocol.ical.rules.series import END
 from protocol.ical.values import Form, wall_of
+from protocol.model import DAY
 
 _COMPARED = 100
 """Starts that tell two patterns apart: more than a year of months, leap years, leap months of other calendars."""

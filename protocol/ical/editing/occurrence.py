@@ -8,8 +8,6 @@ from __future__ import annotations
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.editing.base import (
-    ENDS,
-    RECURRENCE_NAMES,
     is_following,
     key_of,
     original_key,
@@ -23,6 +21,7 @@ from protocol.ical.editing.edit import Edit, applied, replaced, revised, start_l
 from protocol.ical.editing.series import change_all, with_moved_end
 from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.ical.lines import with_value
+from protocol.ical.names import EXTENT_NAMES, RECURRENCE_NAMES
 from protocol.ical.recurrence import Budget, Occurrence, is_recurring, occurrences
 from protocol.ical.recurrence.timing import Zones, timing_of
 from protocol.model import FOREVER, TimeRange
@@ -172,7 +171,7 @@ def _instance(document: Document, occurrence: Occurrence, time: SeriesTime, key:
     # The PERIOD of an RDATE has a length of its own, whatever the master says or does not say of its end.
     name = _END_OF[source.name]
     end = own.line_at(name, occurrence.end, source.first(name) or Property.make(name, ""))
-    return replaced(bare, [*shown, end] if occurrence.end > occurrence.start else shown, ENDS)
+    return replaced(bare, [*shown, end] if occurrence.end > occurrence.start else shown, EXTENT_NAMES)
 
 
 def _end_of(component: Component, document: Document) -> int | None:

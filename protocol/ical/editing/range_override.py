@@ -11,12 +11,13 @@ from dataclasses import replace
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component
 from protocol.ical.document import Document
-from protocol.ical.editing.base import DATES, RECURRENCE_NAMES, TIMES, original_wall, series_time
+from protocol.ical.editing.base import original_wall, series_time
 from protocol.ical.editing.edit import replaced, start_line
 from protocol.ical.editing.moved_rules import moved_rule
 from protocol.ical.editing.occurrence import said_from
 from protocol.ical.editing.series_move import SeriesMove
 from protocol.ical.editing.times import SeriesTime, end_as_far
+from protocol.ical.names import DATE_LIST_NAMES, END_NAMES, RECURRENCE_NAMES, TIME_NAMES
 from protocol.model import FOREVER
 
 
@@ -28,9 +29,11 @@ def own_time(component: Component, document: Document) -> SeriesTime | None:
 def as_master(speaker: Component, master: Component, document: Document) -> Component:
     """A THISANDFUTURE override as a master; one without a time of its own leaves its occurrences where they were."""
     timed = own_time(speaker, document) is not None
-    lines = [line for line in speaker.properties if line.name != "RECURRENCE-ID" and (timed or line.name not in TIMES)]
+    lines = [
+        line for line in speaker.properties if line.name != "RECURRENCE-ID" and (timed or line.name not in TIME_NAMES)
+    ]
     if not timed:
-        lines += [line for line in master.properties if line.name in TIMES]
+        lines += [line for line in master.properties if line.name in TIME_NAMES]
     return Component(speaker.name, lines, speaker.components)
 
 
@@ -60,7 +63,7 @@ def moved_along(
         raise _inexpressible()
     if not cannot_stay and (not exact or not said or move.changes_order(own)):
         return _left_moved(own, overrides, old, new, document)
-    dates = [part for line in own.properties if line.name in DATES for part in move.lines(line)]
+    dates = [part for line in own.properties if line.name in DATE_LIST_NAMES for part in move.lines(line)]
     own = replaced(own, [*rules, *dates, *move.dates], frozenset({"RRULE"}))
     return own, [_moved_override(item, old, move, document) for item in overrides]
 
@@ -71,7 +74,7 @@ def _moved_override(item: Component, old: SeriesTime, move: SeriesMove, document
     wall = original_wall(item, old)
     if wall is not None and document.master is not None and own_time(item, document) is None:
         stays = started_at(document.master, series_time(document), wall, document)
-        lines += [line for line in stays.properties if line.name in TIMES]
+        lines += [line for line in stays.properties if line.name in TIME_NAMES]
     return replaced(item, lines)
 
 
@@ -81,7 +84,7 @@ def _left_moved(
     """The second part at its original times, and a THISANDFUTURE override that moves all of it (RFC 5545 §3.2.13)."""
     ends = [
         end_as_far(line, new, end, old, old.wall)
-        for name in ("DTEND", "DUE")
+        for name in END_NAMES
         for line in own.all(name)
         if (end := SeriesTime.of(line, document.timezones)) is not None
     ]
@@ -105,7 +108,7 @@ def started_at(component: Component, time: SeriesTime, wall: int, document: Docu
     for line in component.properties:
         if line.name == "DTSTART" or (by_due and line.name == "DUE"):
             lines.append(time.line(line.name, wall, like=line))
-        elif line.name in ("DTEND", "DUE"):
+        elif line.name in END_NAMES:
             end = SeriesTime.of(line, document.timezones)
             lines.append(line if end is None else end_as_far(line, time, end, time, wall))
         else:

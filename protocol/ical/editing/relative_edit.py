@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from protocol.ical.components import Component
 from protocol.ical.document import Document
-from protocol.ical.editing.base import RECURRENCE_NAMES, is_following, original_key, series_time
+from protocol.ical.editing.base import is_following, original_key, series_time
 from protocol.ical.editing.edit import Edit, applied, revised
 from protocol.ical.editing.series import changed_members, with_moved_end
 from protocol.ical.editing.times import SeriesTime, end_as_far
+from protocol.ical.names import END_NAMES, RECURRENCE_NAMES
 from protocol.ical.timezones import tzid_of
 
 
@@ -42,7 +43,7 @@ def _rebased(edit: Edit, part: Document, delta: int) -> Edit:
             seen = SeriesTime.of(line, timezones) or seen
     lines = []
     for line in edit.properties:
-        end = SeriesTime.of(line, timezones) if line.name in ("DTEND", "DUE") else None
+        end = SeriesTime.of(line, timezones) if line.name in END_NAMES else None
         if line.name == "DTSTART":
             lines.append(seen.line("DTSTART", seen.wall - delta, like=line))
         elif end is not None:

@@ -14,7 +14,8 @@ from itertools import islice, takewhile
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.editing.rule import ended_before, parts_of, with_parts
-from protocol.ical.editing.times import DAY, SeriesTime
+from protocol.ical.editing.times import SeriesTime
+from protocol.ical.names import WEEKDAYS
 from protocol.ical.recurrence import Budget, Rule, Series, parse_rule
 from protocol.ical.recurrence.recurrence_set import BoundRule, recurrence_set_of
 from protocol.ical.rules import Freq
@@ -23,12 +24,12 @@ from protocol.ical.rules.rscale import calendar_system
 from protocol.ical.rules.rule import LEAP_MONTH
 from protocol.ical.rules.series import END
 from protocol.ical.values import Form
+from protocol.model import DAY, HOUR, MINUTE
 
 _COMPARED = 60
 """Starts that tell two patterns of one rule apart: another phase shows in the first, a lost day within some years."""
 MOST_DATES = 500
 """More dates than that are not written in the place of a rule."""
-_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +170,16 @@ def _written_out(line: Property, rule: Rule, start: int, *, all_day: bool) -> Pr
     days = completed(rule, system, start // DAY)
     changes: dict[str, str | None] = {}
     if rule.freq >= Freq.WEEKLY and not rule.by_day and days.weekdays and len(days.weekdays) < 7:
-        changes["BYDAY"] = ",".join(_WEEKDAYS[weekday] for _, weekday in days.weekdays)
+        changes["BYDAY"] = ",".join(WEEKDAYS[weekday] for _, weekday in days.weekdays)
     if not rule.by_month_day and days.month_days:
         changes["BYMONTHDAY"] = ",".join(map(str, days.month_days))
     if not rule.by_month and days.months:
         changes["BYMONTH"] = ",".join(map(_month, sorted(days.months)))
     if not all_day:
         if rule.freq >= Freq.DAILY and not rule.by_hour:
-            changes["BYHOUR"] = str(start // 3600 % 24)
+            changes["BYHOUR"] = str(start // HOUR % 24)
         if rule.freq >= Freq.HOURLY and not rule.by_minute:
-            changes["BYMINUTE"] = str(start // 60 % 60)
+            changes["BYMINUTE"] = str(start // MINUTE % 60)
         if rule.freq >= Freq.MINUTELY and not rule.by_second:
             changes["BYSECOND"] = str(start % 60)
     return with_parts(line, **changes)

@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from protocol.ical.components import Property
-from protocol.ical.editing.times import DAY, SeriesTime
+from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import with_value
+from protocol.ical.names import TIMES_OF_DAY, WEEKDAYS
 from protocol.ical.recurrence import Budget, Series
 from protocol.ical.values import Form, parse_when, render_when, wall_of, wall_seconds
+from protocol.model import DAY, HOUR, MINUTE
 
-_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _GREGORIAN = ("GREGORIAN", "GREGORY")
 _LAST = wall_seconds(parse_when("99991231T235959")[0])
 _SINGLE = frozenset({"BYMONTH", "BYMONTHDAY", "BYDAY"})
 _MANY = frozenset({"BYYEARDAY", "BYWEEKNO", "BYSETPOS"})
-_TIMES_OF_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _MONTHLY = frozenset({"MONTHLY", "YEARLY"})
 
 
@@ -118,11 +118,11 @@ def _ways(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Iterator[d
 def moved_times(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> dict[str, str | None]:
     """BYHOUR, BYMINUTE and BYSECOND as much later as DTSTART's hour, minute and second are."""
     if new.form is Form.DATE:
-        return {name: None for name in _TIMES_OF_DAY if name in parts}
+        return {name: None for name in TIMES_OF_DAY if name in parts}
     if old.form is Form.DATE:
         return {}
     changes: dict[str, str | None] = {}
-    for name, unit, size in (("BYHOUR", 3600, 24), ("BYMINUTE", 60, 60), ("BYSECOND", 1, 60)):
+    for name, unit, size in (("BYHOUR", HOUR, 24), ("BYMINUTE", MINUTE, 60), ("BYSECOND", 1, 60)):
         later = new.wall // unit - old.wall // unit
         numbers = parts.get(name, "").split(",")
         if later % size and all(number.strip().isdecimal() for number in numbers):
@@ -139,7 +139,7 @@ def named_anew(parts: dict[str, str], old: datetime, new: datetime) -> dict[str,
     frequency, scale = parts.get("FREQ", "").upper(), parts.get("RSCALE", "GREGORIAN").upper()
     if frequency not in _MONTHLY or scale not in _GREGORIAN or parts.get("SKIP", "OMIT").upper() != "OMIT":
         return None
-    if _MANY & parts.keys() or any("," in parts.get(name, "") for name in _TIMES_OF_DAY):
+    if _MANY & parts.keys() or any("," in parts.get(name, "") for name in TIMES_OF_DAY):
         return None
     if {"BYDAY", "BYMONTHDAY"} <= parts.keys() or not (_SINGLE & parts.keys()) <= changes.keys():
         return None
@@ -187,13 +187,13 @@ def _later_months(text: str, months: int) -> str:
 
 def _later(day: str, days: int) -> str:
     code = day[-2:]
-    if code not in _WEEKDAYS:
+    if code not in WEEKDAYS:
         return day
-    return day[:-2] + _WEEKDAYS[(_WEEKDAYS.index(code) + days) % 7]
+    return day[:-2] + WEEKDAYS[(WEEKDAYS.index(code) + days) % 7]
 
 
 def _nth_weekdays(at: datetime) -> tuple[str, str]:
     """A date as n-th weekday of its month, from the front and from the back."""
-    weekday = _WEEKDAYS[at.weekday()]
+    weekday = WEEKDAYS[at.weekday()]
     length = monthrange(at.year, at.month)[1]
     return f"{(at.day - 1) // 7 + 1}{weekday}", f"-{(length - at.day) // 7 + 1}{weekday}"

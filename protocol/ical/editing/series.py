@@ -11,14 +11,16 @@ from dataclasses import replace
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
-from protocol.ical.editing.base import DATES, ENDS, RECURRENCE_NAMES, TIMES, original_wall, series_time
+from protocol.ical.editing.base import original_wall, series_time
 from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, start_line, text_of
 from protocol.ical.editing.moved_rules import moved_rule
 from protocol.ical.editing.remaining_rules import excluded_starts
 from protocol.ical.editing.series_move import SeriesMove
-from protocol.ical.editing.times import DAY, SeriesTime, end_as_far
+from protocol.ical.editing.times import SeriesTime, end_as_far
+from protocol.ical.names import DATE_LIST_NAMES, END_NAMES, EXTENT_NAMES, RECURRENCE_NAMES, TIME_NAMES
 from protocol.ical.timezones import tzid_of
 from protocol.ical.values import Form
+from protocol.model import DAY
 
 
 def change_all(document: Document, edit: Edit, *, now: int) -> bytes:
@@ -37,7 +39,7 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
     """The components of ``change_all``, master first."""
     master = document.master
     if master is None:
-        if len(document.overrides) > 1 and edit.names & TIMES:
+        if len(document.overrides) > 1 and edit.names & TIME_NAMES:
             raise Refusal(
                 Condition.VALID_CALENDAR_OBJECT_RESOURCE, "Without the series, its occurrences have no common time."
             )
@@ -99,7 +101,7 @@ def with_moved_end(before: Component, after: Component, timezones: Mapping[str, 
     # One time alone keeps what the clock on the wall shows; of a series the end says how long each occurrence lasts.
     recurs = any(line.name in RECURRENCE_NAMES for line in before.properties)
     ends = []
-    for name in ("DTEND", "DUE"):
+    for name in END_NAMES:
         line = after.first(name)
         end = None if line is None else SeriesTime.of(line, timezones)
         if line is None or end is None or lines_of(before, name) != lines_of(after, name):
@@ -122,7 +124,7 @@ def _moved_series(
     for line in changed.properties:
         if line.name in edit.names:
             lines.append(line)
-        elif line.name in DATES:
+        elif line.name in DATE_LIST_NAMES:
             lines.extend(move.lines(line))
         elif line.name == "RRULE":
             again = next(rules).line
@@ -148,7 +150,7 @@ def _moved_exclusion(
 
 def _with_shared(override: Component, master: Component, changed: Component, edit: Edit) -> Component:
     """The override with those changes of the master that concern what both had the same."""
-    names = {name for name in edit.names - TIMES - DATES - {"RRULE", "EXRULE"}}
+    names = {name for name in edit.names - TIME_NAMES - RECURRENCE_NAMES}
     shared = {name for name in names if lines_of(override, name) == lines_of(master, name)}
     fresh = [line for line in changed.properties if line.name in shared]
     result = replaced(override, fresh, shared - {line.name for line in fresh})
@@ -178,7 +180,7 @@ def _moved_override(
     own = None if start is None else SeriesTime.of(start, timezones)
     if start is None or own is None or own.wall not in old.readings(wall) or not own.same_form(old):
         return replaced(item, lines)
-    if not moves and all(lines_of(master, name) == lines_of(changed, name) for name in ENDS):
+    if not moves and all(lines_of(master, name) == lines_of(changed, name) for name in EXTENT_NAMES):
         return item
     if moves:
         lines.append(new.line(start.name, to, like=start))
@@ -187,7 +189,7 @@ def _moved_override(
     follows = _length(override, timezones) == _length(master, timezones)
     source = changed if follows else override
     lines.extend(_ends_at(source, new, to, timezones))
-    return replaced(item, lines, ENDS - {line.name for line in lines})
+    return replaced(item, lines, EXTENT_NAMES - {line.name for line in lines})
 
 
 def _time(component: Component, name: str, timezones: Mapping[str, Component]) -> SeriesTime | None:
@@ -198,7 +200,7 @@ def _time(component: Component, name: str, timezones: Mapping[str, Component]) -
 def _length(component: Component, timezones: Mapping[str, Component]) -> tuple[str, int | str | None]:
     """How long a component says it is: by which property, and seconds or the DURATION."""
     start = _time(component, "DTSTART", timezones)
-    for name in ("DTEND", "DUE"):
+    for name in END_NAMES:
         end = _time(component, name, timezones)
         if end is not None:
             return name, 0 if start is None else end.instant(end.wall) - start.instant(start.wall)
@@ -214,7 +216,7 @@ def _ends_at(source: Component, new: SeriesTime, wall: int, timezones: Mapping[s
             ends.append(Property.make("DURATION", "P1D"))
         elif line.name == "DURATION":
             ends.append(line)
-        elif line.name in ("DTEND", "DUE"):
+        elif line.name in END_NAMES:
             end = SeriesTime.of(line, timezones)
             if end is not None and start is not None:
                 # Whole days end after they begin (RFC 5545 §3.6.1).

@@ -15,11 +15,12 @@ from datetime import MAXYEAR, MINYEAR
 from protocol.ical.components import Component, Property
 from protocol.ical.editing.moved_rules import TRIALS, RuleMove, as_dates, left_alone, moved_rule
 from protocol.ical.editing.remaining_rules import rules_of
-from protocol.ical.editing.times import DAY, SeriesTime
+from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import with_value
 from protocol.ical.recurrence import Budget, Series
 from protocol.ical.recurrence.timing import Moment, moment_of
 from protocol.ical.values import Duration, Form, render_duration, wall_of, wall_seconds
+from protocol.model import DAY
 
 _CYCLE = 28 * 366 * DAY
 """After 28 years every day of the year has fallen on each weekday, in leap years and others."""

@@ -16,8 +16,7 @@ from protocol.ical.periods import utc_text
 from protocol.ical.recurrence.timing import Moment, Zones, moment_of
 from protocol.ical.timezones import ZoneClock
 from protocol.ical.values import Form, render_when, wall_of
-
-DAY = 86400
+from protocol.model import DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from protocol.ical.collations import OCTET
 from protocol.ical.filters.tree import ANY, CompFilter, PropFilter, TextMatch
 from protocol.model import ALL_COMPONENTS, ComponentKind, TimeRange
 
-_KINDS = {kind.name: kind for kind in ComponentKind}
 _ESCAPED_IN_TEXT = frozenset("\\,;\n")
 
 
@@ -54,7 +53,7 @@ def bounds(filter_: CompFilter) -> Bounds:
 
 def _member_bounds(filter_: CompFilter) -> Bounds:
     """The Bounds of a comp-filter directly inside VCALENDAR."""
-    kind = _KINDS.get(filter_.name)
+    kind = ComponentKind.__members__.get(filter_.name)
     if kind is None and filter_.name != ANY:
         return Bounds()
     if filter_.is_not_defined:

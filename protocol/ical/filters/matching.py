@@ -16,6 +16,7 @@ from protocol.ical.document import Document
 from protocol.ical.filters.text import param_matches, satisfies, texts_of
 from protocol.ical.filters.tree import ANY, CompFilter, PropFilter
 from protocol.ical.instants import absolute, instant, instants, room_around, wall_range_of
+from protocol.ical.names import END_NAMES, START_NAMES
 from protocol.ical.recurrence import Budget, occurrences_of, span
 from protocol.ical.time_range import (
     RangeMatch,
@@ -27,13 +28,13 @@ from protocol.ical.time_range import (
     recurs,
 )
 from protocol.ical.timezones import Zone
-from protocol.model import FOREVER, TimeRange
+from protocol.model import DAY, FOREVER, TimeRange
 
-_YEAR = 366 * 86400
-_FIRST_STEP = 32 * 86400
+_YEAR = 366 * DAY
+_FIRST_STEP = 32 * DAY
 _GROWTH = 4
-_ROOM = 2 * 86400
-_EFFECTIVE = frozenset({"DTSTART", "DTEND", "DUE"})
+_ROOM = 2 * DAY
+_EFFECTIVE = frozenset({*START_NAMES, *END_NAMES})
 
 
 def matches(filter_: CompFilter, document: Document, zone: Zone | None, budget: Budget) -> bool:

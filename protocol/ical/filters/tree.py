@@ -7,8 +7,10 @@ filter that exists is well formed: the constructors refuse the rest with ``valid
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, get_args
 
 from protocol.errors import Condition, Refusal
 from protocol.ical.collations import ASCII_CASEMAP, collation
@@ -16,6 +18,7 @@ from protocol.model import TimeRange
 
 Test = Literal["allof", "anyof"]
 MatchType = Literal["contains", "equals", "starts-with", "ends-with"]
+MATCH_TYPES: Mapping[str, MatchType] = MappingProxyType({name: name for name in get_args(MatchType)})
 
 ANY = "*"
 """The component name that stands for every type (draft-daboo-caldav-extensions §3)."""
@@ -23,7 +26,6 @@ ANY = "*"
 TIMED_COMPONENTS = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM", "VAVAILABILITY", "AVAILABLE", ANY})
 """The components that a time-range is defined for (RFC 4791 §9.9, RFC 7953 §7)."""
 
-_MATCH_TYPES = frozenset({"contains", "equals", "starts-with", "ends-with"})
 _MAX_NODES = 200
 _MAX_DEPTH = 8
 
@@ -39,7 +41,7 @@ class TextMatch:
 
     def __post_init__(self) -> None:
         collation(self.collation)
-        if self.match_type not in _MATCH_TYPES:
+        if self.match_type not in MATCH_TYPES:
             raise Refusal(Condition.VALID_FILTER, f"There is no match-type {str(self.match_type)[:40]!r}.")
 
 

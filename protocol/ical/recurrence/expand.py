@@ -18,14 +18,14 @@ from typing import NamedTuple
 from protocol.errors import Refusal
 from protocol.ical.components import Component
 from protocol.ical.recurrence.recurrence_set import BoundRule, Extra, Override, RecurrenceSet
-from protocol.ical.recurrence.timing import DAY, Timing
+from protocol.ical.recurrence.timing import Timing
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.series import END
 from protocol.ical.timezones.zone import Zone, ZoneClock, clock_of
 from protocol.ical.values import wall_of
-from protocol.model import FOREVER, TimeRange
+from protocol.model import DAY, FOREVER, HOUR, TimeRange
 
-_UNORDERED = 2 * 3600
+_UNORDERED = 2 * HOUR
 """Within a DST gap instants and wall times are not in the same order."""
 _OPENING = 10
 """What asking a rule costs, in units of the budget, even when it yields nothing."""

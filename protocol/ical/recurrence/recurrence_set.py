@@ -15,11 +15,13 @@ from operator import attrgetter
 from protocol.errors import Condition, Refusal
 from protocol.ical.compat.duplicates import rank
 from protocol.ical.components import Component, Property
-from protocol.ical.recurrence.timing import DAY, Moment, Timing, Zones, moment_of, moments_of, timing_of
+from protocol.ical.names import RECURRENCE_NAMES, RULE_NAMES
+from protocol.ical.recurrence.timing import Moment, Timing, Zones, moment_of, moments_of, timing_of
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.rule import Rule, parse_rule
 from protocol.ical.rules.series import END, Series
 from protocol.ical.values import Duration, Form, parse_period
+from protocol.model import DAY
 
 _ORDINARY = 10_000
 """Reading an object is free up to here, in units of the budget: 5,000 dates, more than any real calendar has."""
@@ -135,9 +137,9 @@ def _parse_cost(master: Component | None, overrides: tuple[Component, ...]) -> i
     cost = _OF_OVERRIDE * len(overrides)
     for line in master.properties if master is not None else ():
         name = line.name
-        if name in _RECURRENCE:
+        if name in RECURRENCE_NAMES:
             text = line.value
-            if name in ("RRULE", "EXRULE"):
+            if name in RULE_NAMES:
                 cost += _OF_RULE + len(text) // 3
             else:
                 cost += _OF_LINE + _OF_DATE * (1 + text.count(",")) + _OF_PERIOD * text.count("/") + (len(text) >> 6)
@@ -145,7 +147,7 @@ def _parse_cost(master: Component | None, overrides: tuple[Component, ...]) -> i
 
 
 def _read_recurrence(recurrence: RecurrenceSet, master: Component, timing: Timing, count_until: int | None) -> None:
-    lines = [line for line in master.properties if line.name in _RECURRENCE]
+    lines = [line for line in master.properties if line.name in RECURRENCE_NAMES]
     if not lines:
         return
     rules = [line for line in lines if line.name == "RRULE"]
@@ -176,9 +178,6 @@ def _read_recurrence(recurrence: RecurrenceSet, master: Component, timing: Timin
                     excluded.add(_key(moment, timing)[1])
     recurrence.excluded = frozenset(excluded)
     recurrence.excluded_days = frozenset(days)
-
-
-_RECURRENCE = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
 
 
 def _bound(rule: Rule, timing: Timing, *, count_until: int | None = None, include_start: bool = True) -> BoundRule:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from protocol.ical.components import Component, Property
+from protocol.ical.names import TIME_NAMES
 from protocol.ical.timezones.resolution import zone_of_tzid
 from protocol.ical.timezones.zone import UTC_CLOCK, ZoneClock, clock_of
 from protocol.ical.values import Form, parse_duration, parse_when, wall_seconds
-
-DAY = 86_400
+from protocol.model import DAY
 
 
 class Moment(NamedTuple):
@@ -114,7 +114,7 @@ def timing_of(component: Component, zones: Zones) -> Timing | None:
     """
     lines: dict[str, Property] = {}
     for line in component.properties:
-        if line.name in _NAMES:
+        if line.name in TIME_NAMES:
             lines.setdefault(line.name, line)
     is_todo = component.name == "VTODO"
     end_line = lines.get("DUE" if is_todo else "DTEND")
@@ -136,9 +136,6 @@ def timing_of(component: Component, zones: Zones) -> Timing | None:
         if timing is not None:
             return timing
     return Timing(start, int(start.form is Form.DATE and not is_todo), 0, exact=False)
-
-
-_NAMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION"})
 
 
 def _of_duration(start: Moment, text: str) -> Timing | None:

@@ -12,17 +12,17 @@ from protocol.ical.components import Component, Property, render_component
 from protocol.ical.document import Document
 from protocol.ical.instants import Timezones, instants, zone_of
 from protocol.ical.lines import TIME_PARAMS, folded, params_without, with_value
+from protocol.ical.names import RECURRENCE_NAMES, TIME_NAMES
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget, Occurrence
 from protocol.ical.rendering.partial import asked_of, prune, prune_component, prune_lines
 from protocol.ical.rendering.request import CompRequest
-from protocol.ical.time_range import RECURRENCE_NAMES, range_matches
+from protocol.ical.time_range import range_matches
 from protocol.ical.timezones import UTC, Zone, ZoneClock, clock_of
 from protocol.ical.values import parse_duration
-from protocol.model import ComponentKind, TimeRange
+from protocol.model import DAY, ComponentKind, TimeRange
 
-_DAY = 86400
-_TIMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID"})
+_TIMES = TIME_NAMES | {"RECURRENCE-ID"}
 
 MAX_REPEATED = 8 * 1024 * 1024
 """Bytes of memory for what one object says again in an expansion; what it says for the first time is its own text."""
@@ -145,7 +145,7 @@ class _Template:
         if self._duration == lasts:
             return [folded(self._times["DURATION"].raw)]
         # Left over: nominal days that are no 24 hours, or an RDATE that is a PERIOD.
-        if self._duration is None and lasts == (_DAY if all_day else 0):
+        if self._duration is None and lasts == (DAY if all_day else 0):
             return []
         return [self._time(self._end_name, occurrence.end, occurrence.floating, all_day)]
 

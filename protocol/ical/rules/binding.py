@@ -9,8 +9,7 @@ from protocol.ical.rules.calendars import CalendarSystem
 from protocol.ical.rules.days import DayParts, Days
 from protocol.ical.rules.rule import Freq, Rule
 from protocol.ical.rules.times import Times, product
-
-DAY = 86_400
+from protocol.model import DAY, HOUR, MINUTE
 
 
 def completed(rule: Rule, system: CalendarSystem, day: int) -> DayParts:
@@ -57,8 +56,8 @@ def times_of(rule: Rule, time: int, all_day: bool) -> Times:
         times: Times = (0,)
     else:
         seconds = rule.by_second or (time % 60,)
-        minutes = rule.by_minute or (time // 60 % 60,)
-        hours = rule.by_hour or (time // 3600,)
+        minutes = rule.by_minute or (time // MINUTE % 60,)
+        hours = rule.by_hour or (time // HOUR,)
         if rule.freq < Freq.DAILY:
             hours = (0,)
         if rule.freq < Freq.HOURLY:

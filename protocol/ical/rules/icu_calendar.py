@@ -14,8 +14,8 @@ import icu
 from protocol.errors import Condition, Refusal
 from protocol.ical.rules.calendars import Month, Year
 from protocol.ical.rules.rule import LEAP_MONTH
+from protocol.model import DAY
 
-_DAY = 86_400.0
 _YEAR = icu.UCalendarDateFields.EXTENDED_YEAR
 _MONTH = icu.UCalendarDateFields.MONTH
 _DATE = icu.UCalendarDateFields.DATE
@@ -42,7 +42,7 @@ class IcuCalendar:
     def year_of(self, day: int) -> int:
         """The year that holds ``day``."""
         with self._lock:
-            self._clock.setTime(day * _DAY)
+            self._clock.setTime(float(day * DAY))
             return int(self._clock.get(_YEAR))
 
     def _start_of(self, year: int) -> int:
@@ -51,7 +51,7 @@ class IcuCalendar:
             self._clock.set(_YEAR, year)
             self._clock.set(_MONTH, 0)
             self._clock.set(_DATE, 1)
-            return int(float(self._clock.getTime()) // _DAY)
+            return int(float(self._clock.getTime()) // DAY)
 
     def _walk(self, year: int) -> tuple[Month, ...]:
         months: list[Month] = []
@@ -60,7 +60,7 @@ class IcuCalendar:
         last = -1
         while day < end:
             with self._lock:
-                self._clock.setTime(day * _DAY)
+                self._clock.setTime(float(day * DAY))
                 number = int(self._clock.get(_MONTH))
                 length = int(self._clock.getActualMaximum(_DATE))
             months.append((self._label(number, number == last), day - start, length))

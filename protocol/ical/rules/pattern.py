@@ -11,13 +11,14 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from protocol.ical.rules.binding import DAY, at_positions, completed, times_of
+from protocol.ical.rules.binding import at_positions, completed, times_of
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.calendars import LAST_DAY, CalendarSystem, Year
 from protocol.ical.rules.days import Days, days_allowed
 from protocol.ical.rules.rscale import calendar_system
 from protocol.ical.rules.rule import Freq, Rule
 from protocol.ical.rules.times import ManyTimes, Times
+from protocol.model import DAY
 
 END = (LAST_DAY + 1) * DAY
 """The end of year 9999 in wall seconds: no series goes on after it."""

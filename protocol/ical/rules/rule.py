@@ -11,13 +11,28 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+from protocol.ical.names import WEEKDAYS
 from protocol.ical.values import Form, parse_when, wall_seconds
 
 LEAP_MONTH = 100
 """Added to the number of a regular month: the leap month that follows it ("5L" is 105, RFC 7529 §4.2)."""
 
-WEEKDAYS = {name: number for number, name in enumerate(("MO", "TU", "WE", "TH", "FR", "SA", "SU"))}
+_WEEKDAY_NUMBERS = {name: number for number, name in enumerate(WEEKDAYS)}
 _MAX_NUMBER = 1_000_000_000
+
+RANGES = {
+    "BYSECOND": (0, 60, False),
+    "BYMINUTE": (0, 59, False),
+    "BYHOUR": (0, 23, False),
+    "BYMONTHDAY": (1, 31, True),
+    "BYYEARDAY": (1, 366, True),
+    "BYWEEKNO": (1, 53, True),
+    "BYMONTH": (1, 12, False),
+    "BYSETPOS": (1, 366, True),
+}
+"""Lowest and highest value of a part in the Gregorian calendar; whether it may be negative (RFC 5545 §3.3.10)."""
+_OTHER_HIGHEST = {"BYMONTHDAY": 32, "BYYEARDAY": 390, "BYWEEKNO": 60}
+"""The highest values in other calendars (RFC 7529)."""
 
 
 class Freq(IntEnum):
@@ -77,14 +92,20 @@ class Rule:
 EMPTY = Rule(Freq.YEARLY, empty=True)
 
 
-@lru_cache(maxsize=4096)
-def parse_rule(text: str) -> Rule:
-    """The Rule of a RECUR value; never fails, see ``Rule.empty`` (RFC 5545 §3.3.10)."""
+def rule_parts(text: str) -> dict[str, str]:
+    """The parts of a RECUR value, names and values in upper case; of a repeated part the first counts."""
     parts: dict[str, str] = {}
     for piece in text.upper().split(";"):
         name, equals, value = piece.partition("=")
         if equals:
             parts.setdefault(name.strip(), value.strip())
+    return parts
+
+
+@lru_cache(maxsize=4096)
+def parse_rule(text: str) -> Rule:
+    """The Rule of a RECUR value; never fails, see ``Rule.empty`` (RFC 5545 §3.3.10)."""
+    parts = rule_parts(text)
     interval = _count(parts.get("INTERVAL", "1"))
     count = _count(parts["COUNT"]) if "COUNT" in parts else None
     freq = Freq.__members__.get(parts.get("FREQ", ""))
@@ -102,16 +123,16 @@ def parse_rule(text: str) -> Rule:
         count=count,
         until=until,
         by_month=_months(parts.get("BYMONTH", ""), other),
-        by_week_no=_numbers(parts.get("BYWEEKNO", ""), 1, 60 if other else 53, signed=True),
-        by_year_day=_numbers(parts.get("BYYEARDAY", ""), 1, 390 if other else 366, signed=True),
-        by_month_day=_numbers(parts.get("BYMONTHDAY", ""), 1, 32 if other else 31, signed=True),
+        by_week_no=_numbers(parts, "BYWEEKNO", other),
+        by_year_day=_numbers(parts, "BYYEARDAY", other),
+        by_month_day=_numbers(parts, "BYMONTHDAY", other),
         by_day=_weekdays(parts.get("BYDAY", "")),
-        by_hour=_numbers(parts.get("BYHOUR", ""), 0, 23),
-        by_minute=_numbers(parts.get("BYMINUTE", ""), 0, 59),
+        by_hour=_numbers(parts, "BYHOUR"),
+        by_minute=_numbers(parts, "BYMINUTE"),
         # RFC 5545 §3.3.12: where leap seconds are not supported, second 60 is second 59.
-        by_second=tuple(sorted({min(number, 59) for number in _numbers(parts.get("BYSECOND", ""), 0, 60)})),
-        by_set_pos=_numbers(parts.get("BYSETPOS", ""), 1, 366, signed=True),
-        week_start=WEEKDAYS.get(parts.get("WKST", "MO"), 0),
+        by_second=tuple(sorted({min(number, 59) for number in _numbers(parts, "BYSECOND")})),
+        by_set_pos=_numbers(parts, "BYSETPOS"),
+        week_start=_WEEKDAY_NUMBERS.get(parts.get("WKST", "MO"), 0),
         rscale=rscale,
         # RFC 7529 §4: SKIP must not be there without RSCALE.
         skip=Skip.__members__.get(parts.get("SKIP", "OMIT"), Skip.OMIT) if rscale else Skip.OMIT,
@@ -128,7 +149,12 @@ def _until(text: str) -> Until:
     return Until(wall_seconds(wall), form)
 
 
-def _numbers(text: str, lowest: int, highest: int, *, signed: bool = False) -> tuple[int, ...]:
+def _numbers(parts: dict[str, str], name: str, other: bool = False) -> tuple[int, ...]:
+    lowest, highest, signed = RANGES[name]
+    return _within(parts.get(name, ""), lowest, _OTHER_HIGHEST[name] if other else highest, signed=signed)
+
+
+def _within(text: str, lowest: int, highest: int, *, signed: bool = False) -> tuple[int, ...]:
     if not text:
         return ()
     found: set[int] = set()
@@ -146,10 +172,10 @@ def _numbers(text: str, lowest: int, highest: int, *, signed: bool = False) -> t
 
 def _months(text: str, other: bool) -> tuple[int, ...]:
     if not other or "L" not in text:
-        return _numbers(text, 1, 13 if other else 12)
+        return _within(text, 1, 13 if other else 12)
     leap = ",".join(item.strip()[:-1] for item in text.split(",") if item.strip().endswith("L"))
     regular = ",".join(item for item in text.split(",") if not item.strip().endswith("L"))
-    return _numbers(regular, 1, 13) + tuple(LEAP_MONTH + number for number in _numbers(leap, 1, 13))
+    return _within(regular, 1, 13) + tuple(LEAP_MONTH + number for number in _within(leap, 1, 13))
 
 
 def _weekdays(text: str) -> tuple[tuple[int, int], ...]:
@@ -158,12 +184,12 @@ def _weekdays(text: str) -> tuple[tuple[int, int], ...]:
     found: set[tuple[int, int]] = set()
     for item in text.split(","):
         stripped = item.strip()
-        weekday = WEEKDAYS.get(stripped[-2:])
+        weekday = _WEEKDAY_NUMBERS.get(stripped[-2:])
         if weekday is None:
             continue
         ordinal = stripped[:-2]
         if not ordinal:
             found.add((0, weekday))
         else:
-            found.update((number, weekday) for number in _numbers(ordinal, 1, 60, signed=True))
+            found.update((number, weekday) for number in _within(ordinal, 1, 60, signed=True))
     return tuple(sorted(found))

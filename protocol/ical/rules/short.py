@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import gcd
 
-from protocol.ical.rules.binding import DAY
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.pattern import Pattern, Uniform
 from protocol.ical.rules.rule import Freq, Rule
 from protocol.ical.rules.times import ManyTimes
+from protocol.model import DAY, HOUR, MINUTE
 
-_UNITS = {Freq.SECONDLY: 1, Freq.MINUTELY: 60, Freq.HOURLY: 3600}
+_UNITS = {Freq.SECONDLY: 1, Freq.MINUTELY: MINUTE, Freq.HOURLY: HOUR}
 
 
 class ShortPattern(Pattern):
@@ -26,7 +26,8 @@ class ShortPattern(Pattern):
         self._step = unit * rule.interval
         self._base = start - start % unit
         self._meets: bool | None = None
-        self._clock_limited = bool(rule.by_hour or (rule.by_minute and unit < 3600) or (rule.by_second and unit < 60))
+        minutes, seconds = rule.by_minute if unit < HOUR else (), rule.by_second if unit < MINUTE else ()
+        self._clock_limited = bool(rule.by_hour or minutes or seconds)
 
     def uniform(self) -> Uniform | None:
         if self._limited or self._clock_limited:
@@ -35,8 +36,6 @@ class ShortPattern(Pattern):
 
     def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
         unit, step, base = self._unit, self._step, self._base
-        rule = self._rule
-        self._clock_limited = bool(rule.by_hour or (rule.by_minute and unit < 3600) or (rule.by_second and unit < 60))
         first = low - unit + 1
         first += (base - first) % step
         if not self._limited and not self._clock_limited:
@@ -81,8 +80,8 @@ class ShortPattern(Pattern):
             budget.spend(1)
             time = begin % DAY
             if (
-                (not rule.by_hour or time // 3600 in rule.by_hour)
-                and (self._unit == 3600 or not rule.by_minute or time // 60 % 60 in rule.by_minute)
+                (not rule.by_hour or time // HOUR in rule.by_hour)
+                and (self._unit == HOUR or not rule.by_minute or time // MINUTE % 60 in rule.by_minute)
                 and (self._unit > 1 or not rule.by_second or time % 60 in rule.by_second)
                 and (not self._limited or self._is_allowed(begin // DAY, budget))
             ):
@@ -99,15 +98,15 @@ class ShortPattern(Pattern):
     def _stretches(self, low: int, high: int, budget: Budget) -> Iterator[tuple[int, int]]:
         """The stretches of the day that the limiting time parts leave, ascending, within ``[low, high)``."""
         rule = self._rule
-        minutes = rule.by_minute if self._unit < 3600 else ()
-        seconds = rule.by_second if self._unit < 60 else ()
+        minutes = rule.by_minute if self._unit < HOUR else ()
+        seconds = rule.by_second if self._unit < MINUTE else ()
         for hour in rule.by_hour or range(24):
-            begin = hour * 3600
-            if begin + 3600 <= low or begin >= high:
+            begin = hour * HOUR
+            if begin + HOUR <= low or begin >= high:
                 continue
             budget.spend(1)
             if not minutes and not seconds:
-                yield begin, begin + 3600
+                yield begin, begin + HOUR
                 continue
             for minute in minutes or range(60):
                 at = begin + minute * 60

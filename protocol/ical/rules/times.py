@@ -7,6 +7,7 @@ a small object may hold hundreds of such rules; it is counted, indexed and bisec
 from __future__ import annotations
 
 from protocol.ical.rules.days import Days
+from protocol.model import HOUR, MINUTE
 
 MOST_WRITTEN_OUT = 60
 """So many times are a tuple, which is quicker; any real rule has fewer."""
@@ -29,7 +30,7 @@ class ManyTimes:
     def __getitem__(self, place: int) -> int:
         hour, rest = divmod(place, self._per_hour)
         minute, second = divmod(rest, len(self._seconds))
-        return self._hours[hour] * 3600 + self._minutes[minute] * 60 + self._seconds[second]
+        return self._hours[hour] * HOUR + self._minutes[minute] * MINUTE + self._seconds[second]
 
 
 Times = Days | ManyTimes
@@ -39,4 +40,4 @@ def product(hours: Days, minutes: Days, seconds: Days) -> Times:
     """Every time that has one of the hours, one of the minutes and one of the seconds, in order."""
     if len(hours) * len(minutes) * len(seconds) > MOST_WRITTEN_OUT:
         return ManyTimes(hours, minutes, seconds)
-    return tuple(hour * 3600 + minute * 60 + second for hour in hours for minute in minutes for second in seconds)
+    return tuple(hour * HOUR + minute * MINUTE + second for hour in hours for minute in minutes for second in seconds)

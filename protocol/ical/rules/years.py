@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from protocol.ical.rules.binding import DAY, at_positions, month_at
+from protocol.ical.rules.binding import at_positions, month_at
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.calendars import CalendarSystem
 from protocol.ical.rules.days import Days, days_of_month, days_of_year, week_year_of
 from protocol.ical.rules.pattern import END, Pattern
 from protocol.ical.rules.rule import Freq, Rule, Skip
+from protocol.model import DAY
 
 
 class YearPattern(Pattern):

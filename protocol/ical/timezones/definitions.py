@@ -22,15 +22,13 @@ from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.rule import Rule, parse_rule
 from protocol.ical.rules.series import END, Series
 from protocol.ical.timezones.identity import canonical_keys
-from protocol.ical.timezones.zone import clock_of
+from protocol.ical.timezones.zone import CYCLE, FAR, clock_of
 from protocol.ical.values import Form, parse_when, wall_of, wall_seconds
+from protocol.model import DAY, HOUR, MINUTE
 
 _OFFSET = re.compile(r"([+-]?)(\d{2}):?(\d{2})(\d{2})?\Z", re.ASCII)
 _NEAR = 4_102_444_800
 """2100-01-01: transitions are worked out to here at once, beyond only when somebody asks."""
-_FAR = 16_725_225_600
-"""2500-01-01: from there on the zone is asked 400 years, one cycle of the calendar, earlier."""
-_CYCLE = 146_097 * 86_400
 _REFERENCE = (1_735_689_600, 1_798_761_600)
 """2025 and 2026: two definitions with the same transitions in these years are the same zone."""
 _MAX_OBSERVANCES = 400
@@ -79,14 +77,14 @@ class CustomZone(tzinfo):
 
     def state_at(self, instant: int) -> Observance | None:
         """The observance in force at an instant; ``None`` before the first onset."""
-        if instant >= _FAR:
-            instant -= ((instant - _FAR) // _CYCLE + 1) * _CYCLE
+        if instant >= FAR:
+            instant -= ((instant - FAR) // CYCLE + 1) * CYCLE
         table = self._table
         if instant >= table.until:
             try:
-                table = self._worked_out(_FAR, Budget())
+                table = self._worked_out(FAR, Budget())
             except Refusal:
-                table = table._replace(until=_FAR)
+                table = table._replace(until=FAR)
             self._table = table
         place = bisect_right(table.instants, instant)
         return table.states[place - 1] if place else None
@@ -101,7 +99,7 @@ class CustomZone(tzinfo):
         clock = clock_of(self)
         instant = clock.to_epoch(seconds)
         if wall.fold:
-            later = seconds - clock.offset(instant + 4 * 3600)
+            later = seconds - clock.offset(instant + 4 * HOUR)
             if later > instant and clock.to_wall(later) == seconds:
                 return later
         return instant
@@ -215,7 +213,7 @@ def _until(rule: Rule, before: int) -> int | None:
         return None
     if rule.until.form is Form.UTC:
         return rule.until.wall + before
-    return rule.until.wall + (86_399 if rule.until.form is Form.DATE else 0)
+    return rule.until.wall + (DAY - 1 if rule.until.form is Form.DATE else 0)
 
 
 def parse_offset(text: str) -> int | None:
@@ -226,5 +224,5 @@ def parse_offset(text: str) -> int | None:
     hours, minutes, seconds = int(found[2]), int(found[3]), int(found[4] or 0)
     if hours >= 24 or minutes >= 60 or seconds >= 60:
         return None
-    total = hours * 3600 + minutes * 60 + seconds
+    total = hours * HOUR + minutes * MINUTE + seconds
     return -total if found[1] == "-" else total

@@ -13,18 +13,17 @@ from datetime import datetime
 from functools import lru_cache
 
 from protocol.ical.components import Component, Property
-from protocol.ical.rules.rule import WEEKDAYS
+from protocol.ical.names import WEEKDAYS
 from protocol.ical.timezones.zone import Zone, clock_of
 from protocol.ical.values import Form, render_when, wall_of
+from protocol.model import DAY
 
-_DAY = 86_400
-_YEAR = 366 * _DAY
+_YEAR = 366 * DAY
 _DEFAULT_START = 0
 """1970-01-01, where an open start begins."""
 _HORIZON = 2_145_916_800
 """2038-01-01: how far transitions without a rule are listed when the end is open."""
 _MAX_LENGTH = 120 * _YEAR
-_NAMES = {number: name for name, number in WEEKDAYS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def _rendered(zone: Zone, low: int, high: int | None, tzid: str) -> Component:
     parts: list[Component] = []
     if not earlier:
         offset = clock.offset(low)
-        midnight = min(low, 0) // _DAY * _DAY - (_DAY if low < _DAY else 0)
+        midnight = min(low, 0) // DAY * DAY - (DAY if low < DAY else 0)
         parts.append(_observance([_Onset(midnight - offset, offset, offset, False, _name(zone, low))], None))
     for group in _groups(onsets):
         parts.extend(_observances(group, horizon, ends=high is not None))
@@ -116,7 +115,7 @@ def _observances(group: list[_Onset], horizon: int, *, ends: bool) -> list[Compo
 def _days_of(run: list[_Onset]) -> str | None:
     """The rule parts that say on which day of the month a run's onsets are; ``None`` when there is no pattern."""
     walls = [onset.wall for onset in run]
-    weekday = _NAMES[walls[0].weekday()]
+    weekday = WEEKDAYS[walls[0].weekday()]
     days = [wall.day for wall in walls]
     if all(wall.day + 7 > monthrange(wall.year, wall.month)[1] for wall in walls):
         return f"BYDAY=-1{weekday}"

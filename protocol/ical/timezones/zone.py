@@ -13,27 +13,27 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 from protocol.ical.values import wall_of, wall_seconds
+from protocol.model import DAY, MINUTE
 
 Zone = tzinfo
 
 _SHIFT = 25
 _SPAN = 1 << _SHIFT
-_PROBE = 6 * 86_400
+_PROBE = 6 * DAY
 """No zone has ever changed its clocks twice within so few days and ended where it began."""
-_PROBE_LATE = 28 * 86_400
+_PROBE_LATE = 28 * DAY
 _LATE = 4_102_444_800
 """2100-01-01: by then every zone is at its standing rules, at most two changes a year and months apart."""
 _ALIGNED = 94_694_400
 """1973-01-01: since then clocks have changed on whole minutes only (but not on whole quarters)."""
-_MINUTE = 60
-_CYCLE = 146_097 * 86_400
+CYCLE = 146_097 * DAY
 """The Gregorian calendar repeats after 400 years: one cycle of the far future stands for all of them."""
-_FAR = 16_725_225_600
+FAR = 16_725_225_600
 """2500-01-01: from there on conversions are done one or more cycles earlier."""
 _EARLY = -5_364_662_400
 """1800-01-01: before it every zone keeps the offset it then has."""
 _MAX_KEPT = 512
-_MARGIN = 86_400
+_MARGIN = DAY
 
 Stretch = tuple[tuple[int, ...], tuple[int, ...]]
 """Thresholds and the offsets before, between and after them (one more than thresholds)."""
@@ -53,9 +53,9 @@ class ZoneClock:
 
     def to_epoch(self, wall: int) -> int:
         """The instant of a wall time: in an overlap the first one, in a gap by the offset before it."""
-        if wall >= _FAR:
-            cycles = (wall - _FAR) // _CYCLE + 1
-            return self.to_epoch(wall - cycles * _CYCLE) + cycles * _CYCLE
+        if wall >= FAR:
+            cycles = (wall - FAR) // CYCLE + 1
+            return self.to_epoch(wall - cycles * CYCLE) + cycles * CYCLE
         stretch = self._walls.get(wall >> _SHIFT)
         if stretch is None:
             stretch = self._wall_stretch(wall >> _SHIFT)
@@ -67,8 +67,8 @@ class ZoneClock:
 
     def offset(self, instant: int) -> int:
         """Seconds east of UTC at an instant."""
-        if instant >= _FAR:
-            return self.offset(instant - ((instant - _FAR) // _CYCLE + 1) * _CYCLE)
+        if instant >= FAR:
+            return self.offset(instant - ((instant - FAR) // CYCLE + 1) * CYCLE)
         stretch = self._instants.get(instant >> _SHIFT)
         if stretch is None:
             stretch = self._instant_stretch(instant >> _SHIFT)
@@ -77,7 +77,7 @@ class ZoneClock:
     def bounds(self, low: int, high: int) -> tuple[int, int]:
         """Between which offsets the zone keeps for instants and wall times in ``[low, high]`` (generous)."""
         first, last = low >> _SHIFT, high >> _SHIFT
-        if last - first > 2 or high >= _FAR:
+        if last - first > 2 or high >= FAR:
             return -_MARGIN, _MARGIN
         walls = self._walls
         offsets = (walls.get(first) or self._wall_stretch(first))[1]
@@ -88,7 +88,7 @@ class ZoneClock:
     def transitions(self, low: int, high: int) -> list[tuple[int, int, int]]:
         """``(instant, offset before, offset after)`` of every transition in ``[low, high)``, before year 2500."""
         found: list[tuple[int, int, int]] = []
-        for number in range(low >> _SHIFT, (min(high, _FAR) - 1 >> _SHIFT) + 1):
+        for number in range(low >> _SHIFT, (min(high, FAR) - 1 >> _SHIFT) + 1):
             instants, offsets = self._instants.get(number) or self._instant_stretch(number)
             found.extend(
                 (instant, offsets[place], offsets[place + 1])
@@ -103,8 +103,8 @@ class ZoneClock:
         They differ only where the instant is at a transition, or no longer after one than that has moved the clock:
         there the wall times of instants and the instants of wall times are not in the same order.
         """
-        if instant >= _FAR:
-            return self.offsets_around(instant - ((instant - _FAR) // _CYCLE + 1) * _CYCLE)
+        if instant >= FAR:
+            return self.offsets_around(instant - ((instant - FAR) // CYCLE + 1) * CYCLE)
         least = most = self.offset(instant)
         for at, before, after in self.transitions(instant - _MARGIN - 1, instant + 2):
             if instant <= at + abs(after - before) + 1:
@@ -138,7 +138,7 @@ class ZoneClock:
         before = ask(low)
         offsets = [before]
         probe = _PROBE if low < _LATE or self._is_own else _PROBE_LATE
-        grain = 1 if low < _ALIGNED or self._is_own else _MINUTE
+        grain = 1 if low < _ALIGNED or self._is_own else MINUTE
         low -= low % grain
         for at in range(low, high, probe):
             end = min(at + probe, high - high % -grain)
@@ -161,7 +161,7 @@ class ZoneClock:
         if self._is_own:
             return int(self.zone.offset_at(instant))  # type: ignore[attr-defined]
         offset = datetime.fromtimestamp(max(instant, _EARLY), self.zone).utcoffset()
-        return 0 if offset is None else (offset.days * 86_400 + offset.seconds)
+        return 0 if offset is None else (offset.days * DAY + offset.seconds)
 
 
 class _Fixed(ZoneClock):

@@ -1,0 +1,26 @@
+"""Names that iCalendar uses and several modules ask for: groups of properties, weekdays, frequencies.
+
+RFC 5545 §3.3.10, §3.8.2 and §3.8.5. Rules of this module: names in upper case, nothing else.
+"""
+
+from __future__ import annotations
+
+START_NAMES = ("DTSTART", "DUE")
+"""What a component begins with: a VTODO without DTSTART begins and recurs by its DUE (RFC 5545 §3.6.2)."""
+END_NAMES = ("DTEND", "DUE")
+"""The properties that give an end as a time."""
+EXTENT_NAMES = frozenset({*END_NAMES, "DURATION"})
+"""The properties that give an end, as a time or as a length."""
+TIME_NAMES = EXTENT_NAMES | {"DTSTART"}
+"""The properties that place one component in time."""
+RULE_NAMES = ("RRULE", "EXRULE")
+"""The properties that hold a recurrence rule (EXRULE is of RFC 2445)."""
+DATE_LIST_NAMES = ("RDATE", "EXDATE")
+"""The properties that list single occurrences."""
+RECURRENCE_NAMES = frozenset({*RULE_NAMES, *DATE_LIST_NAMES})
+"""The properties that make a series of a component."""
+
+WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+"""The weekdays of BYDAY and WKST; the place of each is its number, Monday is 0."""
+TIMES_OF_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
+"""The rule parts that choose times of day."""
