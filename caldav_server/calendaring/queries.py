@@ -17,7 +17,7 @@ from typing import TypeVar
 from caldav_server.calendaring.context import Context
 from caldav_server.calendaring.texts import Allowance, document_of
 from protocol.errors import Condition, Refusal
-from protocol.ical import availability, freebusy, timezones
+from protocol.ical import availability, calendar_timezone, freebusy, timezones
 from protocol.ical.document import Document
 from protocol.ical.filters import Bounds, CompFilter, bounds, matches, satisfies
 from protocol.ical.instants import absolute, wall_range_of
@@ -59,7 +59,7 @@ class Query:
 def zone_of(ctx: Context, calendar: Calendar, owner_zone: str) -> timezones.Zone:
     """The zone in force for floating and all-day data: the calendar's, else its owner's (RFC 4791 §5.2.2)."""
     if calendar.time_zone is not None and calendar.time_zone_id is None:
-        return timezones.zone_of_timezone_text(calendar.time_zone)[0]  # a definition of the client's own
+        return calendar_timezone.parse(calendar.time_zone)[0]  # a definition of the client's own
     for name in (calendar.time_zone_id, owner_zone):
         zone = timezones.resolve(name, None) if name else None
         if zone is not None:

@@ -17,7 +17,7 @@ from protocol.dav import names
 from protocol.dav.requests import RemoveProperty, SetProperty
 from protocol.dav.xml import Element, serialize, text_of
 from protocol.errors import Condition, Refusal
-from protocol.ical import timezones
+from protocol.ical import calendar_timezone, timezones
 from protocol.model import ALL_COMPONENTS, MAX_KEY_OCTETS, ComponentKind, DeadProperty
 from storage.calendars import CalendarFields
 
@@ -74,7 +74,7 @@ def _time_zone(element: Element | None) -> CalendarFields:
     if element is None:
         return {"time_zone": None, "time_zone_id": None}
     text = text_of(element)
-    _, iana = timezones.zone_of_timezone_text(text)
+    _, iana = calendar_timezone.parse(text)
     return {"time_zone": text, "time_zone_id": iana}
 
 

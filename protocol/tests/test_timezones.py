@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from protocol.errors import Condition, Refusal
-from protocol.ical import split
+from protocol.ical import calendar_timezone, split
 from protocol.ical.components import Component
 from protocol.ical.document import parse_calendar, parse_document, render_component
 from protocol.ical.index import index_document
@@ -27,7 +27,6 @@ from protocol.ical.timezones import (
     to_epoch,
     zone_by_name,
     zone_name,
-    zone_of_timezone_text,
 )
 from protocol.ical.timezones.definitions import parse_offset, zone_of_definition
 from protocol.ical.values import wall_seconds
@@ -328,7 +327,7 @@ def test_a_rendered_definition_is_minimal() -> None:
 
 def test_the_text_of_a_calendar_timezone() -> None:
     text = f"BEGIN:VCALENDAR\r\n{render_component(_definition(*CENTRAL_EUROPE))}END:VCALENDAR\r\n"
-    zone, name = zone_of_timezone_text(text)
+    zone, name = calendar_timezone.parse(text)
     assert isinstance(zone, ZoneInfo)
     assert name == zone.key
 
@@ -343,7 +342,7 @@ def test_the_text_of_a_calendar_timezone() -> None:
 )
 def test_a_calendar_timezone_must_be_a_zone(text: str) -> None:
     with pytest.raises(Refusal) as refused:
-        zone_of_timezone_text(text)
+        calendar_timezone.parse(text)
     assert refused.value.condition is Condition.VALID_CALENDAR_DATA
 
 

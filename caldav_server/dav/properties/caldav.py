@@ -12,7 +12,7 @@ from caldav_server.dav.properties.table import CALENDARS, HOME_COLLECTIONS, Gett
 from caldav_server.dav.resources import Kind, Resource
 from protocol.dav import names, values
 from protocol.dav.xml import escape
-from protocol.ical import timezones
+from protocol.ical import calendar_timezone
 from protocol.model import ALL_COMPONENTS, ComponentKind
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _time_zone(resource: Resource, _view: View) -> str | None:
         return None
     text = calendar.time_zone
     if text is None and calendar.time_zone_id is not None:
-        text = timezones.timezone_text(calendar.time_zone_id)
+        text = calendar_timezone.render(calendar.time_zone_id)
     return None if text is None else escape(text)
 
 

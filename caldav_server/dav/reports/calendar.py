@@ -17,7 +17,7 @@ from caldav_server.http.messages import Response
 from protocol.dav import reports
 from protocol.dav.headers import Depth
 from protocol.errors import Condition, Refusal
-from protocol.ical import freebusy, rendering, timezones
+from protocol.ical import calendar_timezone, freebusy, rendering, timezones
 from protocol.ical.components import PRODID
 from protocol.ical.document import Document
 from protocol.model import Access, CalendarObject
@@ -49,7 +49,7 @@ def _query_for(call: Call, collection: Resource, body: reports.CalendarQuery) ->
     owner, calendar = collection.owner, collection.calendar
     assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
     if body.timezone is not None:
-        zone, _ = timezones.zone_of_timezone_text(body.timezone)
+        zone, _ = calendar_timezone.parse(body.timezone)
     elif body.timezone_id is not None:
         found = timezones.resolve(body.timezone_id, None)
         if found is None:

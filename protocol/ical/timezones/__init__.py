@@ -14,9 +14,7 @@ from protocol.ical.timezones.identity import zone_by_name
 from protocol.ical.timezones.rendering import render_vtimezone
 from protocol.ical.timezones.resolution import (
     resolve,
-    timezone_text,
     zone_name,
-    zone_of_timezone_text,
     zone_of_tzid,
 )
 from protocol.ical.timezones.tzids import definition_of, definitions_of, tzid_of
@@ -33,11 +31,9 @@ __all__ = [
     "from_epoch",
     "render_vtimezone",
     "resolve",
-    "timezone_text",
     "to_epoch",
     "tzid_of",
     "zone_by_name",
     "zone_name",
-    "zone_of_timezone_text",
     "zone_of_tzid",
 ]
