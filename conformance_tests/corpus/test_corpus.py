@@ -13,8 +13,8 @@ import pytest
 
 from conformance_tests.client import Calendar, Client
 from conformance_tests.corpus.split import split
-from conformance_tests.ical import event
 from conformance_tests.pace import allowed
+from testing.builders import event
 
 CONDITIONS = {
     "C:valid-calendar-data", "C:valid-calendar-object-resource", "C:supported-calendar-data", "C:max-resource-size",

@@ -6,7 +6,7 @@ import pytest
 
 from conformance_tests.client import Calendar
 from conformance_tests.faults.workload import new_calendar
-from conformance_tests.ical import event
+from testing.builders import event
 from testing.redis import RedisServer
 
 READERS = 8

@@ -6,7 +6,7 @@ import pytest
 
 from conformance_tests.client import Calendar
 from conformance_tests.faults.workload import new_calendar, parallel
-from conformance_tests.ical import event
+from testing.builders import event
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -10,9 +10,9 @@ import pytest
 
 from conformance_tests.client import Client, basic, read_until_closed, statuses
 from conformance_tests.faults.workload import new_calendar
-from conformance_tests.ical import event
 from conformance_tests.pace import allowed
 from conformance_tests.server import ServerProcess
+from testing.builders import event
 
 
 def head(client: Client, method: str, path: str, length: int | None, more: str = "") -> bytes:

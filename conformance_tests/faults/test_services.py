@@ -19,9 +19,9 @@ import pytest
 
 from conformance_tests.client import Calendar, Client
 from conformance_tests.faults.workload import Mirror, Writer, new_calendar, parallel, run_all
-from conformance_tests.ical import event
 from conformance_tests.pace import allowed
 from conformance_tests.server import ServerProcess
+from testing.builders import event
 from testing.postgres import start_postgres
 from testing.redis import RedisServer
 

@@ -7,8 +7,8 @@ import pytest
 
 from conformance_tests.client import Calendar
 from conformance_tests.faults.workload import Mirror, Writer, new_calendar, parallel, run_all
-from conformance_tests.ical import event
 from conformance_tests.server import ServerProcess
+from testing.builders import event
 
 
 class Mover(Writer):

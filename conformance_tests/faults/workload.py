@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from conformance_tests.client import Calendar, Client
-from conformance_tests.ical import event
 from conformance_tests.server import ServerProcess
+from testing.builders import event
 
 GONE = (OSError, http.client.HTTPException, TimeoutError)
 """What a client sees of a server that died."""

@@ -3,9 +3,9 @@
 import pytest
 
 from conformance_tests.client import Calendar, time_range
-from conformance_tests.ical import calendar as vcalendar
-from conformance_tests.ical import component, event, new_uid
 from conformance_tests.pace import allowed
+from testing.builders import calendar as vcalendar
+from testing.builders import component, event, new_uid
 
 NAMED = {
     "C:valid-calendar-data", "C:valid-calendar-object-resource", "C:max-resource-size", "C:max-instances",
@@ -15,10 +15,10 @@ NAMED = {
 
 def overrides(count: int) -> bytes:
     uid = new_uid()
-    parts = [component("VEVENT", uid, "DTSTART:20260101T000000Z\nDURATION:PT1M\nRRULE:FREQ=MINUTELY;COUNT=20000")]
+    parts = [component("VEVENT", "DTSTART:20260101T000000Z\nDURATION:PT1M\nRRULE:FREQ=MINUTELY;COUNT=20000", uid=uid)]
     for number in range(count):
         when = f"202601{1 + number // 1440:02d}T{number % 1440 // 60:02d}{number % 60:02d}00Z"
-        parts.append(component("VEVENT", uid, f"RECURRENCE-ID:{when}\nDTSTART:{when}\nDURATION:PT2M"))
+        parts.append(component("VEVENT", f"RECURRENCE-ID:{when}\nDTSTART:{when}\nDURATION:PT2M", uid=uid))
     return vcalendar(*parts)
 
 
@@ -43,7 +43,7 @@ BOMBS = {
     "2 MB of folds": lambda: event(summary="\n ".join("x" * 20_000)),
     "100,000 parameters": lambda: event(more="X-P" + "".join(f";P{n}=v" for n in range(100_000)) + ":v"),
     "a parameter of 1 MB": lambda: event(more=f'X-P;A="{"y" * 1_000_000}":v'),
-    "20,000 components": lambda: vcalendar(*[component("VEVENT", f"u{n}@x", "SUMMARY:x") for n in range(20_000)]),
+    "20,000 components": lambda: vcalendar(*[component("VEVENT", "SUMMARY:x", uid=f"u{n}@x") for n in range(20_000)]),
     "4,000 overrides": lambda: overrides(4000),
     "20,000 time zones": lambda: event(
         zone="".join(f"BEGIN:VTIMEZONE\nTZID:Z{n}\nEND:VTIMEZONE\n" for n in range(20_000))

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from conformance_tests.client import Calendar, Client, basic, raw_exchange, statuses
-from conformance_tests.ical import event
+from testing.builders import event
 
 
 def raw(client: Client, data: str | bytes, timeout: float = 10) -> bytes:

@@ -8,8 +8,8 @@ import pytest
 
 from conformance_tests.client import Calendar, Client, prop_body
 from conformance_tests.dav import NAMESPACES
-from conformance_tests.ical import event
 from conformance_tests.pace import allowed
+from testing.builders import event
 
 LAUGHS = (
     '<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol">'

@@ -7,7 +7,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client, segment
 from conformance_tests.dav import HREF, last_segment, segments
-from conformance_tests.ical import event
+from testing.builders import event
 
 NAMES = [
     "a b.ics", "user@example.com.ics", "50%.ics", "a#b.ics", "a?b=c.ics", "a;b.ics", "a:b.ics", "a&b.ics", "a+b.ics",

@@ -4,7 +4,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client, time_range, vcalendar_filter
 from conformance_tests.dav import NAMESPACES, segments, tag
-from conformance_tests.ical import event, timezone_text
+from testing.builders import event, timezone_text
 
 AGENT = {"User-Agent": "macOS/14.5 (23F79) accountsd/113"}
 BRIEF = {"Brief": "t", "Prefer": "return=minimal", "User-Agent": "macOS/14.5 (23F79) dataaccessd/1.0"}

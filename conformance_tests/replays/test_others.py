@@ -13,7 +13,7 @@ from conformance_tests.client import (
     vcalendar_filter,
 )
 from conformance_tests.dav import NAMESPACES, parse_xml, segments, tag
-from conformance_tests.ical import BERLIN, event, new_uid, timezone_text
+from testing.builders import BERLIN, event, new_uid, timezone_text
 
 
 class TestThunderbird:

@@ -4,7 +4,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client
 from conformance_tests.dav import segments, tag
-from conformance_tests.ical import event
+from testing.builders import event
 
 
 def test_principal_url(client: Client) -> None:

@@ -1,7 +1,7 @@
 """Quota properties: RFC 4331 §3 and §4."""
 
 from conformance_tests.client import Calendar, Client
-from conformance_tests.ical import event
+from testing.builders import event
 
 
 def test_used_bytes(client: Client, calendar: Calendar) -> None:

@@ -3,10 +3,10 @@
 import pytest
 
 from conformance_tests.client import Calendar, time_range, vcalendar_filter
-from conformance_tests.ical import BERLIN, component, event, journal, new_uid, todo
-from conformance_tests.ical import calendar as vcalendar
 from conformance_tests.ical_read import component_names, lines, unfold
 from conformance_tests.pace import allowed
+from testing.builders import BERLIN, component, event, journal, new_uid, todo
+from testing.builders import calendar as vcalendar
 
 EVERYTHING = '<C:comp-filter name="VCALENDAR"/>'
 
@@ -138,9 +138,11 @@ def test_expand_todos_and_journals(calendar: Calendar, kind: str) -> None:
 def test_expand_override_moved_out(calendar: Calendar) -> None:
     """RFC 4791 §9.6.5: an occurrence moved out of the range is not there; one moved in is."""
     uid = new_uid()
-    master = component("VEVENT", uid, "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3\nSUMMARY:x")
+    master = component(
+        "VEVENT", "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3\nSUMMARY:x", uid=uid
+    )
     out = component(
-        "VEVENT", uid, "RECURRENCE-ID:20260106T100000Z\nDTSTART:20260120T100000Z\nDURATION:PT1H\nSUMMARY:out"
+        "VEVENT", "RECURRENCE-ID:20260106T100000Z\nDTSTART:20260120T100000Z\nDURATION:PT1H\nSUMMARY:out", uid=uid
     )
     calendar.add("a.ics", vcalendar(master, out))
     text = data_of(calendar, expand("20260105T000000Z", "20260108T000000Z"))
@@ -163,11 +165,13 @@ def test_expand_with_some_properties(calendar: Calendar) -> None:
 def test_limit_recurrence_set_this_and_future(calendar: Calendar) -> None:
     """RFC 4791 §9.6.6: a THISANDFUTURE override before the range affects it and stays."""
     uid = new_uid()
-    master = component("VEVENT", uid, "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=20\nSUMMARY:x")
+    master = component(
+        "VEVENT", "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=20\nSUMMARY:x", uid=uid
+    )
     later = component(
         "VEVENT",
-        uid,
         "RECURRENCE-ID;RANGE=THISANDFUTURE:20260107T100000Z\nDTSTART:20260107T120000Z\nDURATION:PT1H\nSUMMARY:y",
+        uid=uid,
     )
     calendar.add("a.ics", vcalendar(master, later))
     request = (

@@ -3,7 +3,7 @@
 import pytest
 
 from conformance_tests.client import Calendar, vcalendar_filter
-from conformance_tests.ical import event
+from testing.builders import event
 
 
 def match(text: str, collation: str | None, kind: str = "") -> str:

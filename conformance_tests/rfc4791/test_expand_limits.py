@@ -8,9 +8,9 @@ import pytest
 
 from conformance_tests.client import Calendar, time_range, vcalendar_filter
 from conformance_tests.dav import Item, conditions_of
-from conformance_tests.ical import BERLIN, component, event, new_uid
-from conformance_tests.ical import calendar as vcalendar
 from conformance_tests.ical_read import busy, lines, unfold
+from testing.builders import BERLIN, component, event, new_uid
+from testing.builders import calendar as vcalendar
 
 START, END = "20260105T000000Z", "20260205T000000Z"
 MONTH = vcalendar_filter(time_range(START, END), "VEVENT")
@@ -108,7 +108,7 @@ def test_expand_in_the_last_year(calendar: Calendar) -> None:
 
 def test_expand_of_a_todo_that_recurs_by_its_due(calendar: Calendar) -> None:
     """RFC 4791 §9.6.5: times with reference to a time zone are in UTC, the RECURRENCE-ID of every component too."""
-    due = component("VTODO", new_uid(), "DUE;TZID=Europe/Berlin:20260105T100000\nRRULE:FREQ=DAILY;COUNT=3")
+    due = component("VTODO", "DUE;TZID=Europe/Berlin:20260105T100000\nRRULE:FREQ=DAILY;COUNT=3", uid=new_uid())
     calendar.add("a.ics", vcalendar(BERLIN, due))
     text = unfold(calendar.query_raw('<C:comp-filter name="VCALENDAR"/>', expand()).multistatus.only.data)
     assert lines(text, "RECURRENCE-ID") == [f"RECURRENCE-ID:202601{day}T090000Z" for day in ("05", "06", "07")]

@@ -3,10 +3,10 @@
 import pytest
 
 from conformance_tests.client import Calendar, Client
-from conformance_tests.ical import BERLIN, component, event, new_uid, timezone_text, todo
-from conformance_tests.ical import calendar as vcalendar
 from conformance_tests.ical_read import busy
 from conformance_tests.pace import allowed
+from testing.builders import BERLIN, component, event, new_uid, timezone_text, todo
+from testing.builders import calendar as vcalendar
 
 START, END = "20260101T000000Z", "20260201T000000Z"
 
@@ -78,10 +78,10 @@ def test_busy_wins_over_tentative(calendar: Calendar) -> None:
 def test_override(calendar: Calendar) -> None:
     """RFC 4791 §7.10: a moved or cancelled occurrence counts where and as it is now."""
     uid = new_uid()
-    master = component("VEVENT", uid, "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3")
-    moved = component("VEVENT", uid, "RECURRENCE-ID:20260106T100000Z\nDTSTART:20260106T150000Z\nDURATION:PT1H")
+    master = component("VEVENT", "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3", uid=uid)
+    moved = component("VEVENT", "RECURRENCE-ID:20260106T100000Z\nDTSTART:20260106T150000Z\nDURATION:PT1H", uid=uid)
     gone = component(
-        "VEVENT", uid, "RECURRENCE-ID:20260107T100000Z\nDTSTART:20260107T100000Z\nDURATION:PT1H\nSTATUS:CANCELLED"
+        "VEVENT", "RECURRENCE-ID:20260107T100000Z\nDTSTART:20260107T100000Z\nDURATION:PT1H\nSTATUS:CANCELLED", uid=uid
     )
     calendar.add("a.ics", vcalendar(master, moved, gone))
     assert periods(calendar) == {(at(10), at(11), "BUSY"), (at(15, "06"), at(16, "06"), "BUSY")}

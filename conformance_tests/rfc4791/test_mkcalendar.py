@@ -7,7 +7,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client
 from conformance_tests.dav import NAMESPACES, tag
-from conformance_tests.ical import crlf, event, timezone_text
+from testing.builders import crlf, event, timezone_text
 
 
 @pytest.fixture

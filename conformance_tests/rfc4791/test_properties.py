@@ -4,7 +4,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client
 from conformance_tests.dav import tag
-from conformance_tests.ical import event, timezone_text
+from testing.builders import event, timezone_text
 
 
 def test_supported_calendar_component_set_default(calendar: Calendar) -> None:

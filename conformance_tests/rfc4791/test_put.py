@@ -4,8 +4,8 @@ import pytest
 
 from conformance_tests.client import Calendar, Client
 from conformance_tests.dav import parse_xml, segments, tag
-from conformance_tests.ical import calendar as vcalendar
-from conformance_tests.ical import component, event, journal, new_uid, todo
+from testing.builders import calendar as vcalendar
+from testing.builders import component, event, journal, new_uid, todo
 
 
 def refused(calendar: Calendar, body: bytes | str, condition: str, headers: dict | None = None) -> None:
@@ -68,21 +68,21 @@ def test_another_kind_of_data(calendar: Calendar) -> None:
 
 OBJECT_RULES = {
     "no component": lambda: vcalendar(""),
-    "only a time zone": lambda: vcalendar("", zone="BEGIN:VTIMEZONE\nTZID:X\nBEGIN:STANDARD\nDTSTART:19700101T000000\n"
+    "only a time zone": lambda: vcalendar("BEGIN:VTIMEZONE\nTZID:X\nBEGIN:STANDARD\nDTSTART:19700101T000000\n"
     "TZOFFSETFROM:+0100\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n"),
     "two UIDs": lambda: vcalendar(
-        component("VEVENT", "one@x", "DTSTART:20260101T100000Z"),
-        component("VEVENT", "two@x", "DTSTART:20260102T100000Z"),
+        component("VEVENT", "DTSTART:20260101T100000Z", uid="one@x"),
+        component("VEVENT", "DTSTART:20260102T100000Z", uid="two@x"),
     ),
     "two types": lambda: vcalendar(
-        component("VEVENT", "one@x", "DTSTART:20260101T100000Z"), component("VTODO", "one@x", "SUMMARY:x")
+        component("VEVENT", "DTSTART:20260101T100000Z", uid="one@x"), component("VTODO", "SUMMARY:x", uid="one@x")
     ),
     "two masters": lambda: vcalendar(
-        component("VEVENT", "one@x", "DTSTART:20260101T100000Z"),
-        component("VEVENT", "one@x", "DTSTART:20260102T100000Z"),
+        component("VEVENT", "DTSTART:20260101T100000Z", uid="one@x"),
+        component("VEVENT", "DTSTART:20260102T100000Z", uid="one@x"),
     ),
     "no UID": lambda: event().replace(b"UID:", b"X-UID:"),
-    "empty UID": lambda: vcalendar(component("VEVENT", "", "DTSTART:20260101T100000Z")),
+    "empty UID": lambda: vcalendar(component("VEVENT", "DTSTART:20260101T100000Z", uid="")),
     "two calendars": lambda: event() + event(),
 }  # fmt: skip
 
@@ -113,7 +113,7 @@ def test_every_component_type(calendar: Calendar, body) -> None:
 @pytest.mark.parametrize("name", ["VFREEBUSY", "VAVAILABILITY"])
 def test_further_components(calendar: Calendar, name: str) -> None:
     """RFC 7953 §5: VFREEBUSY and VAVAILABILITY objects are stored and read back verbatim."""
-    data = vcalendar(component(name, new_uid(), "DTSTART:20260101T000000Z\nDTEND:20260201T000000Z"))
+    data = vcalendar(component(name, "DTSTART:20260101T000000Z\nDTEND:20260201T000000Z", uid=new_uid()))
     calendar.put("a.ics", data).expect(201)
     assert calendar.get("a.ics").body == data
 

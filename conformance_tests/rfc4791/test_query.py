@@ -4,8 +4,8 @@ import pytest
 
 from conformance_tests.client import Calendar, Client, time_range, vcalendar_filter
 from conformance_tests.dav import NAMESPACES
-from conformance_tests.ical import calendar as vcalendar
-from conformance_tests.ical import component, event, journal, new_uid, todo
+from testing.builders import calendar as vcalendar
+from testing.builders import component, event, journal, new_uid, todo
 
 ALARM = "BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:x\nTRIGGER:-PT15M\nEND:VALARM"
 
@@ -130,7 +130,7 @@ def test_two_components_are_anded(filled: Calendar) -> None:
 
 def test_time_zone_component(calendar: Calendar, filled: Calendar) -> None:
     """RFC 4791 §9.7.1: VTIMEZONE is a component like others."""
-    from conformance_tests.ical import BERLIN
+    from testing.builders import BERLIN
 
     start, end = "DTSTART;TZID=Europe/Berlin:20260105T100000", "DTEND;TZID=Europe/Berlin:20260105T110000"
     filled.add("zoned.ics", event(start=start, end=end, zone=BERLIN))
@@ -141,12 +141,12 @@ def test_master_and_overrides_are_tried_each(calendar: Calendar) -> None:
     """RFC 4791 §9.7.1: one component must satisfy the whole comp-filter."""
     uid = new_uid()
     master = component(
-        "VEVENT", uid, "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3\nSUMMARY:Alpha"
+        "VEVENT", "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3\nSUMMARY:Alpha", uid=uid
     )
     override = component(
         "VEVENT",
-        uid,
         "RECURRENCE-ID:20260106T100000Z\nDTSTART:20260106T150000Z\nDURATION:PT1H\nSUMMARY:Beta\nLOCATION:X",
+        uid=uid,
     )
     calendar.add("a.ics", vcalendar(master, override))
     assert calendar.events(TEXT.format("SUMMARY", "", "beta")) == {"a.ics"}

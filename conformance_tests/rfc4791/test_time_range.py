@@ -3,8 +3,8 @@
 import pytest
 
 from conformance_tests.client import Calendar, time_range
-from conformance_tests.ical import BERLIN, component, event, journal, new_uid, todo
-from conformance_tests.ical import calendar as vcalendar
+from testing.builders import BERLIN, component, event, journal, new_uid, todo
+from testing.builders import calendar as vcalendar
 
 
 def at(day: str, time: str = "000000") -> str:
@@ -189,7 +189,7 @@ FREEBUSY = {
 def test_freebusy(calendar: Calendar, case: str) -> None:
     """RFC 4791 §9.9: the VFREEBUSY table."""
     lines, rows = FREEBUSY[case]
-    calendar.add("a.ics", vcalendar(component("VFREEBUSY", new_uid(), lines)))
+    calendar.add("a.ics", vcalendar(component("VFREEBUSY", lines, uid=new_uid())))
     check(calendar, "VFREEBUSY", rows)
 
 
@@ -251,9 +251,11 @@ def test_recurring(calendar: Calendar, case: str) -> None:
 def test_moved_override(calendar: Calendar) -> None:
     """RFC 4791 §9.9: a moved occurrence is found at its new place and not at its old one."""
     uid = new_uid()
-    master = component("VEVENT", uid, "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=3\nSUMMARY:x")
+    master = component(
+        "VEVENT", "DTSTART:20260105T100000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=3\nSUMMARY:x", uid=uid
+    )
     moved = component(
-        "VEVENT", uid, "RECURRENCE-ID:20260112T100000Z\nDTSTART:20260114T100000Z\nDURATION:PT1H\nSUMMARY:x"
+        "VEVENT", "RECURRENCE-ID:20260112T100000Z\nDTSTART:20260114T100000Z\nDURATION:PT1H\nSUMMARY:x", uid=uid
     )
     calendar.add("a.ics", vcalendar(master, moved))
     check(
@@ -271,8 +273,8 @@ def test_moved_override(calendar: Calendar) -> None:
 def test_override_of_an_event_that_does_not_recur(calendar: Calendar) -> None:
     """RFC 5545 §3.8.4.4: an override takes the place of the only occurrence as it does of one among many."""
     uid = new_uid()
-    master = component("VEVENT", uid, "DTSTART:20260105T100000Z\nDURATION:PT1H\nSUMMARY:x")
-    moved = component("VEVENT", uid, "RECURRENCE-ID:20260105T100000Z\nDTSTART:20260109T100000Z\nDURATION:PT1H")
+    master = component("VEVENT", "DTSTART:20260105T100000Z\nDURATION:PT1H\nSUMMARY:x", uid=uid)
+    moved = component("VEVENT", "RECURRENCE-ID:20260105T100000Z\nDTSTART:20260109T100000Z\nDURATION:PT1H", uid=uid)
     calendar.add("a.ics", vcalendar(master, moved))
     check(calendar, "VEVENT", [(at("05"), at("06"), False), (at("09"), at("10"), True)])
 

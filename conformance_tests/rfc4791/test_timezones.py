@@ -1,7 +1,7 @@
 """Floating and all-day data in the calendar's and the query's time zone: RFC 4791 §7.3, §5.2.2, §9.8; RFC 7809 §5."""
 
 from conformance_tests.client import Calendar, time_range, vcalendar_filter
-from conformance_tests.ical import event, timezone_text
+from testing.builders import event, timezone_text
 
 TOKYO_ID = "<C:timezone-id>Asia/Tokyo</C:timezone-id>"
 ZONE = f"<C:timezone><![CDATA[{timezone_text()}]]></C:timezone>"

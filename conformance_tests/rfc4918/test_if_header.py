@@ -3,7 +3,7 @@
 import pytest
 
 from conformance_tests.client import Calendar, Client
-from conformance_tests.ical import event, new_uid
+from testing.builders import event, new_uid
 
 PASSES = {
     "etag": "([{etag}])",

@@ -3,7 +3,7 @@
 import pytest
 
 from conformance_tests.client import Calendar, Client
-from conformance_tests.ical import event
+from testing.builders import event
 
 
 def test_compliance_classes_on_a_calendar(client: Client, calendar: Calendar) -> None:

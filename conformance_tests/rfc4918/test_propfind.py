@@ -7,7 +7,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client, prop_body
 from conformance_tests.dav import NAMESPACES, segments, tag
-from conformance_tests.ical import event
+from testing.builders import event
 
 ALLPROP = f"<D:propfind {NAMESPACES}><D:allprop/></D:propfind>"
 PROPNAME = f"<D:propfind {NAMESPACES}><D:propname/></D:propfind>"

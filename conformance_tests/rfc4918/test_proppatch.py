@@ -5,7 +5,7 @@ from lxml import etree
 
 from conformance_tests.client import Calendar, Client
 from conformance_tests.dav import tag
-from conformance_tests.ical import event
+from testing.builders import event
 
 
 def information(element: etree._Element) -> tuple[object, ...]:

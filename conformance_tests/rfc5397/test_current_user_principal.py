@@ -4,7 +4,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client
 from conformance_tests.dav import segments
-from conformance_tests.ical import event
+from testing.builders import event
 
 
 @pytest.mark.parametrize("where", ["home", "principal", "calendar", "object", "root"])

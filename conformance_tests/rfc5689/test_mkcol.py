@@ -6,7 +6,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client
 from conformance_tests.dav import NAMESPACES, tag
-from conformance_tests.ical import event
+from testing.builders import event
 
 CALENDAR_TYPE = "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>"
 

@@ -3,7 +3,7 @@
 from urllib.parse import urljoin, urlsplit
 
 from conformance_tests.client import Calendar, Client
-from conformance_tests.ical import event
+from testing.builders import event
 
 
 def add_member(calendar: Calendar) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client, sync_body
 from conformance_tests.dav import NAMESPACES, conditions_of, segments
-from conformance_tests.ical import event, new_uid
+from testing.builders import event, new_uid
 
 
 def test_initial(calendar: Calendar) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from conformance_tests.client import Calendar, Client, vcalendar_filter
 from conformance_tests.dav import segments
-from conformance_tests.ical import event, new_uid
+from testing.builders import event, new_uid
 
 MINIMAL = [{"Prefer": "return=minimal"}, {"Prefer": "return-minimal"}, {"Brief": "t"}]
 

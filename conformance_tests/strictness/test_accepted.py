@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from conformance_tests.client import Calendar, time_range
-from conformance_tests.ical import BERLIN, component, event, new_uid, todo
-from conformance_tests.ical import calendar as vcalendar
+from testing.builders import BERLIN, component, event, new_uid, todo
+from testing.builders import calendar as vcalendar
 
 Range = tuple[str, str]
 
@@ -32,7 +32,7 @@ def hour(day: str, clock: str, month: str = "01", year: str = "2026") -> Range:
 
 def two(master: str, override: str) -> bytes:
     uid = new_uid()
-    return vcalendar(component("VEVENT", uid, master), component("VEVENT", uid, override))
+    return vcalendar(component("VEVENT", master, uid=uid), component("VEVENT", override, uid=uid))
 
 
 SERIES = "DTSTART:20260105T100000Z\nDTEND:20260105T110000Z\nRRULE:FREQ=DAILY;COUNT=5\nSUMMARY:x"
@@ -117,12 +117,12 @@ CASES: dict[str, Case] = {
     "a rule that never matches": Case(event(more="RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30")),
     "two identical overrides": Case(
         vcalendar(
-            component("VEVENT", "twice@x", SERIES),
+            component("VEVENT", SERIES, uid="twice@x"),
             component(
-                "VEVENT", "twice@x", MOVED.format(15, 1)
+                "VEVENT", MOVED.format(15, 1), uid="twice@x"
             ),
             component(
-                "VEVENT", "twice@x", MOVED.format(16, 2)
+                "VEVENT", MOVED.format(16, 2), uid="twice@x"
             ),
         ),
         (hour("06", "1600"),), (hour("06", "1500"), hour("06", "1000")), verbatim=False,

@@ -3,9 +3,9 @@
 import pytest
 
 from conformance_tests.client import Calendar, time_range
-from conformance_tests.ical import calendar as vcalendar
-from conformance_tests.ical import component, event, new_uid
 from conformance_tests.pace import allowed
+from testing.builders import calendar as vcalendar
+from testing.builders import component, event, new_uid
 
 ORGANIZER = "DTSTART:20260105T100000Z\nDURATION:PT1H\nORGANIZER:mailto:{}@example.com\nATTENDEE:mailto:b@example.com"
 
@@ -18,8 +18,8 @@ REFUSED = {
     "unknown RSCALE": (event(more="RRULE:RSCALE=KLINGON;FREQ=YEARLY"), "C:supported-rscale"),
     "different organizers": (
         vcalendar(
-            component("VEVENT", "org@x", ORGANIZER.format("a") + "\nRRULE:FREQ=DAILY;COUNT=3"),
-            component("VEVENT", "org@x", ORGANIZER.format("c") + "\nRECURRENCE-ID:20260106T100000Z"),
+            component("VEVENT", ORGANIZER.format("a") + "\nRRULE:FREQ=DAILY;COUNT=3", uid="org@x"),
+            component("VEVENT", ORGANIZER.format("c") + "\nRECURRENCE-ID:20260106T100000Z", uid="org@x"),
         ),
         "C:same-organizer-in-all-components",
     ),
@@ -31,7 +31,7 @@ REFUSED = {
     "no begin": (b"VERSION:2.0\r\nEND:VCALENDAR\r\n", "C:valid-calendar-data"),
     "html": (b"<html><body>Error</body></html>", "C:valid-calendar-data"),
     "json": (b'["vcalendar", [], []]', "C:valid-calendar-data"),
-    "unknown main component": (vcalendar(component("VNONSENSE", "n@x", "SUMMARY:x")), None),
+    "unknown main component": (vcalendar(component("VNONSENSE", "SUMMARY:x", uid="n@x")), None),
     "no DTSTART": (event(start=""), "C:valid-calendar-data"),
     "month 13": (event(start="DTSTART:20261305T100000Z"), "C:valid-calendar-data"),
     "vCalendar 1.0": (event().replace(b"VERSION:2.0", b"VERSION:1.0"), None),

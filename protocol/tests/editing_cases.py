@@ -11,7 +11,9 @@ from protocol.ical.editing import (
 )
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Occurrence, occurrences
-from protocol.tests.appendix_b import ZONE, at, between, calendar, component, document
+from testing.appendix_b import US_EASTERN
+from testing.builders import calendar, component
+from testing.values import at, between, document
 
 NOW = at("20260301T120000Z")
 LONG = between("20250101T000000Z", "20280101T000000Z")
@@ -27,7 +29,7 @@ def read(raw: str) -> Property:
 
 
 def event(*lines: str, more: tuple[str, ...] = ()) -> bytes:
-    return calendar(ZONE, component("VEVENT", "UID:u", "SEQUENCE:3", *lines), *more)
+    return calendar(US_EASTERN, component("VEVENT", "UID:u", "SEQUENCE:3", *lines), *more)
 
 
 def override(*lines: str) -> str:

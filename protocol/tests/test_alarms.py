@@ -15,7 +15,9 @@ from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget
 from protocol.ical.time_range import RangeMatch, candidate_matches
 from protocol.model import TimeRange
-from protocol.tests.appendix_b import ZONE, at, between, calendar, component, document
+from testing.appendix_b import US_EASTERN
+from testing.builders import calendar, component
+from testing.values import at, between, document
 
 EASTERN = ZoneInfo("America/New_York")
 
@@ -26,7 +28,7 @@ def alarm(*lines: str) -> tuple[str, ...]:
 
 
 def event(*lines: str, name: str = "VEVENT") -> bytes:
-    return calendar(ZONE, component(name, "UID:1", *lines))
+    return calendar(US_EASTERN, component(name, "UID:1", *lines))
 
 
 def heard(data: bytes, start: str = "20260101T000000Z", end: str = "20260201T000000Z", zone=None) -> list[str]:

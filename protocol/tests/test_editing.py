@@ -25,8 +25,10 @@ from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import with_value
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
-from protocol.tests.appendix_b import ABCD2, ABCD3, ZONE, at, between, calendar, component, document
 from protocol.tests.editing_cases import LONG, NOW, edit, event, nth, override, read, shown
+from testing.appendix_b import ABCD2, ABCD3, US_EASTERN
+from testing.builders import calendar, component
+from testing.values import at, between, document
 
 EASTERN = ZoneInfo("America/New_York")
 
@@ -86,7 +88,7 @@ def nth_of(data: bytes) -> Occurrence:
 
 
 def test_change_one_alarm_and_time_zone() -> None:
-    zone = document(calendar(ZONE.replace("US/Eastern", "Mine"), override("DTSTART:20260101T000000Z"))).timezones[
+    zone = document(calendar(US_EASTERN.replace("US/Eastern", "Mine"), override("DTSTART:20260101T000000Z"))).timezones[
         "Mine"
     ]
     alarm = Component("VALARM", [Property.make("TRIGGER", "PT0S"), Property.make("ACTION", "DISPLAY")])

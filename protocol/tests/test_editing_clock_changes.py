@@ -6,7 +6,6 @@ import pytest
 
 from protocol.ical.editing import change_all, change_following, change_occurrence, find_occurrence, remove_occurrence
 from protocol.ical.periods import utc_text
-from protocol.tests.appendix_b import at, document
 from protocol.tests.editing_cases import (
     NOW,
     berlin,
@@ -18,6 +17,7 @@ from protocol.tests.editing_cases import (
     shown,
     without_and_with_a_title,
 )
+from testing.values import at, document
 
 BERLIN_NIGHTS = event(
     "DTSTART;TZID=Europe/Berlin:20260301T220000", "DTEND;TZID=Europe/Berlin:20260302T060000",

@@ -9,8 +9,9 @@ import pytest
 from protocol.errors import Condition, Refusal
 from protocol.ical.editing import change_all, change_following, find_occurrence
 from protocol.ical.periods import utc_text
-from protocol.tests.appendix_b import at, between, calendar, component, document
 from protocol.tests.editing_cases import NOW, edit, event, from_then_on, nth, override, shown
+from testing.builders import calendar, component
+from testing.values import at, between, document
 
 FAR = between("20200101T000000Z", "20360101T000000Z")
 

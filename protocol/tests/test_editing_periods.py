@@ -6,8 +6,9 @@ import pytest
 
 from protocol.ical.editing import change_following, change_occurrence
 from protocol.ical.recurrence import occurrences
-from protocol.tests.appendix_b import at, calendar, component, document
 from protocol.tests.editing_cases import LONG, NOW, edit, event, from_then_on, nth, shown, without_and_with_a_title
+from testing.builders import calendar, component
+from testing.values import at, document
 
 PERIOD_BEHIND = event(
     "DTSTART:20260101T100000Z", "DTEND:20260101T110000Z", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=5", "SUMMARY:a",

@@ -10,8 +10,9 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.editing import Edit, change_all, change_following, change_occurrence, remove_following
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import occurrences
-from protocol.tests.appendix_b import at, between, calendar, component, document
 from protocol.tests.editing_cases import NOW, edit, event, nth, override, shown
+from testing.builders import calendar, component
+from testing.values import at, between, document
 
 LONG = between("20250101T000000Z", "20300101T000000Z")
 

@@ -15,8 +15,8 @@ import pytest
 from protocol.errors import Refusal
 from protocol.ical.editing import change_following, remove_following
 from protocol.ical.recurrence import Occurrence, occurrences
-from protocol.tests.appendix_b import between, document
 from protocol.tests.editing_cases import NOW, edit, event, override, shown
+from testing.values import between, document
 
 WINDOW = between("20251001T000000Z", "20270101T000000Z")
 NIGHTS = [

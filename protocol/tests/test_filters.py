@@ -30,17 +30,9 @@ from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, render
 from protocol.ical.time_range import range_matches
 from protocol.model import ALL_COMPONENTS, ComponentKind, TimeRange
-from protocol.tests.appendix_b import (
-    ABCD2,
-    ALARM,
-    COLLECTION,
-    ZONE,
-    at,
-    between,
-    calendar,
-    component,
-    document,
-)
+from testing.appendix_b import ABCD2, ALARM, OBJECTS, US_EASTERN
+from testing.builders import calendar, component
+from testing.values import at, between, document
 
 EASTERN = ZoneInfo("America/New_York")
 
@@ -51,7 +43,7 @@ def inside(*comp_filters: CompFilter, test: str = "allof") -> CompFilter:
 
 def matching(filter_: CompFilter, zone=EASTERN) -> set[str]:
     """The numbers of the Appendix B resources that match."""
-    return {name[4:-4] for name, data in COLLECTION.items() if matches(filter_, document(data), zone, Budget())}
+    return {name[4:-4] for name, data in OBJECTS.items() if matches(filter_, document(data), zone, Budget())}
 
 
 def match(filter_: CompFilter, data: bytes, zone=None) -> bool:
@@ -82,7 +74,7 @@ def by_alarm(window: TimeRange) -> CompFilter:
 def test_7_8_5_todos_by_alarm_time_range() -> None:
     window = between("20060106T100000Z", "20060107T100000Z")
     # The example's answer has a DUE with a time, unlike the same task in Appendix B.
-    task = calendar(ZONE, component("VTODO", "UID:1", "DUE;TZID=US/Eastern:20060106T120000", *ALARM))
+    task = calendar(US_EASTERN, component("VTODO", "UID:1", "DUE;TZID=US/Eastern:20060106T120000", *ALARM))
     assert match(by_alarm(window), task)
     assert not match(by_alarm(between("20060106T165001Z", "20060107T100000Z")), task)
     assert match(by_alarm(between("20060106T165000Z", "20060106T165001Z")), task)
@@ -310,7 +302,7 @@ def test_depth_is_limited() -> None:
 # -- RFC 4791 §9.9: time ranges of properties
 
 DATES = calendar(
-    ZONE,
+    US_EASTERN,
     component(
         "VEVENT",
         "UID:dates",
@@ -349,7 +341,7 @@ def test_property_time_range(name: str, start: str | None, end: str | None, foun
 # -- RFC 4791 §9.9: alarms
 
 ALARMS = calendar(
-    ZONE,
+    US_EASTERN,
     component(
         "VEVENT",
         "UID:alarms",
@@ -398,7 +390,7 @@ def test_alarm_time_range(start: str | None, end: str | None, found: bool) -> No
 def test_days_of_a_trigger_are_days_of_the_calendar() -> None:
     # The clocks of New York go forward on 8 March 2026 at 02:00.
     data = calendar(
-        ZONE,
+        US_EASTERN,
         component(
             "VEVENT",
             "UID:1",
@@ -643,7 +635,7 @@ def objects(draw) -> tuple[str, bytes]:
         moved = draw(TIMES)
         override = (when("RECURRENCE-ID", start + 86400, form), when("DTSTART", moved, form), "SUMMARY:moved")
         members.append(component(kind, "UID:1", *override))
-    return kind, calendar(ZONE, *members)
+    return kind, calendar(US_EASTERN, *members)
 
 
 @given(item=objects(), start=st.integers(-200, 1000), length=st.integers(1, 300), zoned=st.booleans())
@@ -873,7 +865,7 @@ def test_times_that_nobody_can_read_meet_no_range() -> None:
 
 def test_a_property_in_local_time_of_its_zone() -> None:
     data = calendar(
-        ZONE, component("VEVENT", "UID:1", "DTSTART:20260101T000000Z", "X-DUE;TZID=US/Eastern:20260105T100000")
+        US_EASTERN, component("VEVENT", "UID:1", "DTSTART:20260101T000000Z", "X-DUE;TZID=US/Eastern:20260105T100000")
     )
     window = between("20260105T150000Z", "20260105T150001Z")
     assert match(props("VEVENT", PropFilter("X-DUE", time_range=window)), data)

@@ -19,7 +19,9 @@ from protocol.ical.instants import absolute
 from protocol.ical.periods import clip, subtract, union, utc_text
 from protocol.ical.recurrence import Budget
 from protocol.model import BusyType, TimeRange
-from protocol.tests.appendix_b import ABCD8, COLLECTION, ZONE, at, between, calendar, component, document
+from testing.appendix_b import ABCD8, OBJECTS, US_EASTERN
+from testing.builders import calendar, component
+from testing.values import at, between, document
 
 EASTERN = ZoneInfo("America/New_York")
 FREE, TENTATIVE, UNAVAILABLE, BUSY = BusyType
@@ -40,9 +42,7 @@ def stamps(periods: list[BusyPeriod]) -> list[str]:
 def test_7_10_1_free_busy_of_the_collection() -> None:
     # The example's request ends a day later than its text and its answer say.
     window = between("20060104T140000Z", "20060104T220000Z")
-    found = [
-        period for data in COLLECTION.values() for period in busy_periods(document(data), window, EASTERN, Budget())
-    ]
+    found = [period for data in OBJECTS.values() for period in busy_periods(document(data), window, EASTERN, Budget())]
     answer = render_freebusy(merge(found, (), window), window, now=at("20050125T090000Z"), prodid="-//Example//EN")
     assert answer.decode().split("\r\n") == [
         "BEGIN:VCALENDAR",
@@ -170,14 +170,14 @@ OFFICE = (
 
 
 def unreachable(window: TimeRange, *components: str, zone=EASTERN) -> list[str]:
-    parsed = parse_calendar(calendar(ZONE, *components))
+    parsed = parse_calendar(calendar(US_EASTERN, *components))
     return stamps(unavailable(availabilities(parsed, window, zone, Budget()), window))
 
 
 def test_4_1_1_simple_example() -> None:
     # A Monday of New York, midnight to midnight; at 12:00 there is a meeting of two hours.
     window = between("20111107T050000Z", "20111108T050000Z")
-    parsed = parse_calendar(calendar(ZONE, component("VAVAILABILITY", "UID:1", *OFFICE)))
+    parsed = parse_calendar(calendar(US_EASTERN, component("VAVAILABILITY", "UID:1", *OFFICE)))
     away = unavailable(availabilities(parsed, window, EASTERN, Budget()), window)
     meeting = BusyPeriod(at("20111107T170000Z"), at("20111107T190000Z"))
     assert stamps(merge([meeting], away, window)) == [
@@ -204,7 +204,7 @@ def test_days_of_an_extent_are_nominal(start: str, end: str) -> None:
     """RFC 5545 §3.3.6: two days over the end of summer time are 49 hours, for the index too."""
     if not start.startswith("DTSTART;"):
         end = end.replace(";TZID=US/Eastern", "").replace("49H", "48H")
-    data = calendar(ZONE, component("VAVAILABILITY", "UID:1", start, end))
+    data = calendar(US_EASTERN, component("VAVAILABILITY", "UID:1", start, end))
     window = between("20111101T000000Z", "20111201T000000Z")
     away = unavailable(availabilities(parse_calendar(data), window, EASTERN, Budget()), window)
     assert stamps(away) == ["20111105T040000Z-050000Z UNAVAILABLE"]
@@ -297,7 +297,7 @@ def test_available_overrides() -> None:
 
 
 def test_a_stored_availability_is_busy_time_of_its_calendar() -> None:
-    data = calendar(ZONE, component("VAVAILABILITY", "UID:1", *OFFICE))
+    data = calendar(US_EASTERN, component("VAVAILABILITY", "UID:1", *OFFICE))
     window = between("20111107T050000Z", "20111107T140000Z")
     assert stamps(busy(data, window)) == ["20111107T050000Z-130000Z UNAVAILABLE"]
 
@@ -361,7 +361,9 @@ def test_utc_text_has_four_digits_of_years(seconds: int, text: str) -> None:
 
 def test_open_free_busy_ends_at_the_last_instant_that_can_be_said() -> None:
     window = TimeRange(at("20240101T000000Z"), None)
-    data = calendar(ZONE, component("VEVENT", "UID:1", "DTSTART;TZID=US/Eastern:20240101T100000", "DURATION:P3000000D"))
+    data = calendar(
+        US_EASTERN, component("VEVENT", "UID:1", "DTSTART;TZID=US/Eastern:20240101T100000", "DURATION:P3000000D")
+    )
     after = BusyPeriod(1 << 40, 1 << 41, BUSY)
     for periods in (busy(data, window), [*busy(data, window), after]):
         answer = render_freebusy(periods, window, now=0, prodid="-//x//EN").decode()

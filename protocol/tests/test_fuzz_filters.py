@@ -19,7 +19,8 @@ from protocol.ical.instants import wall_range_of
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, CompRequest, PropRequest, render
 from protocol.model import FOREVER, TimeRange
-from protocol.tests.appendix_b import COLLECTION, ZONE, calendar, component
+from testing.appendix_b import OBJECTS, US_EASTERN
+from testing.builders import calendar, component
 
 ZONES = st.sampled_from([None, ZoneInfo("America/New_York"), ZoneInfo("Pacific/Apia")])
 NAMES = st.sampled_from(["VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM", "VTIMEZONE", "VAVAILABILITY", "*", "X"])
@@ -115,10 +116,10 @@ def raw_objects(draw) -> bytes:
         inner = draw(st.lists(st.builds("{}{}:{}".format, LINE_NAMES, PARAMS, VALUES), max_size=3))
         name = "AVAILABLE" if kind == "VAVAILABILITY" else "VALARM"
         members.append(component(kind, "UID:1", *lines, f"BEGIN:{name}", "UID:2", *inner, f"END:{name}"))
-    return calendar(ZONE, *members)
+    return calendar(US_EASTERN, *members)
 
 
-OBJECTS = st.sampled_from(sorted(COLLECTION.values())) | raw_objects()
+OBJECTS = st.sampled_from(sorted(OBJECTS.values())) | raw_objects()
 
 
 def parsed(data: bytes) -> Document | None:

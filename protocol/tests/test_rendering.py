@@ -17,7 +17,9 @@ from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, CompRequest, PropRequest, render
 from protocol.ical.rendering.expand import MAX_REPEATED
 from protocol.model import TimeRange
-from protocol.tests.appendix_b import ABCD1, ABCD2, ABCD3, ABCD8, ZONE, between, calendar, component, document
+from testing.appendix_b import ABCD1, ABCD2, ABCD3, ABCD8, US_EASTERN
+from testing.builders import calendar, component
+from testing.values import between, document
 
 EASTERN = ZoneInfo("America/New_York")
 
@@ -154,7 +156,7 @@ def test_partial_of_an_expansion() -> None:
 
 
 def event(*lines: str) -> bytes:
-    return calendar(ZONE, component("VEVENT", "UID:1", *lines))
+    return calendar(US_EASTERN, component("VEVENT", "UID:1", *lines))
 
 
 def test_expand_keeps_what_it_does_not_know() -> None:
@@ -241,7 +243,7 @@ def test_expand_of_overrides_without_a_time_of_their_own() -> None:
 
 
 def test_expand_of_a_todo_that_recurs_by_its_due_is_in_utc() -> None:
-    data = calendar(ZONE, component("VTODO", "UID:1", "DUE;TZID=US/Eastern:20260301T120000", "RRULE:FREQ=DAILY"))
+    data = calendar(US_EASTERN, component("VTODO", "UID:1", "DUE;TZID=US/Eastern:20260301T120000", "RRULE:FREQ=DAILY"))
     (item,) = expanded(data, "20260302T120000Z", "20260303T000000Z")
     assert lines_of(item, "DUE", "REC") == ["DUE:20260302T170000Z", "RECURRENCE-ID:20260302T170000Z"]
 
@@ -253,7 +255,7 @@ def test_expand_outside_the_range_is_empty() -> None:
 
 def test_expand_of_todos_and_journals() -> None:
     todo = calendar(
-        ZONE,
+        US_EASTERN,
         component("VTODO", "UID:1", "DTSTART;TZID=US/Eastern:20260301T120000", "DUE;TZID=US/Eastern:20260301T130000",
                   "RRULE:FREQ=DAILY"),
     )  # fmt: skip
@@ -263,7 +265,7 @@ def test_expand_of_todos_and_journals() -> None:
         "DUE:20260302T180000Z",
         "RECURRENCE-ID:20260302T170000Z",
     ]
-    due = calendar(ZONE, component("VTODO", "UID:1", "DUE;TZID=US/Eastern:20260301T120000"))
+    due = calendar(US_EASTERN, component("VTODO", "UID:1", "DUE;TZID=US/Eastern:20260301T120000"))
     (item,) = expanded(due, "20260301T000000Z", "20260302T000000Z")
     assert lines_of(item, "DUE") == ["DUE:20260301T170000Z"]
     bare = calendar(component("VTODO", "UID:1", "SUMMARY:some day"))
@@ -458,7 +460,7 @@ def test_limit_freebusy_set_cuts_lists() -> None:
 
 def test_time_zones_by_reference() -> None:
     rendered = render(ABCD3, never, CalendarDataRequest(), timezones_by_reference=True)
-    assert rendered == ABCD3.replace(ZONE.replace("\n", "\r\n").encode(), b"")
+    assert rendered == ABCD3.replace(US_EASTERN.replace("\n", "\r\n").encode(), b"")
     custom = ABCD3.replace(b"US/Eastern", b"My Zone")
     assert render(custom, never, CalendarDataRequest(), timezones_by_reference=True) == custom
     assert render(ABCD8, never, CalendarDataRequest(), timezones_by_reference=True) is ABCD8
@@ -489,7 +491,7 @@ def test_expand_of_children_with_children() -> None:
 
 
 def test_limit_freebusy_set_beside_other_components() -> None:
-    data = calendar(ZONE, component("VFREEBUSY", "UID:1", "FREEBUSY:20260101T100000Z/PT1H"))
+    data = calendar(US_EASTERN, component("VFREEBUSY", "UID:1", "FREEBUSY:20260101T100000Z/PT1H"))
     request = CalendarDataRequest(limit_freebusy_set=between("20260102T103000Z", "20260103T100001Z"))
     text = answer(data, request)
     assert "BEGIN:VTIMEZONE" in text
@@ -507,7 +509,7 @@ def test_limit_recurrence_set_when_nothing_is_near() -> None:
 
 def test_expand_of_an_availability_is_the_availability() -> None:
     data = calendar(
-        ZONE,
+        US_EASTERN,
         component(
             "VAVAILABILITY",
             "UID:1",

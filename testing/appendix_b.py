@@ -1,13 +1,10 @@
-"""A calendar collection with the contents of RFC 4791, Appendix B (facts: times, rules, names; written anew)."""
+"""The calendar of RFC 4791 Appendix B: the objects that the examples of the RFC query (its facts, written anew)."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from testing.builders import calendar, component
 
-from protocol.ical.document import Document, parse_document
-from protocol.model import TimeRange
-
-ZONE = """\
+US_EASTERN = """\
 BEGIN:VTIMEZONE
 LAST-MODIFIED:20040110T032845Z
 TZID:US/Eastern
@@ -27,27 +24,19 @@ TZOFFSETTO:-0500
 END:STANDARD
 END:VTIMEZONE
 """
-
-
-def calendar(*components: str) -> bytes:
-    """A VCALENDAR of component texts, with CRLF."""
-    text = "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//Example Corp.//CalDAV Client//EN\n"
-    return (text + "".join(components) + "END:VCALENDAR\n").replace("\n", "\r\n").encode()
-
-
-def component(name: str, *lines: str) -> str:
-    """The text of a component."""
-    return "".join(f"{line}\n" for line in (f"BEGIN:{name}", *lines, f"END:{name}"))
-
-
-def _task(number: int, uid: str, due: str, *lines: str) -> bytes:
-    return calendar(component("VTODO", f"UID:{uid}@example.com", due, f"SUMMARY:Task #{number}", *lines))
-
-
 ALARM = ("BEGIN:VALARM", "ACTION:AUDIO", "TRIGGER;RELATED=START:-PT10M", "END:VALARM")
 
-ABCD1 = calendar(
-    ZONE,
+
+def _calendar(*components: str) -> bytes:
+    return calendar(*components, header="VERSION:2.0\nPRODID:-//Example Corp.//CalDAV Client//EN")
+
+
+def _task(number: int, uid: str, *lines: str) -> bytes:
+    return _calendar(component("VTODO", f"UID:{uid}@example.com", f"SUMMARY:Task #{number}", *lines))
+
+
+ABCD1 = _calendar(
+    US_EASTERN,
     component(
         "VEVENT",
         "DTSTAMP:20060206T001102Z",
@@ -58,8 +47,8 @@ ABCD1 = calendar(
         "UID:74855313FA803DA593CD579A@example.com",
     ),
 )
-ABCD2 = calendar(
-    ZONE,
+ABCD2 = _calendar(
+    US_EASTERN,
     component(
         "VEVENT",
         "DTSTAMP:20060206T001121Z",
@@ -88,8 +77,8 @@ ABCD2 = calendar(
         "UID:00959BC664CA650E933C892C@example.com",
     ),
 )
-ABCD3 = calendar(
-    ZONE,
+ABCD3 = _calendar(
+    US_EASTERN,
     component(
         "VEVENT",
         "ATTENDEE;PARTSTAT=ACCEPTED;ROLE=CHAIR:mailto:cyrus@example.com",
@@ -106,13 +95,44 @@ ABCD3 = calendar(
         "X-ABC-GUID:E1CX5Dr-0007ym-Hz@example.com",
     ),
 )
-ABCD4 = _task(1, "DDDEEB7915FA61233B861457", "DUE;VALUE=DATE:20060104", "STATUS:NEEDS-ACTION", *ALARM)
-ABCD5 = _task(2, "E10BA47467C5C69BB74E8720", "DUE;VALUE=DATE:20060106", "STATUS:NEEDS-ACTION", *ALARM)
-ABCD6 = _task(
-    3, "E10BA47467C5C69BB74E8722", "DUE;VALUE=DATE:20051225", "COMPLETED:20051223T122322Z", "STATUS:COMPLETED"
+ABCD4 = _task(
+    1,
+    "DDDEEB7915FA61233B861457",
+    "DTSTAMP:20060205T235335Z",
+    "DUE;VALUE=DATE:20060104",
+    "STATUS:NEEDS-ACTION",
+    *ALARM,
 )
-ABCD7 = _task(4, "E10BA47467C5C69BB74E8725", "DUE;VALUE=DATE:20060101", "STATUS:CANCELLED")
-ABCD8 = calendar(
+ABCD5 = _task(
+    2,
+    "E10BA47467C5C69BB74E8720",
+    "DTSTAMP:20060205T235300Z",
+    "DUE;VALUE=DATE:20060106",
+    "LAST-MODIFIED:20060205T235308Z",
+    "SEQUENCE:1",
+    "STATUS:NEEDS-ACTION",
+    *ALARM,
+)
+ABCD6 = _task(
+    3,
+    "E10BA47467C5C69BB74E8722",
+    "COMPLETED:20051223T122322Z",
+    "DTSTAMP:20060205T235400Z",
+    "DUE;VALUE=DATE:20051225",
+    "LAST-MODIFIED:20060205T235308Z",
+    "SEQUENCE:1",
+    "STATUS:COMPLETED",
+)
+ABCD7 = _task(
+    4,
+    "E10BA47467C5C69BB74E8725",
+    "DTSTAMP:20060205T235600Z",
+    "DUE;VALUE=DATE:20060101",
+    "LAST-MODIFIED:20060205T235308Z",
+    "SEQUENCE:1",
+    "STATUS:CANCELLED",
+)
+ABCD8 = _calendar(
     component(
         "VFREEBUSY",
         'ORGANIZER;CN="Bernard Desruisseaux":mailto:bernard@example.com',
@@ -129,21 +149,7 @@ ABCD8 = calendar(
     )
 )
 
-COLLECTION: dict[str, bytes] = {
+OBJECTS: dict[str, bytes] = {
     f"abcd{number}.ics": data for number, data in enumerate((ABCD1, ABCD2, ABCD3, ABCD4, ABCD5, ABCD6, ABCD7, ABCD8), 1)
 }
-
-
-def document(data: bytes) -> Document:
-    """The Document of an object's bytes."""
-    return parse_document(data).document
-
-
-def at(text: str) -> int:
-    """Epoch seconds of ``20060104T140000Z``."""
-    return int(datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
-
-
-def between(start: str | None, end: str | None) -> TimeRange:
-    """The range between two UTC texts; ``None``: open."""
-    return TimeRange(None if start is None else at(start), None if end is None else at(end))
+"""By name."""
