@@ -164,16 +164,6 @@ class CalendarObject:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One name of a calendar that changed: ``etag`` is ``None`` when the name was removed (a tombstone)."""
-
-    name: str
-    seq: Seq
-    etag: ETag | None
-    component: ComponentKind | None = None
-
-
 class IndexEntry(NamedTuple):
     """One row of the occurrence index; a tuple, because a series has many and they go to the database as they are.
 

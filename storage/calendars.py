@@ -1,8 +1,8 @@
 """Collections of a calendar home: the rows, their numbers (``seq``, ``home_seq``) and their tombstones.
 
-Rules of this module: ``calendars.seq`` numbers changes of members and is taken last in a write (it locks the
-calendar); ``principals.home_seq`` numbers changes of the collections themselves. A removed collection stays as a
-tombstone, so that home-level sync can tell (RFC 6578); when its name is used again the tombstone loses the name.
+Rules of this module: ``calendars.seq`` numbers the changes of members. A write takes it last, because it locks the
+calendar. ``principals.home_seq`` numbers the changes of the collections. A removed collection stays as a tombstone for
+the sync of the home (RFC 6578). When its name is used again, the tombstone loses the name.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ _PURGE_ROW = Statement(delete(calendars).where(_mine, _this, _c.removed == 1))
 
 
 class CalendarFields(TypedDict, total=False):
-    """What of a calendar its owner can set."""
+    """The properties of a calendar that its owner can set."""
 
     components: frozenset[ComponentKind]
     display_name: str | None
@@ -141,12 +141,12 @@ class CalendarFields(TypedDict, total=False):
 
 @lru_cache(maxsize=256)
 def component_set(mask: int) -> frozenset[ComponentKind]:
-    """The component types whose bits are set."""
+    """The component types in a bit mask."""
     return frozenset(kind for kind in ComponentKind if mask >> kind & 1)
 
 
 def component_mask(kinds: frozenset[ComponentKind]) -> int:
-    """One bit per component type, as the column holds it."""
+    """The bit mask of component types, one bit each, that the column holds."""
     return sum(1 << kind for kind in kinds)
 
 
@@ -182,7 +182,7 @@ def _values(fields: CalendarFields) -> dict[str, Any]:
 
 
 def of_home(tx: Transaction, principal_id: PrincipalId) -> list[Calendar]:
-    """Every collection of a home that is not removed, by name; inbox, outbox and notification included."""
+    """Every collection of a home that is not removed, by name, with inbox, outbox and notification."""
     return [calendar_of(row) for row in tx.fetch_all(_OF_HOME, pid=principal_id)]
 
 
@@ -237,12 +237,12 @@ def create(tx: Transaction, calendar: Calendar) -> Seq:
 
 
 def stage(tx: Transaction, calendar: Calendar) -> None:
-    """Add a collection that nobody sees until ``publish``; ``purge`` forgets it. Its ``home_seq`` is 0."""
+    """Add a collection that clients do not see until ``publish``; ``purge`` removes it. Its ``home_seq`` is 0."""
     _insert_row(tx, replace(calendar, home_seq=Seq(0)), removed=1, named=False)
 
 
 def publish(tx: Transaction, calendar: Calendar, *, seq: Seq, members: int, size: int) -> None:
-    """Bring a staged collection to light under its name, with what was put into it meanwhile.
+    """Make a staged collection visible under its name, with the objects that were put into it.
 
     Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``ParentGone`` when it was purged.
     """
@@ -290,17 +290,17 @@ def update(
 
 
 def remove(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:
-    """Turn a collection into a tombstone of its home; its objects stay until ``purge``. Whether it was there."""
+    """Turn a collection into a tombstone; its objects stay until ``purge``. Answers whether it existed."""
     number = next_home_seq(tx, principal_id)
     return tx.fetch_one(_REMOVE, pid=principal_id, cid=calendar_id, number=number) is not None
 
 
 def rename(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, new_name: str) -> Calendar:
-    """Give a collection another name (MOVE within the home); the old name stays behind as a tombstone.
+    """Give a collection another name (MOVE within the home); the old name stays as a tombstone.
 
     Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``ParentGone`` when it is gone.
     """
-    # A number for each of the two names: an answer that is cut between them must be continued with the second one.
+    # Each name needs a number: a truncated answer that ends between them must continue with the second one.
     tombstone_number, number = next_home_seq(tx, principal_id), next_home_seq(tx, principal_id)
     before = get(tx, principal_id, calendar_id)
     if before is None:
@@ -325,10 +325,10 @@ def next_seq(
     members: int = 0,
     size: int = 0,
 ) -> Seq:
-    """Take ``n`` numbers and lock the calendar until commit; answers the last: the rows get ``seq-n+1 .. seq``.
+    """Take ``n`` numbers and lock the calendar until commit. Answers the last: the rows get ``seq-n+1 .. seq``.
 
-    ``members`` and ``size`` (octets) are how many more the calendar will hold. Take it as late as can be, as nothing
-    slow may happen under this lock. Raises ``ParentGone``.
+    ``members`` and ``size`` (octets): how many more the calendar will hold. Call it as late as possible, because
+    nothing slow may happen under this lock. Raises ``ParentGone``.
     """
     row = tx.fetch_one(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=n, more_members=members, more_size=size)
     if row is None:
@@ -337,24 +337,24 @@ def next_seq(
 
 
 def lock(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> None:
-    """Keep every other writer out of a calendar until commit: what is read after this is what will be written over.
+    """Keep other writers out of a calendar until commit, so that what is read after this does not change.
 
-    For many objects at once; a single one is saved on condition of its ETag instead. Raises ``ParentGone``.
+    It is for writes of many objects. A single object is saved on condition of its ETag instead. Raises ``ParentGone``.
     """
     if tx.fetch_one(_LOCK, pid=principal_id, cid=calendar_id) is None:
         raise ParentGone("the calendar is gone")
 
 
 def advance(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, *, members: int, size: int) -> None:
-    """Take one number like ``next_seq`` without waiting to hear which: what follows reads it from the calendar's row.
+    """Take one number like ``next_seq`` without waiting for it; later statements read it from the calendar's row.
 
-    Nothing happens when the calendar is gone.
+    It does nothing when the calendar is gone.
     """
     tx.enqueue(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=1, more_members=members, more_size=size)
 
 
 def usage(tx: Transaction, principal_id: PrincipalId) -> tuple[int, int]:
-    """How many objects a home holds and how many octets of text, previous versions not counted (RFC 4331)."""
+    """How many objects a home holds and the octets of their texts, without previous versions (RFC 4331)."""
     row = tx.fetch_one(_USAGE, pid=principal_id)
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
 

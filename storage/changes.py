@@ -1,6 +1,6 @@
-"""The change log: the object rows themselves, read in the order of their ``seq`` (RFC 6578).
+"""The change log: the object rows, read in the order of their ``seq`` (RFC 6578).
 
-Rules of this module: one indexed query per page; tokens are checked by the caller against ``Calendar.seq`` and
+Rules of this module: one indexed query per page. The caller checks tokens against ``Calendar.seq`` and
 ``Calendar.min_valid_seq`` read in the same snapshot.
 """
 
@@ -10,9 +10,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Select, bindparam, literal_column, or_, select, union_all
 
-from protocol.model import CalendarId, Change, ETag, PrincipalId, Seq
+from protocol.model import CalendarId, ETag, PrincipalId, Seq
 from storage.database import Statement, Transaction
-from storage.objects import KINDS
 from storage.tables import calendars, objects
 
 _o = objects.c
@@ -28,13 +27,13 @@ def _half(deleted: int, after: str) -> Select[Any]:
     )
 
 
-# Objects and tombstones have an index each: merged, they are the log in its order, and where nobody has to be
-# told of tombstones none is read, however many there are.
+# Objects and tombstones have an index each. Merged, they are the log in its order. A client that needs no tombstones
+# reads none, however many there are.
 _SINCE = Statement(
     union_all(_half(0, "after"), _half(1, "dead_after")).order_by(literal_column("seq")).limit(bindparam("limit"))
 )
 ChangeRow = tuple[str, Seq, ETag | None, int]
-"""``(name, seq, etag, component)``; no etag: the name was removed."""
+"""``(name, seq, etag, component)``; without an etag the name was removed."""
 
 _HOME_SINCE = Statement(
     select(_c.name, _c.home_seq, _c.removed)
@@ -57,31 +56,18 @@ def rows(
     limit: int = 1 << 31,
     floor: int = 0,
 ) -> list[ChangeRow]:
-    """``(name, seq, etag, component)`` of each name changed after ``seq``, in order; no etag: removed.
+    """``(name, seq, etag, component)`` of each name that changed after ``seq``, in order; without an etag: removed.
 
-    Tombstones numbered ``floor`` or less are left out: the client never knew the name (first full sync).
+    Tombstones numbered ``floor`` or less are left out, because the client never knew the name (first full sync).
     """
     dead_after = max(seq, floor)
     return tx.fetch_all(_SINCE, pid=principal_id, cid=calendar_id, after=seq, dead_after=dead_after, limit=limit)
 
 
-def since(
-    tx: Transaction,
-    principal_id: PrincipalId,
-    calendar_id: CalendarId,
-    seq: int,
-    limit: int = 1 << 31,
-    floor: int = 0,
-) -> list[Change]:
-    """The same as ``rows``, as ``Change``s."""
-    found = rows(tx, principal_id, calendar_id, seq, limit, floor)
-    return [Change(name, number, etag, KINDS[component]) for name, number, etag, component in found]
-
-
 def home_since(
     tx: Transaction, principal_id: PrincipalId, seq: int, limit: int = 1 << 31, floor: int = 0
 ) -> list[tuple[str, Seq, bool]]:
-    """``(name, home_seq, removed)`` of each collection of a home that itself changed after ``seq``, in order.
+    """``(name, home_seq, removed)`` of each collection of a home that changed itself after ``seq``, in order.
 
     ``floor`` is the same as for ``rows``.
     """

@@ -1,25 +1,25 @@
-"""What can go wrong in the storage, in the words the faces need: each class is one answer to a client.
+"""What can go wrong in the storage. Each class is one answer to a client.
 
-Rules of this module: no driver is named here; ``storage.database`` translates every driver's error into one of these.
+Rules of this module: it names no driver. ``storage.database`` translates the errors of a driver into these.
 """
 
 from __future__ import annotations
 
 
 class StorageError(Exception):
-    """Anything the database could not do; nothing was changed unless a subclass says otherwise."""
+    """The database could not do something. Nothing was changed, unless a subclass says otherwise."""
 
 
 class Unavailable(StorageError):
-    """The database cannot be reached, is too busy or gave up on a lock: 503, the same request may be sent again."""
+    """The database cannot be reached, is too busy or gave up on a lock: 503; the request may be sent again."""
 
 
 class CommitUnknown(Unavailable):
-    """The connection broke while COMMIT was under way: the change may or may not be there (503, outcome unknown)."""
+    """The connection broke during COMMIT: the change may or may not be stored (503, outcome unknown)."""
 
 
 class StorageFull(StorageError):
-    """No room on the disk or in the quota of the database: 507; reads go on working."""
+    """The disk or the quota of the database is full: 507; reads still work."""
 
 
 class Duplicate(StorageError):
@@ -31,16 +31,16 @@ class Duplicate(StorageError):
 
 
 class ParentGone(StorageError):
-    """A row that the caller has seen is gone: somebody removed the principal or the calendar meanwhile."""
+    """The principal or the calendar of a row was removed in the meantime."""
 
 
 class RowChanged(StorageError):
-    """A row that the change depends on is not what it was when it was read; nothing was changed."""
+    """A row that the change depends on has changed since it was read. Nothing was changed."""
 
 
 class NotDurable(StorageError):
-    """The database is set up to lose acknowledged writes; the server refuses to start on it."""
+    """The database may lose acknowledged writes; the server does not start on it."""
 
 
 class SchemaError(StorageError):
-    """The schema is older or newer than this program; ``caldav-server migrate`` brings it up to date."""
+    """The schema is older or newer than this program needs; ``caldav-server migrate`` brings it up to date."""

@@ -1,6 +1,6 @@
-"""Ids and tokens: UUIDv7 made by the application (RFC 9562 §5.7), because no database sequence has a meaning here.
+"""Ids and tokens: the application makes UUIDv7 (RFC 9562 §5.7), so that an id needs no database.
 
-Rules of this module: the only place of ``storage`` that reads a clock or randomness; both can be given by a caller.
+Rules of this module: no other module of ``storage`` reads a clock or randomness.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _TICK_BITS = 12
 def new_id(now_ns: int | None = None) -> bytes:
     """A UUIDv7 as 16 bytes; within one process each is greater than the one before (RFC 9562 §6.2 method 3).
 
-    ``now_ns`` is the Unix time in nanoseconds, by default the clock's. The 12 bits after the milliseconds hold the
-    fraction of the millisecond; a clock that stands still or goes back is answered by counting on.
+    ``now_ns`` is the Unix time in nanoseconds, by default from the clock. The 12 bits after the milliseconds hold the
+    fraction of the millisecond. When the clock stands still or goes back, the number counts on.
     """
     global _last
     ns = time.time_ns() if now_ns is None else now_ns
@@ -37,5 +37,5 @@ def new_id(now_ns: int | None = None) -> bytes:
 
 
 def new_epoch() -> str:
-    """The random text that tells one history of this database from another (made at creation and at restore)."""
+    """A random text that identifies one history of the database (made at creation and at restore)."""
     return secrets.token_hex(6)

@@ -1,7 +1,7 @@
-"""The look-ups of a poll: from names in a URL to everything a request needs, in one statement.
+"""The look-ups of a poll: one statement finds everything that a request needs by the names in its URL.
 
-Rules of this module: the directory finds the principal and the rest hangs on its id in joins, which is the named
-exception to "every statement carries its principal". Each function makes a ``Lookup``: give it to ``Database.point``.
+Rules of this module: the directory finds the principal, and joins on its id find the rest. That is the named exception
+to "every statement carries its principal". Each function makes a ``Lookup`` for ``Database.point``.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def _state(key: str, column: str) -> ScalarSelect[object]:
 
 _STATE = (_state("epoch", "value"), _state("accounts_version", "number"))
 
-# Asked anew in each join instead of joined, so that every table is found by its whole key, whatever PostgreSQL guesses
-# about their sizes: as joins they were planned, while there was one principal, as a scan of all of them.
+# A sub-select in each join, so that PostgreSQL finds every table by its whole key, whatever it guesses about the sizes.
+# Joins were planned as a scan of all principals while there was only one.
 _pid = select(d.c.principal_id).where(d.c.name == bindparam("principal")).scalar_subquery()
 _at = and_(c.c.principal_id == _pid, c.c.name == bindparam("calendar"), c.c.removed == 0)
 _cid = select(c.c.calendar_id).where(_at).scalar_subquery()
@@ -66,12 +66,12 @@ _O = _C + len(calendars.COLUMNS)
 
 
 CalendarState = tuple[Seq, Seq, CalendarId, int]
-"""``seq``, ``home_seq``, id and the version of the accounts: what answers about one calendar alone depend on."""
+"""``seq``, ``home_seq``, id and the version of the accounts: answers about one calendar depend on these only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the names in a URL stand for at one moment: the principal, and what exists below it."""
+    """What the names in a URL stand for at one moment: the principal and what exists below it."""
 
     epoch: str
     accounts_version: int
@@ -79,7 +79,7 @@ class Found:
     calendar: Calendar | None = None
     meta: ObjectMeta | None = None
     object: CalendarObject | None = None
-    """With text; only when the text was asked for."""
+    """With its text; set by ``calendar_object`` only."""
 
 
 def _found(row: Row | None) -> Found | None:
@@ -108,7 +108,7 @@ def calendar(principal: str, calendar: str) -> Lookup[Found | None]:
 
 
 def calendar_state(principal: str, calendar: str) -> Lookup[CalendarState | None]:
-    """Which calendar a name in a home stands for and how far it has come: all that a poll asks when it is repeated."""
+    """Which calendar a name in a home stands for, and its numbers: all that a repeated poll needs."""
     return Lookup(_CALENDAR_STATE, {"principal": principal, "calendar": calendar}, _as_it_is)
 
 

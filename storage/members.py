@@ -1,6 +1,6 @@
-"""The members of a calendar taken together: their ids, rows by name.
+"""Many members of a calendar at once: their ids, and rows by name or UID.
 
-Rules of this module: set-based statements only; one object at a time is ``objects``.
+Rules of this module: set-based statements only. ``objects`` is for one object at a time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Calendar object resources: one row per name ever used in a calendar; a removed name stays as a tombstone.
+"""Calendar object resources: one row per name that was used in a calendar; a removed name stays as a tombstone.
 
-Rules of this module: the text goes in and out verbatim; every other column is derived from it (``ObjectIndex``) or
-from the request. A change is conditional on the ETag the caller read, and carries the ``seq`` that
+Rules of this module: the text is stored and returned verbatim. Every other column is derived from it (``ObjectIndex``)
+or from the request. A change is conditional on the ETag that the caller read. It carries the ``seq`` that
 ``calendars.next_seq`` gave in the same transaction. Listings read the covering index, never a wide row.
 """
 
@@ -49,24 +49,17 @@ KINDS = tuple(ComponentKind(n) if n else None for n in range(max(ComponentKind) 
 
 _mine = (_o.principal_id == bindparam("pid"), _o.calendar_id == bindparam("cid"))
 _live = _o.etag.is_not(None)
-"""Not ``deleted = 0``, which would offer PostgreSQL the partial index over the UIDs for everything: where most rows
-are tombstones that one looks the smallest, whatever a statement asks for."""
+"""Not ``deleted = 0``: with it PostgreSQL could use the partial index over the UIDs for any statement, and prefers that
+index where most rows are tombstones."""
 _listed = _o.deleted == 0
-"""The same for listings, which have a partial index of their own."""
+"""The same for listings, which have their own partial index."""
 _at = _o.object_id == bindparam("oid")
 
 _FIND = Statement(select(*META, _o.data).where(*_mine, _o.name == bindparam("name"), _live))
 _FIND_META = Statement(select(*META).where(*_mine, _o.name == bindparam("name"), _live))
 _FIND_UID = Statement(select(*META).where(*_mine, _o.uid == bindparam("uid"), _listed))
 _GET = Statement(select(*META, _o.data).where(*_mine, _at, _live))
-_MEMBERS = Statement(select(*META).where(*_mine, _listed).order_by(_o.seq))
 _ETAGS = Statement(select(_o.name, _o.etag).where(*_mine, _listed).order_by(_o.seq))
-_LISTING = Statement(
-    select(_o.name, _o.etag, _o.component, _o.seq)
-    .where(*_mine, _listed, _o.seq > bindparam("after"))
-    .order_by(_o.seq)
-    .limit(bindparam("limit"))
-)
 _PAGE = Statement(
     select(*META, _o.data)
     .where(*_mine, _listed, _o.seq > bindparam("after"))
@@ -79,7 +72,7 @@ _HEAD = (
     .where(calendars.c.principal_id == bindparam("pid"), calendars.c.calendar_id == bindparam("cid"))
     .scalar_subquery()
 )
-"""The number the calendar is at."""
+"""The current ``seq`` of the calendar."""
 _FETCH = Statement(select(*META, _o.data, _HEAD).where(*_mine, in_list(_o.name, "names"), _live, _small))
 _FETCH_IDS = Statement(select(*META, _o.data).where(*_mine, in_list(_o.object_id, "oids"), _live, _small))
 
@@ -187,21 +180,9 @@ def find_by_uid(tx: Transaction, principal_id: PrincipalId, calendar_id: Calenda
     return None if row is None else meta_of(row)
 
 
-def members(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> list[ObjectMeta]:
-    """Every object of a calendar without text, oldest change first; reads wide rows, so prefer ``members_etags``."""
-    return [meta_of(row) for row in tx.fetch_all(_MEMBERS, pid=principal_id, cid=calendar_id)]
-
-
 def members_etags(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> list[tuple[str, ETag]]:
     """``(name, etag)`` of every object, oldest change first, from the covering index."""
     return tx.fetch_all(_ETAGS, pid=principal_id, cid=calendar_id)
-
-
-def listing(
-    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, *, after: int = 0, limit: int = 1 << 31
-) -> list[tuple[str, ETag, int, Seq]]:
-    """``(name, etag, component, seq)`` in order of ``seq``, from the covering index; page on with the last ``seq``."""
-    return tx.fetch_all(_LISTING, pid=principal_id, cid=calendar_id, after=after, limit=limit)
 
 
 def page(

@@ -1,8 +1,8 @@
-"""The occurrence index: when every object happens, so that a time-range query reads only its answers.
+"""The occurrence index: when every object occurs, so that a time-range query reads only its answers.
 
-Rules of this module: rows are shaped by ``protocol.ical.index`` so that ``start < b and end > a`` is the whole test
-(RFC 4791 §9.9). Four buckets keep each query a few index ranges: short (at most ``SHORT`` seconds) or long, and each
-of them in UTC or floating; floating rows are compared with the range in wall time read as if it were UTC.
+Rules of this module: ``protocol.ical.index`` makes the rows so that ``start < b and end > a`` is the whole test
+(RFC 4791 §9.9). There are four buckets: short (at most ``SHORT`` seconds) or long, each in UTC or floating. A query is
+a few index ranges per bucket. Floating rows are compared with the range in wall time, read as if it were UTC.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from storage.database import Statement, Transaction
 from storage.tables import objects, occurrences
 
 SHORT = 7 * DAY
-"""Seconds: an occurrence longer than this goes into the bucket of the long ones."""
+"""Seconds: an occurrence longer than this goes into a long bucket."""
 
 WIDE = 70 * DAY
-"""Seconds: in a longer range an object may occur hundreds of times, and the database had better say each but once."""
+"""Seconds: in a longer range an object may occur hundreds of times, so the database answers each object once."""
 
 _ZONE_SLACK = DAY
-"""Seconds: no zone's wall time is further from UTC than this; spans of floating objects are compared so far apart."""
+"""Seconds: no wall time is further from UTC than this; spans of floating objects are compared with this slack."""
 
 _EVERYTHING = (1 << 15) - 1
 _COLUMNS = ("bucket", "start_at", "end_at", "component", "busy")
 IndexRow = tuple[int, int, int, int, int]
-"""What the index says of one occurrence: the values of these columns."""
+"""The values of these columns for one occurrence."""
 ObjectRow = tuple[int, int, int, int, int, ObjectId]
-"""The same with the object it is of."""
+"""The same with the object."""
 
 _r = occurrences.c
 _o = objects.c
@@ -59,8 +59,8 @@ def _bit(column: ColumnElement[int]) -> ColumnElement[Any]:
 def _in_bucket(bucket: int, *, columns: Sequence[ColumnElement[Any]], busy_only: bool) -> Select[Any]:
     prefix = "wall" if bucket >= 2 else "utc"
     start, end = bindparam(f"{prefix}_start", type_=BigInteger), bindparam(f"{prefix}_end", type_=BigInteger)
-    # A long one may have begun at any time, and yet that has to be said: of a range with one end alone PostgreSQL
-    # thinks that it holds a third of the table, and then reads the whole calendar by another index.
+    # A long occurrence may start at any time, but the statement needs a lower bound: PostgreSQL estimates a range with
+    # one end as a third of the table, and then reads the whole calendar by another index.
     first = bindparam(f"{prefix}_early" if bucket % 2 == 0 else "ever", type_=BigInteger)
     conditions = [*_mine, _r.bucket == bucket, _r.start_at < end, _r.start_at > first, _r.end_at > start]
     if busy_only:
@@ -123,7 +123,7 @@ def _bounds(absolute: TimeRange, wall: TimeRange) -> dict[str, int]:
 
 
 def rows_of(component: ComponentKind, entries: Iterable[IndexEntry]) -> list[IndexRow]:
-    """The rows that an object's entries become; of equal intervals the busiest stays."""
+    """The rows for the entries of an object; of equal intervals the busiest stays."""
     busiest: dict[tuple[int, int, int], int] = {}
     for start, end, floating, busy in entries:
         key = ((1 if end - start > SHORT else 0) + (2 if floating else 0), start, end)
@@ -141,10 +141,7 @@ def replace(
     object_id: ObjectId,
     rows: Sequence[IndexRow],
 ) -> None:
-    """Make these the rows of an object.
-
-    Most changes of an object leave its times as they are: then nothing is written.
-    """
+    """Replace the rows of an object. Writes nothing when they are the same, as most changes keep the times."""
     if set(rows) == set(tx.fetch_all(_STORED, pid=principal_id, cid=calendar_id, oid=object_id)):
         return
     tx.enqueue(_DROP, pid=principal_id, cid=calendar_id, oid=object_id)
@@ -167,7 +164,7 @@ def add(
 
 
 def in_order(objects_rows: Iterable[tuple[ObjectId, Sequence[IndexRow]]]) -> list[ObjectRow]:
-    """The rows of many objects in the order of the index: written so, they change fewer of its pages."""
+    """The rows of many objects in the order of the index, so that writing them changes fewer of its pages."""
     return sorted((*row, object_id) for object_id, some in objects_rows for row in some)
 
 
@@ -199,7 +196,7 @@ def candidates(
     """The objects with an indexed occurrence in the range, each once.
 
     ``absolute`` is the range in UTC, ``wall`` the same range in the wall time of the query's zone; ``components`` none:
-    all. What lies past an object's ``indexed_until`` is not in the index: ask ``beyond`` too.
+    all. Occurrences past ``indexed_until`` of an object are not in the index: ask ``beyond`` too.
     """
     short = absolute.start is not None and absolute.end is not None and absolute.end - absolute.start <= WIDE
     found = tx.fetch_all(
@@ -252,6 +249,6 @@ def of_object(
 
 
 def indexed_until(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId) -> int:
-    """Before which instant an object's index entries are all there are; ``FOREVER``: they are complete."""
+    """The instant up to which the index entries of an object are complete; ``FOREVER``: they all are."""
     row = tx.fetch_one(_INDEXED_UNTIL, pid=principal_id, cid=calendar_id, oid=object_id)
     return -FOREVER if row is None else int(row[0])

@@ -1,7 +1,7 @@
-"""Principals and the directory: who there is, by name, by address, by group, and who acts for whom.
+"""Principals and the directory: principals by name, address and group, and their delegates.
 
-Rules of this module: the directory tables are keyed by what is asked for; a principal's own row is found by its id.
-Statements that cross principals say why (``across``). Every change bumps the accounts version.
+Rules of this module: a directory table is keyed by what is asked for; a principal's row is found by its id. A statement
+that crosses principals says why (``across``). Every change bumps the accounts version.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def principal_of(row: Row) -> Principal:
 
 
 def fold_address(address: str) -> str:
-    """The form under which an address is found: no ``mailto:``, no outer blanks, case folded."""
+    """The form of an address in the directory: no ``mailto:``, no outer blanks, case folded."""
     bare = address.strip()
     if bare[:7].lower() == "mailto:":
         bare = bare[7:]
@@ -200,7 +200,7 @@ def list_all(tx: Transaction) -> list[Principal]:
 
 
 def save(tx: Transaction, principal: Principal) -> None:
-    """Add a principal or replace what is stored of it (``home_seq`` aside).
+    """Add a principal or replace its row, except ``home_seq``.
 
     Raises ``Duplicate`` with key ``directory_names.name`` or ``directory_addresses.address`` when another principal
     has the name or an address.
@@ -232,7 +232,7 @@ def save(tx: Transaction, principal: Principal) -> None:
 
 
 def remove(tx: Transaction, principal_id: PrincipalId) -> bool:
-    """Forget a principal and everything it owns; whether there was one."""
+    """Remove a principal and everything that it owns. Answers whether it existed."""
     removed = 0
     for statement in _FORGET:
         removed = tx.execute(statement, pid=principal_id)
@@ -241,7 +241,7 @@ def remove(tx: Transaction, principal_id: PrincipalId) -> bool:
 
 
 def next_home_seq(tx: Transaction, principal_id: PrincipalId) -> Seq:
-    """Number a change of the home (a collection made, changed, moved, removed); locks the home until commit."""
+    """Number a change of the home (a collection was made, changed, moved or removed); locks the home until commit."""
     row = tx.fetch_one(_HOME_SEQ, pid=principal_id)
     if row is None:
         raise ParentGone("the principal is gone")
@@ -249,7 +249,7 @@ def next_home_seq(tx: Transaction, principal_id: PrincipalId) -> Seq:
 
 
 def groups_of(tx: Transaction, member_id: PrincipalId) -> list[Principal]:
-    """The groups that list this principal itself as a member (RFC 3744 §4.4), by name."""
+    """The groups that list this principal as a direct member (RFC 3744 §4.4), by name."""
     return [principal_of(row) for row in tx.fetch_all(_GROUPS_OF, member=member_id)]
 
 
@@ -267,12 +267,12 @@ def set_members(tx: Transaction, group_id: PrincipalId, member_ids: Iterable[Pri
 
 
 def delegates_of(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Principal, bool]]:
-    """Who may act for this principal, and whether they may write."""
+    """The delegates of this principal, and whether each may write."""
     return [(principal_of(row[1:]), bool(row[0])) for row in tx.fetch_all(_DELEGATES_OF, pid=principal_id)]
 
 
 def delegators_of(tx: Transaction, delegate_id: PrincipalId) -> list[tuple[Principal, bool]]:
-    """For whom this principal may act, and whether it may write there."""
+    """The principals that this one is a delegate of, and whether it may write there."""
     return [(principal_of(row[1:]), bool(row[0])) for row in tx.fetch_all(_DELEGATORS_OF, delegate=delegate_id)]
 
 
@@ -292,7 +292,7 @@ MatchType = Literal["contains", "equals", "starts-with", "ends-with"]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One text to look for in one field of a principal, letter case aside."""
+    """One text to search for in one field of a principal, in any letter case."""
 
     field: SearchField
     text: str
@@ -300,7 +300,7 @@ class Term:
 
 
 def search(tx: Transaction, terms: Iterable[Term], *, any_of: bool = False, limit: int = 100) -> list[Principal]:
-    """Principals that match all terms (or any of them), by name; at most ``limit``. No term matches nobody."""
+    """Principals that match all terms (or any of them), by name; at most ``limit``. No terms: no principals."""
     wanted = list(terms)
     if not wanted:
         return []

@@ -1,6 +1,6 @@
 """Dead properties: stored verbatim, never interpreted (RFC 4918 §4.1).
 
-Rules of this module: a resource is known by the id of its principal, calendar or object.
+Rules of this module: a resource is identified by the id of its principal, calendar or object.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the server as a whole remembers: the epoch of this database's history and the version of the accounts.
+"""The state of the whole server: the epoch of this database, the version of the accounts, what upkeep has done.
 
 Rules of this module: one row per key, no tenant data.
 """
@@ -28,7 +28,7 @@ _BUMP_ACCOUNTS = Statement(
 
 
 def epoch(tx: Transaction) -> str:
-    """The random text that is part of every sync token; another one after a restore from backup."""
+    """The random text that is part of every sync token; it changes after a restore from a backup."""
     row = tx.fetch_one(_EPOCH)
     if row is None:
         raise SchemaError("the database has no epoch; run the migrations")
@@ -36,29 +36,29 @@ def epoch(tx: Transaction) -> str:
 
 
 def set_epoch(tx: Transaction, value: str) -> None:
-    """Make every sync token given out so far invalid (after a restore: ``ids.new_epoch()``)."""
+    """Make all sync tokens invalid (after a restore: ``ids.new_epoch()``)."""
     tx.execute(_SET_EPOCH, epoch=value)
 
 
 def zone_data(tx: Transaction) -> str:
-    """The version of the zone data that the stored occurrences were derived with; empty before the first."""
+    """The version of the zone data that all stored occurrences were derived with; empty: unknown."""
     row = tx.fetch_one(_ZONE_DATA)
     return "" if row is None else str(row[0])
 
 
 def set_zone_data(tx: Transaction, value: str) -> None:
-    """Say that every stored occurrence was derived with this version of the zone data."""
+    """Note that every stored occurrence was derived with this version of the zone data."""
     tx.execute(_SET_VALUE, key="zone_data", value=value, number=0)
 
 
 def index_version(tx: Transaction) -> int:
-    """Every stored index is of this version or a later one; 0 before the first time that somebody looked."""
+    """The version that every stored index has at least; 0: unknown."""
     row = tx.fetch_one(_INDEX_VERSION)
     return 0 if row is None else int(row[0])
 
 
 def set_index_version(tx: Transaction, value: int) -> None:
-    """Say that no stored index is of an older version than this."""
+    """Note that no stored index is of an older version than this."""
     tx.execute(_SET_VALUE, key="index_version", value=str(value), number=0)
 
 
@@ -69,6 +69,6 @@ def accounts_version(tx: Transaction) -> int:
 
 
 def bump_accounts_version(tx: Transaction) -> int:
-    """Say that accounts changed; part of the transaction that changes them. Answers the new number."""
+    """Note in the transaction that changes accounts that they changed; answers the new number."""
     row = tx.fetch_one(_BUMP_ACCOUNTS)
     return 0 if row is None else int(row[0])

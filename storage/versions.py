@@ -1,16 +1,14 @@
-"""Previous texts of objects: what undo, merge and history are made of.
+"""Previous texts of objects, kept so that a change can be undone.
 
-Rules of this module: a version is kept in the transaction that replaces it, copied inside the database.
+Rules of this module: the transaction that replaces a text keeps it; the database copies the row.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.types import BigInteger
 
-from protocol.model import CalendarId, ETag, ObjectId, PrincipalId, Seq, Uid
+from protocol.model import CalendarId, ObjectId, PrincipalId
 from storage.database import Statement, Transaction
 from storage.tables import Id, Word, objects, versions
 
@@ -54,28 +52,6 @@ _KEEP = Statement(
         ),
     )
 )
-_of = (_v.principal_id == bindparam("pid"), _v.calendar_id == bindparam("cid"))
-_OF_OBJECT = Statement(
-    select(_v.seq, _v.name, _v.uid, _v.etag, _v.replaced_at, _v.action, _v.author_id, _v.request_id, _v.data)
-    .where(*_of, _v.object_id == bindparam("oid"))
-    .order_by(_v.seq.desc())
-    .limit(bindparam("limit"))
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A text that an object had: current from change ``seq`` until ``replaced_at`` (epoch seconds)."""
-
-    seq: Seq
-    name: str
-    uid: Uid
-    etag: ETag
-    replaced_at: int
-    action: str
-    author_id: PrincipalId | None
-    request_id: str
-    data: bytes
 
 
 def keep(
@@ -89,7 +65,7 @@ def keep(
     author_id: PrincipalId | None,
     request_id: str = "",
 ) -> None:
-    """Keep the text an object has now, just before it is replaced or removed; nothing when there is none."""
+    """Keep the current text of an object, just before it is replaced or removed; does nothing without one."""
     tx.enqueue(
         _KEEP,
         pid=principal_id,
@@ -100,11 +76,3 @@ def keep(
         author=author_id,
         request=request_id,
     )
-
-
-def of_object(
-    tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, object_id: ObjectId, limit: int = 100
-) -> list[Version]:
-    """The previous texts of an object, newest first."""
-    rows = tx.fetch_all(_OF_OBJECT, pid=principal_id, cid=calendar_id, oid=object_id, limit=limit)
-    return [Version(*row) for row in rows]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import bindparam, select
+
 from protocol.model import (
     BusyType,
     Calendar,
@@ -19,8 +21,9 @@ from protocol.model import (
     Uid,
 )
 from storage import calendars, objects, occurrences, principals, versions
-from storage.database import Database, Transaction
+from storage.database import Database, Row, Statement, Transaction
 from storage.ids import new_id
+from storage.tables import versions as _versions
 
 NOW = 1_800_000_000
 HOUR = 3600
@@ -110,3 +113,21 @@ def remove(tx: Transaction, pid: PrincipalId, cid: CalendarId, old: ObjectMeta) 
     versions.keep(tx, pid, cid, old.object_id, replaced_at=NOW, action="remove", author_id=pid)
     occurrences.drop(tx, pid, cid, old.object_id)
     return objects.tombstone(tx, pid, cid, old.object_id, seq=seq, now=NOW, expected=old.etag)
+
+
+def live(tx: Transaction, pid: PrincipalId, cid: CalendarId) -> list[ObjectMeta]:
+    """Every object of a calendar, oldest change first."""
+    return [each.meta for each in objects.page(tx, pid, cid, limit=1 << 31)]
+
+
+_v = _versions.c
+VERSIONS = Statement(
+    select(_v.seq, _v.name, _v.uid, _v.action, _v.author_id, _v.request_id, _v.data)
+    .where(_v.principal_id == bindparam("pid"), _v.calendar_id == bindparam("cid"), _v.object_id == bindparam("oid"))
+    .order_by(_v.seq.desc())
+)
+
+
+def versions_of(tx: Transaction, pid: PrincipalId, cid: CalendarId, oid: ObjectId) -> list[Row]:
+    """``(seq, name, uid, action, author_id, request_id, data)`` of the previous texts of an object, newest first."""
+    return tx.fetch_all(VERSIONS, pid=pid, cid=cid, oid=oid)

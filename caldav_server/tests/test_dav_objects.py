@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from protocol.model import PrincipalKind
-from storage import objects, principals, versions
+from storage import objects, principals
 from testing.face import Face, event
+from testing.samples import versions_of
 
 HOME = "/dav/calendars/anna/"
 CALENDAR = HOME + "calendar/"
@@ -93,7 +94,7 @@ async def test_previous_texts_are_kept(face: Face) -> None:
         calendar = calendars.find(tx, owner, "calendar")  # type: ignore[arg-type]
         assert calendar is not None
         row = next(each for each in _rows(tx, owner, calendar.calendar_id))
-        return [each.data for each in versions.of_object(tx, owner, calendar.calendar_id, row)]  # type: ignore[arg-type]
+        return [each[-1] for each in versions_of(tx, owner, calendar.calendar_id, row)]  # type: ignore[arg-type]
 
     texts = await face.db.read(kept)
     assert [b"second" in each for each in texts] == [True, False]

@@ -1,9 +1,9 @@
 """The database: ``await db.read(work)``, ``await db.write(work)``, ``await db.point(work)``.
 
-A unit of work is a plain function of a ``Transaction``; it runs as a whole in a storage thread and may run again when
-the database asks for it (a deadlock, a cut connection), so it has no effect but through its transaction.
+A unit of work is a plain function of a ``Transaction``. It runs as a whole in a storage thread. It may run again after
+a deadlock or a cut connection, so it must have no effect except through its transaction.
 
-Rules of this package: the only place that asks which dialect, and the only one that knows a driver.
+Rules of this package: no other package knows a dialect or a driver.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Engine(Protocol):
-    """What a dialect offers to ``Database``."""
+    """What ``Database`` needs of a dialect."""
 
     dialect: str
     fault: FaultHook | None
@@ -48,7 +48,7 @@ class Engine(Protocol):
 
 
 class Database:
-    """One database, shared by everything in a process; open it once, close it at the end."""
+    """One database, shared by the whole process. Open it once and close it at the end."""
 
     def __init__(self, url: str, engine: Engine) -> None:
         self.url = url
@@ -69,8 +69,8 @@ class Database:
         """Open ``sqlite:///relative``, ``sqlite:////absolute`` or ``postgresql://...``.
 
         ``busy_timeout``: seconds to wait for a lock; ``patience``: seconds a unit of work may wait for a thread.
-        ``allow_unsafe``: for tests only, accept a PostgreSQL that may lose acknowledged writes. ``prepare=False``:
-        for a pooler in transaction mode (PgBouncer). Raises ``NotDurable``, ``Unavailable``.
+        ``allow_unsafe`` (tests only): accept a PostgreSQL that may lose acknowledged writes. ``prepare=False``: do
+        not prepare statements, for a pooler in transaction mode (PgBouncer). Raises ``NotDurable``, ``Unavailable``.
         """
         scheme = urlsplit(url).scheme
         if scheme == "sqlite":
@@ -97,33 +97,33 @@ class Database:
         return await self._engine.read(work)  # type: ignore[no-any-return]
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run a unit of work, commit it durably, then answer its result; if it raises, nothing has happened.
+        """Run a unit of work, commit it durably and answer its result. If it raises, nothing has changed.
 
-        Best is a ``Batch``, which PostgreSQL runs without a thread.
+        PostgreSQL runs a ``Batch`` without a thread.
         """
         return await self._engine.write(work)  # type: ignore[no-any-return]
 
     async def point(self, work: Callable[[Transaction], T]) -> T:
-        """Run a small read: at once on SQLite; best is a ``Lookup``, which PostgreSQL answers without a thread."""
+        """Run a small read: at once on SQLite. PostgreSQL answers a ``Lookup`` without a thread."""
         return await self._engine.point(work)  # type: ignore[no-any-return]
 
     def version(self) -> Hashable | None:
-        """On SQLite a value that changes with every commit by anybody; ``None`` where only a read can tell."""
+        """On SQLite a value that changes with every commit of any process; ``None`` on PostgreSQL."""
         return self._engine.version()
 
     def is_new(self) -> bool:
-        """Whether there is no schema yet: a database that nobody has used."""
+        """Whether the database has no schema yet."""
         return self._engine.schema_revision() is None
 
     def migrate(self) -> None:
-        """Bring the schema up to date; quick when it is, and safe when several processes start at once."""
+        """Bring the schema up to date; several processes may do so at once."""
         from storage import migrations
 
         if self._engine.schema_revision() != migrations.HEAD:
             migrations.upgrade(self.url)
 
     def require_schema(self) -> None:
-        """Raise ``SchemaError`` unless the schema is the one this program was written for."""
+        """Raise ``SchemaError`` unless the schema is the one that this program needs."""
         from storage import migrations
 
         found = self._engine.schema_revision()
@@ -131,9 +131,9 @@ class Database:
             raise SchemaError(f"the schema is at {found or 'nothing'}, this program needs {migrations.HEAD}")
 
     def set_fault(self, hook: FaultHook | None) -> None:
-        """For tests, before the first use: a hook that may raise at any statement and around any COMMIT."""
+        """Set a hook that may raise at any statement and around any COMMIT (tests only, before the first use)."""
         self._engine.fault = hook
 
     def close(self) -> None:
-        """Finish what is queued and close every connection."""
+        """Run what is queued and close every connection."""
         self._engine.close()

@@ -1,7 +1,7 @@
 """SQLite: one writer thread, a few reader threads, and one connection on the event loop for point reads.
 
-Rules of this module: the only one that knows ``sqlite3``. WAL, ``synchronous=FULL`` and foreign keys are not up for
-discussion. Writes take the lock at once (``BEGIN IMMEDIATE``), so a snapshot never turns out to be too old to write.
+Rules of this module: no other module knows ``sqlite3``. WAL, ``synchronous=FULL`` and foreign keys are always on. A
+write takes the lock at once (``BEGIN IMMEDIATE``), so that its snapshot is never too old to write.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from storage.errors import (
 )
 
 LIST_LIMIT = 512
-"""The longest list parameter that goes into one statement; longer ones are asked in parts."""
+"""The longest list parameter of one statement; a longer list is split into parts."""
 
 HELPER_DELAY_SECONDS = 0.05
-"""How long one thread reads alone. SQLite's module lets go of the interpreter for every row: threads that read at once
-take it from each other each time, and two need twice the CPU of one for the same rows."""
+"""How long one thread reads alone. Python's ``sqlite3`` releases the interpreter lock for every row: two threads that
+read at once need twice the CPU of one for the same rows."""
 
 GROUP_SIZE, GROUP_SECONDS = 64, 0.02
-"""How many units of work share a COMMIT at most, and for how long they may hold the lock together."""
+"""How many units of work share a COMMIT at most, and how long they may hold the lock together."""
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL}
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID}
@@ -106,7 +106,7 @@ class SqliteTransaction(Transaction):
         self.execute_many(insert, names, rows, **same)
 
     def _parts(self, statement: Statement, params: Params) -> list[sqlite3.Cursor]:
-        """The first use of a statement, or one with a list parameter: asked in parts of at most ``LIST_LIMIT``."""
+        """Run a statement for the first time, or one with a list parameter: in parts of at most ``LIST_LIMIT``."""
         if statement.list_name is None:
             text = statement.for_sqlite()
             if statement.list_name is None:
@@ -127,7 +127,7 @@ _WRITER_CACHE_KIB = 8_000
 
 
 class SqliteSession(Session):
-    """One connection; ``fault`` is the tests' hook and costs nothing when it is not set."""
+    """One connection. ``fault`` is the hook of the tests and costs nothing when it is not set."""
 
     def __init__(self, path: str, busy_timeout: float, fault: FaultHook | None = None, *, writes: bool = False) -> None:
         try:
@@ -156,7 +156,7 @@ class SqliteSession(Session):
         return self.connection.execute(text, params or {})
 
     def point(self, work: Work) -> Any:
-        """Run a unit of work now, on this thread; a ``Lookup`` is one statement and needs no transaction around it."""
+        """Run a unit of work on this thread; a ``Lookup`` is one statement and needs no transaction around it."""
         if type(work) is not Lookup:
             return self.read(work)
         try:
@@ -190,7 +190,7 @@ class SqliteSession(Session):
             raise translate(error) from error
 
     def commit(self) -> None:
-        """Make the open transaction durable, or undo it and say why."""
+        """Commit the open transaction, or undo it and raise the reason."""
         try:
             if self._fault is not None:
                 self._fault("before commit")
@@ -202,7 +202,7 @@ class SqliteSession(Session):
             self._fault("after commit")
 
     def rollback(self) -> None:
-        """Undo the open transaction, if there is one."""
+        """Roll back the open transaction, if there is one."""
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
 
@@ -236,7 +236,7 @@ class Group:
         """What each unit answered."""
 
     def add(self, work: Work) -> None:
-        """Run a unit of work; when it raises, nothing of it is left. ``TransactionAborted``: nor of those before it."""
+        """Run a unit of work; undo it when it raises. ``TransactionAborted``: SQLite undid the whole group."""
         first = not self.results
         if first:
             self._session.begin()
@@ -252,7 +252,7 @@ class Group:
             elif self._session.connection.in_transaction:
                 self._run("ROLLBACK TO unit")
                 self._run("RELEASE unit")
-            else:  # a full disk, for one, undoes everything
+            else:  # a full disk, for example, undoes everything
                 raise TransactionAborted from own
             raise own from error
         if not first:
@@ -265,18 +265,18 @@ class Group:
 
 
 class TransactionAborted(Exception):
-    """SQLite undid the whole transaction, the units before the failing one included."""
+    """SQLite undid the whole transaction, with the units of work before the failing one."""
 
 
 class WriterThread(ThreadPool):
-    """The one thread of this process that writes: what waits in the queue is committed together.
+    """The one thread of this process that writes. It commits together what waits in the queue.
 
-    A unit of work that failed behind others saw what they wrote: it is told after their commit, so that whoever reads
-    again because of it finds what it failed on, and is told what became of the commit should there be none.
+    A unit of work that failed behind others has seen what they wrote. Its caller hears of the failure after their
+    commit: a caller that reads again then finds what it failed on. If that commit fails, the caller hears of that.
     """
 
     def run(self, session: SqliteSession, item: WorkItem) -> None:
-        """Run this item and those that wait behind it, then settle them all."""
+        """Run this item and those that wait behind it; commit; settle all of them."""
         group = Group(session)
         items: list[WorkItem] = []
         failed: list[tuple[WorkItem, BaseException]] = []
@@ -307,7 +307,7 @@ class WriterThread(ThreadPool):
         except TransactionAborted as error:
             item.settle(None, error.__cause__)
             raise
-        except BaseException as error:  # its own failure; the others go on
+        except BaseException as error:  # this one failed; the others go on
             if items:
                 failed.append((item, error))
             else:
@@ -389,7 +389,7 @@ class SqliteEngine:
 
 
 def _create_private(path: str) -> None:
-    """Make the folder (0700) and the file (0600) when they are not there; calendars are nobody else's business."""
+    """Make the folder (0700) and the file (0600) if they do not exist; other users must not read calendars."""
     file = Path(path)
     file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # an existing folder keeps its mode
     try:

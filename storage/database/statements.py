@@ -1,8 +1,7 @@
 """Statements: written once in SQLAlchemy Core, compiled once per dialect to text, run on the raw drivers.
 
-Rules of this module: no I/O. A ``Statement`` is made at import time and lives for ever; values arrive by name when it
-runs. Constants in the statement are written into the text, because a partial index is only used for a literal.
-"""
+Rules of this module: no I/O. A ``Statement`` is made at import time and is never dropped; it gets its values by name
+when it runs. Constants are written into the text, because a database uses a partial index for a literal only."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ Params = dict[str, Any]
 
 
 class _Inline(SQLCompiler):
-    """Writes constants into the text and leaves named parameters alone."""
+    """Writes constants into the text and keeps named parameters."""
 
     def visit_bindparam(self, bindparam: BindParameter[Any], *args: Any, **kw: Any) -> Any:
         if not bindparam.required and bindparam.value is not None and bindparam.callable is None:
@@ -90,7 +89,7 @@ class PostgresText:
 
 
 class Statement:
-    """One SQL statement: the same for both databases; ``across`` says why it may cross principals, if it does."""
+    """One SQL statement for both databases. ``across`` says why it may cross principals, if it does."""
 
     __slots__ = ("_by_order", "_expanded", "_marked", "across", "core", "list_name", "postgres", "sqlite")
 
@@ -98,7 +97,7 @@ class Statement:
         self.core = core
         self.across = across
         self.sqlite = ""
-        """The text for SQLite; empty before the first use, and for ever when there is a list parameter."""
+        """The text for SQLite; empty before the first use, and always empty when there is a list parameter."""
         self.postgres: Any = None
         """What ``storage.database.postgres.codec`` made of it; ``None`` before the first use."""
         self.list_name: str | None = None
@@ -120,9 +119,9 @@ class Statement:
         return text
 
     def for_list(self, length: int) -> tuple[str, list[str]]:
-        """The SQLite text for a list of this length and the names of its parameters, at least so many.
+        """The SQLite text for a list of at least this length and the names of its parameters.
 
-        Lengths are rounded up to powers of two, so that few texts exist; the places left over repeat a value.
+        The length is rounded up to a power of two, so that few texts exist; the caller repeats a value in the rest.
         """
         size = 1 << max(0, length - 1).bit_length()
         found = self._expanded.get(size)
@@ -133,7 +132,7 @@ class Statement:
         return found
 
     def for_rows(self, names: tuple[str, ...]) -> str:
-        """The SQLite text whose parameters come in the order of ``names``, of a statement without a list."""
+        """The SQLite text of a statement without a list, with its parameters in the order of ``names``."""
         text = self._by_order.get(names)
         if text is None:
             place = {name: f"?{number}" for number, name in enumerate(names, 1)}
@@ -142,7 +141,7 @@ class Statement:
         return text
 
     def for_postgres(self) -> PostgresText:
-        """Compile for PostgreSQL: numbered parameters with the types their columns say."""
+        """Compile for PostgreSQL: numbered parameters with the types of their columns."""
         compiled = self.core.compile(dialect=_POSTGRES)
         text = " ".join(str(compiled).split())
         _record(self, text)
@@ -154,8 +153,8 @@ class Statement:
 class Lookup(Generic[T]):
     """One statement that finds at most one row, with its values and how to read the row.
 
-    It is a unit of work like any other (call it with a transaction); ``Database.point`` knows it and answers many of
-    them together where that is cheaper.
+    It is a unit of work: call it with a transaction. ``Database.point`` answers many of them together where that is
+    cheaper.
     """
 
     __slots__ = ("decode", "params", "statement")
@@ -170,7 +169,7 @@ class Lookup(Generic[T]):
 
 
 recorder: list[Callable[[Statement, str], None]] = []
-"""Called with every statement when it is compiled, that is before it runs for the first time in a process."""
+"""Called with every statement when it is compiled, before it runs for the first time in a process."""
 
 
 def _record(statement: Statement, text: str) -> None:

@@ -1,6 +1,6 @@
-"""What a unit of work sees: a transaction with seven ways to run a statement.
+"""The transaction that a unit of work gets: seven ways to run a statement.
 
-Rules of this module: no driver, no dialect; the two implementations are in ``sqlite.py`` and ``postgres/session.py``.
+Rules of this module: no driver, no dialect. The two implementations are in ``sqlite.py`` and ``postgres/session.py``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ T = TypeVar("T")
 
 Event = Literal["statement", "before commit", "after commit"]
 FaultHook = Callable[[Event], None]
-"""Called before every statement and around every COMMIT; what it raises happens there (tests only)."""
+"""Called before every statement and around every COMMIT; it may raise (tests only)."""
 
 
 class Batch(Generic[T]):
-    """A unit of work that waits for no answer: it uses ``enqueue`` and ``enqueue_returning`` alone.
+    """A unit of work that waits for no result: it uses ``enqueue`` and ``enqueue_returning`` only.
 
-    It is a unit of work like any other (call it with a transaction); ``Database.write`` knows it and runs it without a
-    thread where that is cheaper.
+    Call it with a transaction. ``Database.write`` runs it without a thread where that is cheaper.
     """
 
     __slots__ = ("_work",)
@@ -35,14 +34,14 @@ class Batch(Generic[T]):
 
 
 class Receipt:
-    """What an enqueued statement answered: ``row`` is there when the unit of work has been committed."""
+    """The row that an enqueued statement answers; ``row`` is set when the unit of work has been committed."""
 
     __slots__ = ("row",)
     row: Row
 
 
 class Transaction(ABC):
-    """A running transaction; it belongs to one thread and ends when the unit of work returns or raises."""
+    """A running transaction. It belongs to one thread and ends when the unit of work returns or raises."""
 
     __slots__ = ()
 
@@ -56,24 +55,24 @@ class Transaction(ABC):
 
     @abstractmethod
     def execute(self, statement: Statement, **params: Any) -> int:
-        """Run for effect: how many rows were inserted, changed or deleted."""
+        """Run a statement and answer how many rows it inserted, changed or deleted."""
 
     @abstractmethod
     def enqueue(self, statement: Statement, **params: Any) -> None:
-        """Run for effect, in order, when it is cheapest; an error shows at a later statement or at COMMIT."""
+        """Run a statement in order, but do not wait for it; an error shows at a later statement or at COMMIT."""
 
     @abstractmethod
     def enqueue_returning(self, statement: Statement, **params: Any) -> Receipt:
-        """The same for a statement with RETURNING that must touch a row; ``RowChanged`` when it touches none."""
+        """The same for a statement with RETURNING; ``RowChanged`` undoes the transaction when it touches no row."""
 
     @abstractmethod
     def execute_many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> int:
-        """Run an INSERT of one row for many rows, in bulk: how many rows were touched.
+        """Run an INSERT of one row for many rows in bulk and answer how many rows it touched.
 
-        ``names``: the parameters that ``rows`` hold, in their order; ``same`` are those that all rows share. No two
+        ``names``: the parameters that ``rows`` hold, in order; ``same``: the parameters that all rows share. No two
         rows may have the same key, whatever ON CONFLICT says.
         """
 
     @abstractmethod
     def enqueue_many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
-        """The same when it is cheapest; an error shows here, at a later statement or at COMMIT."""
+        """The same without waiting for it; an error shows here, at a later statement or at COMMIT."""

@@ -1,4 +1,4 @@
-"""Runs Alembic from the program: no ini file, one connection, one transaction."""
+"""Runs Alembic from the program, without an ini file, on one connection in one transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.pool import NullPool
 
 _LOCK = 7_206_510_479_001
-"""Any number, the same for everybody: the advisory lock under which PostgreSQL migrations run."""
+"""The advisory lock of PostgreSQL migrations; any number that all processes share."""
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -32,7 +32,7 @@ def head() -> str | None:
 
 
 def engine(url: str) -> SqlEngine:
-    """An SQLAlchemy engine for schema work only, whose transactions are real ones on SQLite too."""
+    """An SQLAlchemy engine for schema work, whose transactions are real ones on SQLite too."""
     if not url.startswith("sqlite"):
         import psycopg
 

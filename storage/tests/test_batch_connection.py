@@ -15,7 +15,7 @@ from storage import calendars, objects
 from storage.database import Batch, Database, Statement, Transaction
 from storage.errors import CommitUnknown, RowChanged, Unavailable
 from testing.postgres import PostgresServer, database_name
-from testing.samples import NOW, add, event, home
+from testing.samples import NOW, add, event, home, live
 
 _TROUBLE = Statement(select(func.trouble_once()), across="a test")
 
@@ -68,11 +68,11 @@ async def test_many_batches_at_once_each_take_a_number_of_their_own(fast: Databa
     some = [Batch(partial(tombstone, pid, cid, sample, f"e{n}")) for n, sample in enumerate(samples)]
     receipts = await asyncio.gather(*map(fast.write, some))
     assert sorted(receipt.row[0] for receipt in receipts) == list(range(61, 121))
-    assert await fast.read(lambda tx: objects.members(tx, pid, cid)) == []
+    assert await fast.read(lambda tx: live(tx, pid, cid)) == []
     assert not connection.broken
 
 
-async def test_a_batch_whose_demand_is_not_met_changes_nothing(fast: Database) -> None:
+async def test_a_batch_whose_row_changed_changes_nothing(fast: Database) -> None:
     pid, cid, (sample,) = await stored(fast, 1)
     connection = await batch_connection_of(fast)
     for _ in range(3):
@@ -146,7 +146,7 @@ async def test_a_batch_that_asks_is_refused_and_a_cancelled_one_harms_no_other(f
     pid, cid, samples = await stored(fast, 3)
     await batch_connection_of(fast)
     with pytest.raises(TypeError):
-        await fast.write(Batch(lambda tx: objects.members(tx, pid, cid)))
+        await fast.write(Batch(lambda tx: live(tx, pid, cid)))
     await batch_connection_of(fast)
     tasks = [
         asyncio.ensure_future(fast.write(Batch(partial(tombstone, pid, cid, sample, f"e{n}"))))
@@ -157,9 +157,9 @@ async def test_a_batch_that_asks_is_refused_and_a_cancelled_one_harms_no_other(f
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
     await batch_connection_of(fast)
-    assert await fast.read(lambda tx: objects.members(tx, pid, cid)) == []
+    assert await fast.read(lambda tx: live(tx, pid, cid)) == []
 
 
-def test_each_event_loop_gets_an_express_of_its_own(fast: Database) -> None:
+def test_each_event_loop_gets_a_connection_of_its_own(fast: Database) -> None:
     found = [asyncio.run(batch_connection_of(fast)) for _ in range(3)]
     assert len(set(map(id, found))) == 3

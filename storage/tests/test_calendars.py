@@ -39,7 +39,7 @@ async def test_created_is_found_with_every_field(db: Database) -> None:
     assert found is not None and found.home_seq == 2
     assert found == await db.read(lambda tx: calendars.get(tx, pid, made.calendar_id))
     assert found == Calendar(**{**{f: getattr(made, f) for f in Calendar.__slots__}, "home_seq": 2})
-    assert [c.name for c in await db.read(lambda tx: calendars.of_home(tx, pid))] == ["calendar", "work"]
+    assert [row[0] for row in await db.read(lambda tx: calendars.of_home(tx, pid))] == ["calendar", "work"]
     with pytest.raises(Duplicate) as error:
         await db.write(lambda tx: calendars.create(tx, work_calendar(pid)))
     assert error.value.key == "calendars.name"
@@ -103,13 +103,13 @@ async def test_batch_numbers_and_pruning(db: Database) -> None:
     first = await db.write(lambda tx: add(tx, pid, cid, event("a.ics")))
     await db.write(lambda tx: add(tx, pid, cid, event("b.ics")))
     await db.write(lambda tx: remove(tx, pid, cid, first))
-    assert [c.name for c in await db.read(lambda tx: changes.since(tx, pid, cid, 0))] == ["b.ics", "a.ics"]
+    assert [row[0] for row in await db.read(lambda tx: changes.rows(tx, pid, cid, 0))] == ["b.ics", "a.ics"]
     assert await db.write(lambda tx: calendars.prune(tx, pid, cid, Seq(7))) == 0
     assert await db.write(lambda tx: calendars.prune(tx, pid, cid, Seq(8))) == 1
     assert await db.write(lambda tx: calendars.prune(tx, pid, cid, Seq(1))) == 0
     calendar = await db.read(lambda tx: calendars.get(tx, pid, cid))
     assert (calendar.seq, calendar.min_valid_seq) == (8, 8)
-    assert [c.name for c in await db.read(lambda tx: changes.since(tx, pid, cid, 0))] == ["b.ics"]
+    assert [row[0] for row in await db.read(lambda tx: changes.rows(tx, pid, cid, 0))] == ["b.ics"]
 
 
 async def test_dead_properties(db: Database) -> None:

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from storage import calendars, changes, objects, occurrences, principals, server_state, versions
+from storage import calendars, changes, objects, occurrences, principals, server_state
 from storage.database import Database, Lookup, Statement, Transaction
 from storage.errors import CommitUnknown, Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable
 from testing.postgres import PostgresServer
-from testing.samples import add, change, event, home, principal, remove
+from testing.samples import add, change, event, home, live, principal, remove, versions_of
 
 
 class Broken(Exception):
@@ -198,10 +198,10 @@ async def test_a_fault_at_any_statement_leaves_nothing_half_done(url: str) -> No
     def everything(tx: Transaction) -> list[object]:
         return [
             calendars.get(tx, pid, cid),
-            objects.members(tx, pid, cid),
-            changes.since(tx, pid, cid, 0),
+            live(tx, pid, cid),
+            changes.rows(tx, pid, cid, 0),
             occurrences.of_object(tx, pid, cid, old.object_id),
-            versions.of_object(tx, pid, cid, old.object_id),
+            versions_of(tx, pid, cid, old.object_id),
         ]
 
     before = await plain.read(everything)
@@ -292,7 +292,7 @@ async def test_sqlite_full(tmp_path: Path) -> None:
     await db.write(lambda tx: tx._connection.execute(f"PRAGMA max_page_count={pages + 3}") and None)  # type: ignore[attr-defined]
     with pytest.raises(StorageFull):
         await db.write(lambda tx: add(tx, pid, cid, event("a.ics", text=b"x" * 100_000)))
-    assert await db.read(lambda tx: objects.members(tx, pid, cid)) == []
+    assert await db.read(lambda tx: live(tx, pid, cid)) == []
     await db.write(lambda tx: tx._connection.execute("PRAGMA max_page_count=1000000") and None)  # type: ignore[attr-defined]
     assert await db.write(lambda tx: add(tx, pid, cid, event("a.ics", text=b"x" * 100_000)))
     db.close()
@@ -309,11 +309,11 @@ async def test_cut_connections_are_replaced(postgres: PostgresServer, postgres_t
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
                 [url.split("/")[3].split("?")[0]],
             )
-            jobs = [db.read(lambda tx: objects.members(tx, pid, cid)) for _ in range(8)]
+            jobs = [db.read(lambda tx: live(tx, pid, cid)) for _ in range(8)]
             jobs += [db.point(lambda tx: calendars.get(tx, pid, cid)) for _ in range(4)]
             results = await asyncio.gather(*jobs, db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics"))))
             assert results[-1] is not None
-    assert len(await db.read(lambda tx: objects.members(tx, pid, cid))) == 10
+    assert len(await db.read(lambda tx: live(tx, pid, cid))) == 10
     db.close()
 
 
@@ -351,10 +351,10 @@ async def test_what_runs_later_fails_before_the_commit_is_done(db: Database) -> 
         occurrences.add(tx, pid, cid, sample.object_id, sample.rows)
         return "done"
 
-    before = await db.read(lambda tx: changes.since(tx, pid, cid, 0))
+    before = await db.read(lambda tx: changes.rows(tx, pid, cid, 0))
     with pytest.raises(Duplicate):
         await db.write(twice)
-    assert await db.read(lambda tx: changes.since(tx, pid, cid, 0)) == before
+    assert await db.read(lambda tx: changes.rows(tx, pid, cid, 0)) == before
     assert await db.write(lambda tx: add(tx, pid, cid, event("b.ics"))) is not None
 
 

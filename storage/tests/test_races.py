@@ -13,7 +13,7 @@ from protocol.model import ETag, ObjectMeta
 from storage import calendars, changes, objects, principals
 from storage.database import Database, Transaction
 from storage.errors import Duplicate
-from testing.samples import add, change, event, home, principal, remove
+from testing.samples import add, change, event, home, live, principal, remove
 
 WRITERS = 16
 
@@ -57,7 +57,7 @@ async def test_no_change_is_missed(pair: list[Database]) -> None:
         nonlocal token
 
         def page(tx: Transaction) -> tuple[int, list]:
-            found = changes.since(tx, pid, cid, token, limit=7)
+            found = changes.rows(tx, pid, cid, token, limit=7)
             calendar = calendars.get(tx, pid, cid)
             assert calendar is not None
             return calendar.seq, found
@@ -65,12 +65,12 @@ async def test_no_change_is_missed(pair: list[Database]) -> None:
         while True:
             last_round = not writing
             seq, found = await pair[0].read(page)
-            for one in found:
-                if one.etag is None:
-                    replica.pop(one.name, None)
+            for name, _, etag, _ in found:
+                if etag is None:
+                    replica.pop(name, None)
                 else:
-                    replica[one.name] = one.etag
-            token = found[-1].seq if found else seq
+                    replica[name] = etag
+            token = found[-1][1] if found else seq
             if last_round and not found:
                 return
             await asyncio.sleep(0)
@@ -122,7 +122,7 @@ async def test_a_uid_and_a_name_are_given_once(pair: list[Database]) -> None:
     assert sum(same_uid) == 1
     same_name = await asyncio.gather(*(attempt(n, "same.ics", f"uid{n}") for n in range(WRITERS)))
     assert sum(same_name) == 1
-    assert len(await pair[0].read(lambda tx: objects.members(tx, pid, cid))) == 2
+    assert len(await pair[0].read(lambda tx: live(tx, pid, cid))) == 2
 
 
 class _Lost(Exception):

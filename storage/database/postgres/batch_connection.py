@@ -1,9 +1,9 @@
-"""The batch connection: one PostgreSQL connection on the event loop that runs ``Batch``es without a thread.
+"""The batch connection: one PostgreSQL connection on the event loop that runs a ``Batch`` without a thread.
 
-All statements of a batch travel together with BEGIN and COMMIT: one round trip, and nobody to wake but the server.
-A storage thread runs what has to run again, because it knows how to retry.
+All statements of a batch are sent together with BEGIN and COMMIT: one round trip, and no thread to wake. A batch that
+has to run again runs in a storage thread.
 
-Rules of this module: runs on one event loop only; never waits; one batch at a time.
+Rules of this module: it runs on one event loop, never waits, and runs one batch at a time.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ PendingBatch = tuple[Batch[Any], "asyncio.Future[Any]"]
 
 
 class BatchConnection:
-    """One connection; ``is_free`` says whether it can take a batch now, ``broken`` that another one has to be made."""
+    """One connection. ``is_free``: it can take a batch now; ``broken``: the engine must open another one."""
 
     def __init__(
         self, connection: psycopg.Connection[Any], engine: ConnectionSource, *, retry: Callable[[PendingBatch], None]
     ) -> None:
-        """``retry`` runs a batch of which nothing has happened."""
+        """``retry`` runs a batch that had no effect so far."""
         self.loop = asyncio.get_running_loop()
         self.broken = False
         self.written = 0
@@ -47,11 +47,11 @@ class BatchConnection:
 
     @property
     def is_free(self) -> bool:
-        """Whether no batch is under way."""
+        """Whether no batch is running."""
         return self._pending is None and not self.broken
 
     def run(self, batch: Batch[Any]) -> asyncio.Future[Any]:
-        """Begin a batch; the future gets its result when it is committed."""
+        """Start a batch; the future gets its result after the commit."""
         future = self.loop.create_future()
         if self._pipeline.is_cut():
             self.close()
@@ -62,7 +62,7 @@ class BatchConnection:
             self._result = batch(PostgresTransaction(self))
             self._call_fault_hook("before commit")
             self._pipeline.command(b"COMMIT")
-        except BaseException:  # without a COMMIT nothing has happened
+        except BaseException:  # without a COMMIT nothing has changed
             self.close()
             raise
         self._pending = batch, future
@@ -74,7 +74,7 @@ class BatchConnection:
         return future
 
     def close(self) -> None:
-        """Give the connection up; of a batch under way nobody knows what became."""
+        """Close the connection; the outcome of a running batch is unknown."""
         if self.broken:
             return
         self.broken = True
@@ -86,12 +86,12 @@ class BatchConnection:
     # -- what ``PostgresTransaction`` needs of a session
 
     def pipeline(self) -> Pipeline:
-        """The connection on which a statement is about to run."""
+        """The connection that the next statement runs on."""
         self._call_fault_hook("statement")
         return self._pipeline
 
     def execute(self, _statement: object, _params: object) -> NoReturn:
-        """A batch asks nothing: what wants an answer is an ordinary unit of work."""
+        """Not possible: a unit of work that needs a result is not a batch."""
         raise TypeError("a batch cannot wait for an answer")
 
     def wait(self) -> NoReturn:

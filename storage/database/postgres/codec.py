@@ -1,7 +1,7 @@
-"""PostgreSQL's binary format for the few types of the schema, and statements made ready for libpq.
+"""PostgreSQL's binary format for the types of the schema, and statements prepared for libpq.
 
-Rules of this module: no connection. Integers go over the wire as 8, 4 or 2 bytes as their column says, text as UTF-8,
-bytes as they are; rows come back in binary too and are read by psycopg's own C loaders.
+Rules of this module: no connection. An integer is sent as 8, 4 or 2 bytes like its column, text as UTF-8, bytes as they
+are. Rows come back in binary and psycopg's C loaders read them.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _NAME_OF = {_BYTEA: "bytea", _INT8: "int8", _INT2: "int2", _INT4: "int4", _TEXT:
 _int8, _int4, _int2 = struct.Struct(">q").pack, struct.Struct(">i").pack, struct.Struct(">h").pack
 _encode_text = str.encode
 _ENCODERS: dict[int, Encoder] = {_BYTEA: bytes, _INT8: _int8, _INT2: _int2, _INT4: _int4, _TEXT: _encode_text}
-DEMAND_UNMET = "22012"
-"""Division by zero, which no other statement here does."""
+NO_ROW = "22012"
+"""The SQLSTATE of a division by zero, which no other statement here can cause."""
 _WIDTHS = {_INT8: (8, "iq"), _INT4: (4, "ii"), _INT2: (2, "ih")}
-"""Octets of an element, and how ``struct`` writes it behind its length."""
+"""The octets of an element, and the ``struct`` format of its length and value."""
 _numbers = count(1)
-"""Of statements, by which a connection knows them; threads take them at once."""
+"""Names of prepared statements; ``next`` is atomic, so threads may take them."""
 _NULL = b"\xff\xff\xff\xff"
 
 
 def oid_of(column_type: TypeEngine[Any]) -> int:
-    """The PostgreSQL type of a parameter; a parameter of no type (LIMIT) is a big integer."""
+    """The PostgreSQL type of a parameter; an untyped parameter (LIMIT) is a big integer."""
     if isinstance(column_type, types.LargeBinary):
         return _BYTEA
     if isinstance(column_type, types.SmallInteger):
@@ -53,7 +53,7 @@ def oid_of(column_type: TypeEngine[Any]) -> int:
 
 
 def encode_array(oid: int, values: Sequence[Any]) -> bytes:
-    """A one-dimensional array in binary format: each element with its length before it."""
+    """A one-dimensional array in binary format: each element follows its length."""
     if not values:
         return struct.pack(">iiI", 0, 0, oid)
     head = struct.pack(">iiIii", 1, int(None in values), oid, len(values), 1)
@@ -74,9 +74,9 @@ def encode_array(oid: int, values: Sequence[Any]) -> bytes:
 
 
 class Prepared:
-    """A statement ready for libpq: text, parameter names with their encoders, types and formats."""
+    """A statement for libpq: text, parameter names with their encoders, types and formats."""
 
-    __slots__ = ("_by_names", "_demanding", "_oids", "binds", "formats", "name", "text", "types")
+    __slots__ = ("_by_names", "_oids", "_requiring_row", "binds", "formats", "name", "text", "types")
 
     def __init__(self, text: str, names: Sequence[str], oids: Sequence[int], *, arrays: Sequence[bool] = ()) -> None:
         self.text = text.encode()
@@ -90,19 +90,19 @@ class Prepared:
         self._oids = list(oids)
         self._by_names: dict[tuple[str, ...], Prepared] = {}
         self.name = b"s%d" % next(_numbers)
-        self._demanding: Prepared | None = None
+        self._requiring_row: Prepared | None = None
 
-    def demanding(self) -> Prepared:
-        """The same, failing with ``DEMAND_UNMET`` when it touches no row, so that a COMMIT behind it is not done."""
-        if self._demanding is None:
+    def requiring_row(self) -> Prepared:
+        """The same statement, failing with ``NO_ROW`` when it touches no row, so that the next COMMIT is not done."""
+        if self._requiring_row is None:
             again = copy(self)
             again.text = b"WITH hit AS (%b) SELECT * FROM hit WHERE 1 / (SELECT count(*) FROM hit) >= 0" % self.text
             again.name = b"s%d" % next(_numbers)
-            self._demanding = again
-        return self._demanding
+            self._requiring_row = again
+        return self._requiring_row
 
     def for_rows(self, names: tuple[str, ...]) -> Prepared:
-        """The same INSERT of one row for many: ``names`` are lists then, the others are what all rows share."""
+        """The same INSERT for many rows: the parameters ``names`` are lists, the others are shared by all rows."""
         found = self._by_names.get(names)
         if found is None:
             found = self._by_names[names] = self._for_rows(names)
@@ -139,7 +139,7 @@ _VALUES = re.compile(r"VALUES \((\$\d+(?:, \$\d+)*)\)")
 
 
 def prepare(statement: Statement) -> Prepared:
-    """Compile a statement for PostgreSQL and remember the result in it."""
+    """Compile a statement for PostgreSQL and keep the result in it."""
     bound = statement.for_postgres()
     many = [isinstance(kind, types.ARRAY) for kind in bound.types]
     oids = [oid_of(kind.item_type if isinstance(kind, types.ARRAY) else kind) for kind in bound.types]

@@ -44,7 +44,7 @@ _BATCH_CONNECTIONS = 2
 """How many batch connections there are at most; threads run the batches beyond that."""
 
 _YOUNG = 50_000
-"""Objects: from here on PostgreSQL's own autovacuum is quick enough."""
+"""Objects: with more than that PostgreSQL's own autovacuum is quick enough."""
 
 
 class PostgresEngine:
@@ -80,7 +80,7 @@ class PostgresEngine:
         self._threads = ThreadPool("storage", pool_size, lambda: PostgresSession(self), patience=patience)
 
     def connect(self) -> psycopg.Connection[Any]:
-        """A new connection; when one has just failed, fail at once instead of making everybody wait."""
+        """A new connection; fails at once when the last attempt has just failed, so that callers do not wait."""
         if time.monotonic() < self._refused_until:
             raise Disconnected("the database cannot be reached")
         extra: dict[str, Any] = {"options": self._options} if self.prepare else {}
@@ -111,14 +111,14 @@ class PostgresEngine:
             raise NotDurable(f"PostgreSQL may lose acknowledged writes: {', '.join(off)} must not be off")
 
     def count_written(self, rows: int) -> None:
-        """Count what is written; at each step of growth look whether the planner has to be told."""
+        """Count rows that were written; take statistics at each step of growth."""
         self._written += rows
         if self._growth_steps and self._written >= self._growth_steps[0]:
             self._growth_steps = [step for step in self._growth_steps if step > self._written]
             threading.Thread(target=self._analyze, name="storage-analyze", daemon=True).start()
 
     def _analyze(self) -> None:
-        """Take statistics of a young database: plans made while it was empty choose among indexes by chance."""
+        """Take the statistics of a young database: plans made while it was empty choose an index by chance."""
         try:
             with self.connect() as connection:
                 row = connection.execute("SELECT reltuples FROM pg_class WHERE oid = 'objects'::regclass").fetchone()
@@ -182,7 +182,7 @@ class PostgresEngine:
         return None
 
     def _connect_soon(self, made: Callable[[psycopg.Connection[Any] | None], None]) -> None:
-        """Open a connection in the background and hand it over on the event loop; ``None`` when there is none."""
+        """Open a connection in the background and pass it on in the event loop; ``None`` when that failed."""
 
         def opened(done: asyncio.Future[psycopg.Connection[Any]]) -> None:
             connection = None if done.cancelled() or done.exception() is not None else done.result()
@@ -194,12 +194,12 @@ class PostgresEngine:
         asyncio.get_running_loop().run_in_executor(None, self.connect).add_done_callback(opened)
 
     def _run_in_thread(self, kind: Kind, pending: tuple[Work, asyncio.Future[Any]]) -> None:
-        """Run in a thread what could not be run here."""
+        """Run in a thread what failed on the event loop."""
         work, future = pending
         self._threads.submit(WorkItem(work, kind=kind, future=future))
 
     def version(self) -> None:
-        """Other processes write too and only a statement could tell."""
+        """``None``: only a statement could tell whether another process wrote."""
 
     def schema_revision(self) -> str | None:
         """The migration this database is at; ``None`` before the first."""
@@ -210,7 +210,7 @@ class PostgresEngine:
         return None if row is None else str(row[0])
 
     def close(self) -> None:
-        """Finish what threads have queued and close every connection; a batch under way is left unknown."""
+        """Run what threads have queued and close every connection; the outcome of a running batch is unknown."""
         self._closed = True
         if self._lookup_connection is not None:
             self._lookup_connection.close()

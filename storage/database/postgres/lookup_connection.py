@@ -1,9 +1,9 @@
-"""The look-up connection: one PostgreSQL connection on the event loop that answers ``Lookup``s without a thread.
+"""The look-up connection: one PostgreSQL connection on the event loop that answers a ``Lookup`` without a thread.
 
-All look-ups of one turn of the loop travel together (libpq's pipeline mode), so that many concurrent polls cost one
-wake-up of the server and of this process. Whatever goes wrong here is pending again in a storage thread, which retries.
+All look-ups of one turn of the loop are sent together (libpq's pipeline mode), so that many concurrent polls wake the
+server and this process once. A look-up that fails here runs again in a storage thread, which retries.
 
-Rules of this module: runs on one event loop only; never waits; reads only.
+Rules of this module: it runs on one event loop, never waits, and only reads.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from storage.database.statements import Lookup
 log = logging.getLogger("storage")
 
 BATCH = 64
-"""The most look-ups that travel together."""
+"""How many look-ups are sent together at most."""
 
 PendingLookup = tuple[Lookup[Any], "asyncio.Future[Any]"]
 _TUPLES, _SYNC, _DONE = pq.ExecStatus.TUPLES_OK, pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.COMMAND_OK
 
 
 class LookupConnection:
-    """One non-blocking connection in pipeline mode; ``broken`` says that another one has to be made."""
+    """One non-blocking connection in pipeline mode. ``broken``: the engine must open another one."""
 
     def __init__(
         self, connection: psycopg.Connection[Any], *, patience: float, fallback: Callable[[PendingLookup], None]
@@ -48,19 +48,19 @@ class LookupConnection:
         self._prepared: set[bytes] = set()
         self._waiting: deque[PendingLookup] = deque()
         self._in_flight: deque[PendingLookup | None] = deque()
-        """What the server will answer next, in order; ``None`` for a statement being prepared."""
+        """What the server will answer, in order; ``None`` for the preparation of a statement."""
         self._scheduled = False
         self._batching = False
-        """Whether the last batch held several: then the next one waits for the end of the turn, to hold several too."""
+        """Whether the last batch held several look-ups: then the next one waits for the end of the turn."""
         self._sent_at: float | None = None
         self._timeout_check: asyncio.TimerHandle | None = None
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
-        self._socket = self._pg.socket  # libpq forgets it when the connection breaks
+        self._socket = self._pg.socket  # libpq drops it when the connection breaks
         self.loop.add_reader(self._socket, self._readable)
 
     def ask(self, lookup: Lookup[Any]) -> asyncio.Future[Any]:
-        """Send a look-up with the next batch; the future gets what the look-up makes of its row."""
+        """Send a look-up with the next batch; the future gets its decoded row."""
         future = self.loop.create_future()
         self._waiting.append((lookup, future))
         if self._sent_at is None and not self._scheduled:
@@ -72,7 +72,7 @@ class LookupConnection:
         return future
 
     def close(self) -> None:
-        """Give the connection up; whoever still waits is answered by the fallback."""
+        """Close the connection; the fallback answers what still waits."""
         if self.broken:
             return
         self.broken = True
@@ -116,7 +116,7 @@ class LookupConnection:
             self._timeout_check = self.loop.call_later(self._patience, self._check_timeout)
 
     def _check_timeout(self) -> None:
-        """Give up a batch that is not answered in time; one timer for many batches, which are answered in no time."""
+        """Close the connection when a batch is not answered in time; one timer serves many batches."""
         self._timeout_check = None
         if self._sent_at is None:
             return
@@ -151,7 +151,7 @@ class LookupConnection:
             self._break(error)
 
     def _batch_answered(self) -> None:
-        """A batch is answered; send the next one at once."""
+        """Send the next batch after one was answered."""
         self._sent_at = None
         if self._waiting:
             self._send()

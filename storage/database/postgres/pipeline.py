@@ -1,9 +1,9 @@
-"""A PostgreSQL connection in libpq's pipeline mode, for one thread that waits.
+"""A PostgreSQL connection in libpq's pipeline mode.
 
-Statements whose answer nobody needs yet travel with the next one, so that a transaction costs a few round trips
-instead of one per statement: BEGIN goes with the first statement, the last ones with COMMIT.
+A statement whose result is not needed yet is sent with the next one: BEGIN with the first statement, the last
+statements with COMMIT. A transaction then costs a few round trips instead of one per statement.
 
-Rules of this module: no retry, no transaction logic; every trouble with the connection is ``Disconnected``.
+Rules of this module: no retry and no transaction logic. Every failure of the connection is ``Disconnected``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import Transformer
 
-from storage.database.postgres.codec import DEMAND_UNMET, Prepared, Values
+from storage.database.postgres.codec import NO_ROW, Prepared, Values
 from storage.database.statements import Row
 from storage.errors import Duplicate, ParentGone, RowChanged, StorageError, StorageFull, Unavailable
 
@@ -27,7 +27,7 @@ _SYNC, _ABORTED = pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
 
 
 class Retry(StorageError):
-    """The unit of work may run again: it lost against others and nothing of it has happened."""
+    """The unit of work may run again: it lost against others and had no effect."""
 
 
 class Disconnected(Unavailable):
@@ -35,14 +35,14 @@ class Disconnected(Unavailable):
 
 
 def translate(state: str, message: str, table: str, constraint: str) -> StorageError:
-    """The storage error that an SQLSTATE means."""
+    """The storage error for an SQLSTATE."""
     if state == "23505":
         for prefix in ("uq", "pk"):
             constraint = constraint.removeprefix(f"{prefix}_{table}_")
         return Duplicate(f"{table}.{constraint}")
     if state == "23503":
         return ParentGone("the principal or calendar of this row is gone")
-    if state == DEMAND_UNMET:
+    if state == NO_ROW:
         return RowChanged(message)
     if state in {"40001", "40P01"}:
         return Retry(message)
@@ -56,7 +56,7 @@ def translate(state: str, message: str, table: str, constraint: str) -> StorageE
 
 
 class Pipeline:
-    """One connection: ``send`` queues, ``wait`` sends everything and answers what came last."""
+    """One connection. ``send`` queues a statement; ``wait`` sends all of them and answers the last result."""
 
     def __init__(self, connection: psycopg.Connection[Any], *, prepare: bool, patience: float) -> None:
         """``patience``: seconds to wait for an answer before the connection counts as broken."""
@@ -66,12 +66,12 @@ class Pipeline:
         self._prepare = prepare
         self._prepared: set[bytes] = set()
         self._under_way: deque[bytes | Taker] = deque()
-        """What the server has still to answer, in order: the name of a statement being prepared, who wants the result,
-        or nothing."""
+        """What the server will answer, in order: the name of a statement that it prepares, the receiver of the result,
+        or empty."""
         self._last: pq.abc.PGresult | None = None
         self._wrong: StorageError | None = None
         self._unread = 0
-        """Batches that were sent and whose answers nobody wants."""
+        """How many batches were sent whose answers are not needed."""
         self._timeout = int(patience * 1000)
         self._readable = select.poll()
         self._readable.register(self._pg.socket, select.POLLIN)
@@ -82,7 +82,7 @@ class Pipeline:
 
     @property
     def idle(self) -> bool:
-        """Whether no transaction is open, as far as the server has said."""
+        """Whether no transaction is open, according to the server's last answer."""
         return self._pg.transaction_status == pq.TransactionStatus.IDLE
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class Pipeline:
         self._under_way.append(b"")
 
     def send(self, ready: Prepared, values: Values, take: Taker | None = None) -> None:
-        """Queue a statement; ``take`` gets its result, if it is a good one, as soon as that is read."""
+        """Queue a statement; ``take`` gets its result when it arrives, unless it is an error."""
         pg, name = self._pg, ready.name
         try:
             if not self._prepare:
@@ -113,14 +113,14 @@ class Pipeline:
         self._under_way.append(take or b"")
 
     def push(self) -> None:
-        """Let the server begin with what is queued, while more is made; nothing is answered before ``wait``."""
+        """Send what is queued so far, so that the server starts on it; ``wait`` reads the answers."""
         try:
             self._flush()
         except psycopg.Error as error:
             raise Disconnected(str(error)) from error
 
     def wait(self) -> pq.abc.PGresult:
-        """Send what is queued and answer the last result; raises what went wrong first."""
+        """Send what is queued and answer the last result; raises the first error."""
         self.dispatch()
         while (result := self.collect()) is None:
             if not self._readable.poll(self._timeout):
@@ -128,7 +128,7 @@ class Pipeline:
         return result
 
     def dispatch(self) -> None:
-        """Send what is queued: from now on ``collect`` may be asked."""
+        """Send what is queued and ask for the answers, which ``collect`` reads."""
         try:
             self._pg.pipeline_sync()
             self._flush()
@@ -136,7 +136,7 @@ class Pipeline:
             raise Disconnected(str(error)) from error
 
     def collect(self) -> pq.abc.PGresult | None:
-        """Like ``wait``, of what was dispatched; ``None`` while the answer is not all here."""
+        """The last result of what was dispatched, like ``wait``; ``None`` while it has not arrived completely."""
         pg = self._pg
         try:
             pg.consume_input()
@@ -152,15 +152,15 @@ class Pipeline:
         return None
 
     def leave(self) -> None:
-        """Send what is queued and do not wait: its answers are read, and forgotten, with those of the next batch."""
+        """Send what is queued and do not wait; its answers are read and dropped with those of the next batch."""
         self.dispatch()
         self._unread += 1
 
     def is_cut(self) -> bool:
-        """Whether the server has ended the connection between two batches, as far as can be seen from here."""
+        """Whether the server is known to have closed the connection between two batches."""
         while self._readable.poll(0):
             if not self._unread:
-                return True  # it has nothing to say, so this is its farewell or the end
+                return True  # no answer is due, so the server closes the connection
             try:
                 self._read_left()
             except (psycopg.Error, Disconnected):
@@ -168,7 +168,7 @@ class Pipeline:
         return False
 
     def _read_left(self) -> None:
-        """Read what has arrived of the answers that nobody wants."""
+        """Read what has arrived of the answers that are not needed."""
         pg = self._pg
         pg.consume_input()
         while self._unread and not pg.is_busy():

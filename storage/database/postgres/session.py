@@ -1,8 +1,7 @@
 """Units of work on one PostgreSQL connection.
 
-Rules of this module: reads are REPEATABLE READ READ ONLY snapshots, writes are READ COMMITTED; a unit of work runs
-again after a deadlock, a serialization failure or a connection that was cut before COMMIT was sent.
-"""
+Rules of this module: a read is a REPEATABLE READ READ ONLY snapshot, a write is READ COMMITTED. A unit of work runs
+again after a deadlock, a serialization failure or a connection that was cut before COMMIT was sent."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ from storage.errors import CommitUnknown, StorageError, Unavailable
 log = logging.getLogger("storage")
 
 TRIES = 6
-"""How often a unit of work is run before a conflict with others is given up as ``Unavailable``."""
+"""How often a unit of work runs before a conflict with others becomes ``Unavailable``."""
 
 BULK_ROWS = 1000
 """Rows per statement of a bulk INSERT."""
@@ -41,22 +40,22 @@ class ConnectionSource(Protocol):
         """A new connection in autocommit mode."""
 
     def count_written(self, rows: int) -> None:
-        """So many rows were just committed."""
+        """Count rows that were just committed."""
 
 
 class StatementRunner(Protocol):
-    """What a transaction needs of whatever it runs on."""
+    """What a transaction needs in order to run statements."""
 
     written: int
 
     def pipeline(self) -> Pipeline:
-        """The connection on which a statement is about to run."""
+        """The connection that the next statement runs on."""
 
     def execute(self, statement: Statement, params: Params) -> tuple[Pipeline, pq.abc.PGresult]:
-        """Run a statement and wait for its answer."""
+        """Run a statement and wait for its result."""
 
     def wait(self) -> None:
-        """Wait for the answers of all that was sent."""
+        """Wait for the answers to all that was sent."""
 
 
 class PostgresTransaction(Transaction):
@@ -84,7 +83,7 @@ class PostgresTransaction(Transaction):
         self._session.pipeline().send(ready, ready.values(params))
 
     def enqueue_returning(self, statement: Statement, **params: Any) -> Receipt:
-        ready = (statement.postgres or prepare(statement)).demanding()
+        ready = (statement.postgres or prepare(statement)).requiring_row()
         receipt, pipeline = Receipt(), self._session.pipeline()
 
         def take(result: pq.abc.PGresult) -> None:
@@ -102,13 +101,13 @@ class PostgresTransaction(Transaction):
 
     def enqueue_many(self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], **same: Any) -> None:
         self._send_rows(insert, names, rows, same)
-        if len(rows) > BULK_ROWS:  # long enough under way to be cut, which after COMMIT was sent nobody could tell
+        if len(rows) > BULK_ROWS:  # so long that a cut is likely, which could not be told after COMMIT was sent
             self._session.wait()
 
     def _send_rows(
         self, insert: Statement, names: tuple[str, ...], rows: Sequence[Row], same: Params, take: Taker | None = None
     ) -> None:
-        """Queue statements of ``BULK_ROWS`` each; the server works on one while the next is written."""
+        """Queue statements of ``BULK_ROWS`` each; the server runs one while the next is encoded."""
         ready = (insert.postgres or prepare(insert)).for_rows(names)
         session = self._session
         session.written += len(rows)
@@ -121,14 +120,14 @@ class PostgresTransaction(Transaction):
 
 
 class PostgresSession(Session):
-    """One connection and the units of work on it; it connects again when it was cut."""
+    """Runs units of work on one connection; connects again after a cut."""
 
     def __init__(self, engine: ConnectionSource) -> None:
         self._engine = engine
         self._pipeline: Pipeline | None = None
         self.fault: FaultHook | None = engine.fault
         self.written = 0
-        """Rows written in bulk since the engine was last told."""
+        """Rows written in bulk since the engine last counted."""
         self.connect()
 
     def connect(self) -> Pipeline:
@@ -144,13 +143,13 @@ class PostgresSession(Session):
             self._pipeline = None
 
     def pipeline(self) -> Pipeline:
-        """The connection on which a statement is about to run."""
+        """The connection that the next statement runs on."""
         if self.fault is not None:
             self.fault("statement")
         return self._pipeline or self.connect()
 
     def execute(self, statement: Statement, params: Params) -> tuple[Pipeline, pq.abc.PGresult]:
-        """Run a statement and wait for its answer; raises the storage error it failed with."""
+        """Run a statement and wait for its result; raises its storage error."""
         ready = statement.postgres or prepare(statement)
         pipeline = self.pipeline()
         pipeline.send(ready, ready.values(params))
@@ -161,7 +160,7 @@ class PostgresSession(Session):
             self._pipeline.wait()
 
     def point(self, work: Work) -> Any:
-        """Run a unit of work without a transaction around it; once more when the connection was cut."""
+        """Run a unit of work without a transaction around it; again after a cut."""
         try:
             return work(PostgresTransaction(self))
         except Disconnected:
@@ -175,7 +174,7 @@ class PostgresSession(Session):
         return self._repeat(self._write_once, work)
 
     def _repeat(self, once: Callable[[Work], Any], work: Work) -> Any:
-        """Run until it is done, another connection has failed too, or too many others were in the way."""
+        """Run until it succeeds; give up after the second cut or after ``TRIES`` conflicts."""
         cuts = 0
         for attempt in range(TRIES):
             try:
@@ -231,12 +230,12 @@ class PostgresSession(Session):
         except Disconnected as error:
             self.close()
             raise CommitUnknown("the connection broke during COMMIT: the outcome is unknown") from error
-        except StorageError:  # a statement that travelled with COMMIT failed, so that COMMIT was not done
+        except StorageError:  # a statement sent with COMMIT failed, so COMMIT was not done
             self._undo(pipeline)
             raise
 
     def _undo(self, pipeline: Pipeline) -> None:
-        """Roll back; a broken connection is given up, which does the same."""
+        """Roll back; close a broken connection, which has the same effect."""
         try:
             pipeline.command(b"ROLLBACK")
             pipeline.wait()
