@@ -7,7 +7,7 @@ as ``xml`` is already escaped (``values``), everything else is escaped here. It 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from protocol.dav.names import DECLARATIONS, element, empty, tags
@@ -18,7 +18,6 @@ CONTENT_TYPE = "application/xml; charset=utf-8"
 XML_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 OPEN = f"{XML_DECLARATION}<D:multistatus{DECLARATIONS}>"
 CLOSE = "</D:multistatus>"
-CHUNK_CHARACTERS = 65536
 
 
 def status(code: int) -> str:
@@ -76,28 +75,6 @@ def _reason(condition: Condition | None, message: str) -> str:
 def sync_token(token: str) -> str:
     """The DAV:sync-token element that ends the answer to a sync-collection report (RFC 6578 §6.2)."""
     return f"<D:sync-token>{escape(token)}</D:sync-token>"
-
-
-def chunks(parts: Iterable[str]) -> Iterator[bytes]:
-    """Pieces of text as UTF-8 chunks of about 64 Ki characters; nothing is held back longer than that."""
-    held: list[str] = []
-    length = 0
-    for part in parts:
-        held.append(part)
-        length += len(part)
-        if length >= CHUNK_CHARACTERS:
-            yield "".join(held).encode()
-            held.clear()
-            length = 0
-    if held:
-        yield "".join(held).encode()
-
-
-def multistatus(responses: Iterable[str], *, token: str | None = None) -> Iterator[str]:
-    """The pieces of a whole multistatus document; ``token`` ends it as a sync-collection answer."""
-    yield OPEN
-    yield from responses
-    yield CLOSE if token is None else sync_token(token) + CLOSE
 
 
 def make_collection_response(root: str, propstats: str) -> bytes:

@@ -26,8 +26,6 @@ from protocol.model import DAY, FOREVER, HOUR, TimeRange
 
 _SILENT_STATUS = frozenset({"CANCELLED", "COMPLETED"})
 _NEAR = 6 * HOUR
-_FIRST_LOOK = 32 * DAY
-_GROWTH = 4
 _CACHE_KEY = "alarms"
 
 
@@ -116,18 +114,6 @@ def due(document: Document, window: TimeRange, zone: Zone | None, budget: Budget
             )
     found.sort(key=lambda item: item.at)
     return found
-
-
-def next_due(document: Document, after: int, until: int, zone: Zone | None, budget: Budget) -> AlarmInstant | None:
-    """The first alarm to be heard later than ``after`` and before ``until``; ``None`` when there is none."""
-    low, width = after + 1, _FIRST_LOOK
-    while low < until:
-        high = min(low + width, until)
-        found = due(document, TimeRange(low, high), zone, budget)
-        if found:
-            return found[0]
-        low, width = high, width * _GROWTH
-    return None
 
 
 def _is_settled(component: Component) -> bool:

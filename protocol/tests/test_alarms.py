@@ -9,7 +9,7 @@ import pytest
 
 from protocol.errors import Condition, Refusal
 from protocol.ical import alarms
-from protocol.ical.alarms import due, next_due, overlaps
+from protocol.ical.alarms import due, overlaps
 from protocol.ical.document import Document
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget
@@ -136,17 +136,6 @@ def test_override_alarms_replace_those_of_the_series() -> None:
         component("VEVENT", "UID:1", "RECURRENCE-ID:20260106T100000Z", "DTSTART:20260106T120000Z"),
     )
     assert heard(data) == ["20260105T095500Z", "20260107T095500Z"]
-
-
-def test_next() -> None:
-    data = document(event("DTSTART:20260101T100000Z", "RRULE:FREQ=YEARLY", *alarm("TRIGGER:PT0S")))
-    found = next_due(data, at("20260101T100000Z"), at("20400101T000000Z"), None, Budget())
-    assert found is not None
-    assert found.at == at("20270101T100000Z")
-    assert next_due(data, at("20260101T100000Z"), at("20270101T100000Z"), None, Budget()) is None
-    found = next_due(data, at("20260101T095959Z"), at("20270101T100000Z"), None, Budget())
-    assert found is not None
-    assert found.at == at("20260101T100000Z")
 
 
 def test_work_is_bounded() -> None:

@@ -25,8 +25,6 @@ class How(StrEnum):
     """The text stays; the Document (and so the index and generated views) holds the repaired reading."""
     TEXT = "text"
     """The stored text differs from what was sent, so the answer carries no ETag."""
-    REFUSE = "refuse"
-    """It is never stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ functions; times and UIDs are arguments; a line that an edit does not concern is
 from protocol.ical.editing.base import find_occurrence
 from protocol.ical.editing.edit import Edit
 from protocol.ical.editing.following import SplitSeries, change_following, remove_following
-from protocol.ical.editing.occurrence import change_occurrence, instance_of, remove_occurrence
+from protocol.ical.editing.occurrence import change_occurrence, remove_occurrence
 from protocol.ical.editing.series import change_all
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "change_following",
     "change_occurrence",
     "find_occurrence",
-    "instance_of",
     "remove_following",
     "remove_occurrence",
 ]

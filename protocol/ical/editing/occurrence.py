@@ -138,13 +138,8 @@ def _shift(component: Component, own: SeriesTime, time: SeriesTime) -> int:
     return 0 if wall is None else own.wall - wall
 
 
-def instance_of(document: Document, occurrence: Occurrence, time: SeriesTime) -> Component:
-    """An override that says exactly what an occurrence says now."""
-    return _instance(document, occurrence, time, key_of(document, time, occurrence))
-
-
 def _instance(document: Document, occurrence: Occurrence, time: SeriesTime, key: int) -> Component:
-    """The same, of an occurrence whose original start is known."""
+    """An override that says exactly what an occurrence says now; ``key`` is its original start as an instant."""
     source = occurrence.component
     lines = [line for line in source.properties if line.name not in RECURRENCE_NAMES and line.name != "RECURRENCE-ID"]
     lines.insert(_after_uid(lines), original_line("RECURRENCE-ID", time, occurrence.wall, key))

@@ -36,8 +36,6 @@ class CompRequest:
 class CalendarDataRequest:
     """The CALDAV:calendar-data element of a report; ranges have both ends (RFC 4791 §9.6.5 to §9.6.7)."""
 
-    content_type: str = "text/calendar"
-    version: str = "2.0"
     comp: CompRequest | None = None
     expand: TimeRange | None = None
     limit_recurrence_set: TimeRange | None = None

@@ -18,7 +18,7 @@ from protocol.ical.timezones.resolution import (
     zone_of_tzid,
 )
 from protocol.ical.timezones.tzids import definition_of, definitions_of, tzid_of
-from protocol.ical.timezones.zone import Zone, ZoneClock, clock_of, from_epoch, to_epoch
+from protocol.ical.timezones.zone import Zone, ZoneClock, clock_of, to_epoch
 
 __all__ = [
     "UTC",
@@ -28,7 +28,6 @@ __all__ = [
     "clock_of",
     "definition_of",
     "definitions_of",
-    "from_epoch",
     "render_vtimezone",
     "resolve",
     "to_epoch",

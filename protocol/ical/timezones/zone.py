@@ -12,7 +12,7 @@ from bisect import bisect_right
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-from protocol.ical.values import wall_of, wall_seconds
+from protocol.ical.values import wall_seconds
 from protocol.model import DAY, MINUTE
 
 Zone = tzinfo
@@ -207,8 +207,3 @@ UTC_CLOCK = clock_of(UTC)
 def to_epoch(wall: datetime, zone: Zone) -> int:
     """The instant of naive wall time in a zone (RFC 5545 §3.3.5: overlap, the first; gap, the offset before it)."""
     return clock_of(zone).to_epoch(wall_seconds(wall))
-
-
-def from_epoch(instant: int, zone: Zone) -> datetime:
-    """The naive wall time of an instant in a zone."""
-    return wall_of(clock_of(zone).to_wall(instant))
