@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component
 from protocol.ical.instants import Timezones, absolute, room_around
-from protocol.ical.overlap import Clock, Moment, end_of, names_of
+from protocol.ical.overlap import end_of, names_of
 from protocol.ical.periods import BusyPeriod, Span, clip, subtract, union
 from protocol.ical.recurrence import Budget, occurrences_of
 from protocol.ical.timezones import Zone, definitions_of
+from protocol.ical.timing import Zones, moment_of
 from protocol.model import FOREVER, BusyType, TimeRange
 
 _BUSYTYPES = {"BUSY": BusyType.BUSY, "BUSY-TENTATIVE": BusyType.TENTATIVE}
@@ -70,23 +71,17 @@ def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, bu
 
 def extent(component: Component, timezones: Timezones, zone: Zone | None) -> Span:
     """Start and end of a VAVAILABILITY; what it leaves open is ``FOREVER`` (RFC 7953 §3.1)."""
-    names, clock = names_of(component), Clock(timezones)
-    begins, ends = (_moment(names.get(name), clock) for name in ("DTSTART", "DTEND"))
+    names, zones = names_of(component), Zones(timezones)
+    lines = (names.get("DTSTART"), names.get("DTEND"))
+    begins, ends = (None if line is None else moment_of(line.value, line, zones) for line in lines)
     if begins is None:
-        return -FOREVER, FOREVER if ends is None else absolute(ends.seconds, ends.seconds, ends.floating, zone)[1]
+        return -FOREVER, FOREVER if ends is None else absolute(ends.instant, ends.instant, ends.floating, zone)[1]
     try:
-        last = end_of(names, begins, clock, "DTEND")
+        last = end_of(names, begins, zones, "DTEND")
     except ValueError:
         last = None
-    start, end = absolute(begins.seconds, begins.seconds if last is None else last, begins.floating, zone)
+    start, end = absolute(begins.instant, begins.instant if last is None else last, begins.floating, zone)
     return start, FOREVER if last is None else end
-
-
-def _moment(line: Property | None, clock: Clock) -> Moment | None:
-    try:
-        return None if line is None else clock.moment(line)
-    except ValueError:
-        return None
 
 
 def unavailable(found: Iterable[Availability], window: TimeRange) -> list[BusyPeriod]:

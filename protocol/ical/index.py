@@ -10,7 +10,6 @@ from __future__ import annotations
 from protocol.errors import Refusal
 from protocol.ical.document import Document
 from protocol.ical.overlap import (
-    Clock,
     Shape,
     entries_of,
     is_series,
@@ -19,7 +18,7 @@ from protocol.ical.overlap import (
     shape_of,
 )
 from protocol.ical.recurrence import Budget, Occurrence, count_until, occurrences, span, zones_used
-from protocol.ical.timezones import zone_name
+from protocol.ical.timing import Zones
 from protocol.model import DAY, FOREVER, IndexEntry, ObjectIndex, TimeRange
 
 INDEX_VERSION = 2
@@ -43,11 +42,11 @@ def index_document(document: Document, *, horizon: int, cap: int = 1500) -> Obje
     names = names_of(master) if master is not None else {}
     if master is not None and is_series(master, names, document.overrides):
         return _index_series(document, horizon, cap)
-    clock = Clock(document.timezones)
+    zones = Zones(document.timezones)
     entries: list[IndexEntry] = []
     for member in document.members:
         try:
-            entries.extend(entries_of(member, names if member is master else names_of(member), clock))
+            entries.extend(entries_of(member, names if member is master else names_of(member), zones))
         except (ValueError, OverflowError):
             continue  # validation lets only times through that can be read; a view made elsewhere may hold others
     if len(entries) == 1:
@@ -64,7 +63,7 @@ def index_document(document: Document, *, horizon: int, cap: int = 1500) -> Obje
         indexed_until=FOREVER,
         recurring=bool(document.overrides),
         index_version=INDEX_VERSION,
-        zones=_zone_names(clock) if clock.zones else (),
+        zones=zones.names(),
     )
 
 
@@ -113,9 +112,3 @@ def _expand(document: Document, first: int, last: int, horizon: int, cap: int) -
             return found[:cap], found[cap].start
         return found, FOREVER if last < until else until
     return [], first
-
-
-def _zone_names(clock: Clock) -> tuple[str, ...]:
-    """The IANA names of the zones that the entries were derived with; UTC is no zone whose law changes."""
-    names = {zone_name(zone) for zone in clock.zones.values() if zone is not None}
-    return tuple(sorted(name for name in names if name and name != "UTC"))

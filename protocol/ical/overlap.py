@@ -36,14 +36,12 @@ Rules of this module: one component at a time; recurrence is ``recurrence``, the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from protocol.ical.components import Component, Property
 from protocol.ical.names import RECURRENCE_NAMES, START_NAMES, TIME_NAMES
-from protocol.ical.timezones import Zone, clock_of, to_epoch, zone_of_tzid
+from protocol.ical.timing import Moment, Zones, read_moment
 from protocol.ical.values import Duration, Form, parse_duration, parse_period, parse_when, wall_seconds
 from protocol.model import DAY, FOREVER, BusyType, IndexEntry
 
@@ -57,47 +55,11 @@ _FREE = BusyType.FREE
 _FBTYPE = {"FREE": _FREE, "BUSY-TENTATIVE": BusyType.TENTATIVE, "BUSY-UNAVAILABLE": BusyType.UNAVAILABLE}
 
 
-class Moment(NamedTuple):
-    """A time property as an instant; ``seconds`` is wall time read as UTC when ``floating``."""
-
-    seconds: int
-    floating: bool
-    wall: datetime
-    form: Form
-    zone: Zone | None
-
-
-class Clock:
-    """Reads the time properties of one document; remembers the zones it met."""
-
-    __slots__ = ("_definitions", "zones")
-
-    def __init__(self, definitions: Mapping[str, Component]) -> None:
-        self._definitions = definitions
-        self.zones: dict[str, Zone | None] = {}
-
-    def moment(self, line: Property) -> Moment:
-        """The instant of a DATE or DATE-TIME property; an unknown TZID makes it floating; else ``ValueError``."""
-        wall, form = parse_when(line.value)
-        if form is Form.LOCAL and (tzid := line.param("TZID")):
-            zone = self.zone(tzid)
-            if zone is not None:
-                return Moment(to_epoch(wall, zone), False, wall, form, zone)
-        return Moment(wall_seconds(wall), form is not Form.UTC, wall, form, None)
-
-    def zone(self, tzid: str) -> Zone | None:
-        """The zone of a TZID, from this document's definitions where nothing better is known."""
-        if tzid not in self.zones:
-            self.zones[tzid] = zone_of_tzid(tzid, self._definitions)
-        return self.zones[tzid]
-
-    def after(self, start: Moment, duration: Duration) -> int:
-        """``start`` plus a duration: days by the calendar, then seconds by the clock (RFC 5545 §3.3.6)."""
-        if start.zone is None or not duration.days:
-            return start.seconds + duration.total
-        # In numbers, since an end may lie beyond the years that a datetime has.
-        later = wall_seconds(start.wall) + duration.days * DAY
-        return clock_of(start.zone).to_epoch(later) + duration.seconds
+def after(start: Moment, duration: Duration) -> int:
+    """``start`` plus a duration: days by the calendar, then seconds by the clock (RFC 5545 §3.3.6)."""
+    if start.clock is None or not duration.days:
+        return start.instant + duration.total
+    return start.clock.to_epoch(start.wall + duration.days * DAY) + duration.seconds
 
 
 def shape_of(kind: str, names: Names) -> Shape:
@@ -134,19 +96,19 @@ def names_in_series(component: Component, master: Component | None) -> Names:
     return {**{name: line for name, line in names_of(master).items() if name in TIME_NAMES}, **names}
 
 
-def entries_of(component: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+def entries_of(component: Component, names: Names, zones: Zones) -> list[IndexEntry]:
     """The intervals of one component that does not recur; ``ValueError`` or ``OverflowError`` for unreadable times."""
-    return _SHAPES[component.name](component, names, clock)
+    return _SHAPES[component.name](component, names, zones)
 
 
-def _event(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+def _event(_: Component, names: Names, zones: Zones) -> list[IndexEntry]:
     if "DTSTART" not in names:
         return []
-    start = clock.moment(names["DTSTART"])
-    end = end_of(names, start, clock, "DTEND")
+    start = read_moment(names["DTSTART"], zones)
+    begin, end = start.instant, end_of(names, start, zones, "DTEND")
     if end is None:
-        end = start.seconds + DAY if start.form is Form.DATE else start.seconds
-    return [_event_entry(busy_type(names), start.seconds, end, start.floating)]
+        end = begin + DAY if start.form is Form.DATE else begin
+    return [_event_entry(busy_type(names), begin, end, start.floating)]
 
 
 def _event_entry(busy: BusyType, start: int, end: int, floating: bool) -> IndexEntry:
@@ -166,14 +128,14 @@ def busy_type(names: Names) -> BusyType:
     return _FREE if value == "CANCELLED" else BusyType.TENTATIVE if value == "TENTATIVE" else BusyType.BUSY
 
 
-def end_of(names: Names, start: Moment, clock: Clock, name: str) -> int | None:
+def end_of(names: Names, start: Moment, zones: Zones, name: str) -> int | None:
     """The end that DTEND (or DUE) or DURATION says, never before the start; ``None`` when nothing says it."""
     line = names.get(name)
     if line is not None:
-        end = clock.moment(line)
+        end = read_moment(line, zones)
         # An end with a zone beside a floating start, or the reverse, is read as wall time like the start.
-        seconds = end.seconds if end.floating == start.floating else wall_seconds(end.wall)
-        return max(seconds, start.seconds)
+        seconds = end.instant if end.floating == start.floating else end.wall
+        return max(seconds, start.instant)
     line = names.get("DURATION")
     if line is None:
         return None
@@ -181,18 +143,18 @@ def end_of(names: Names, start: Moment, clock: Clock, name: str) -> int | None:
     if start.form is Form.DATE:
         # A DATE lasts whole days (RFC 5545 §3.6.1): hours are rounded up to days, no days are none said.
         days = duration.days - (-duration.seconds // DAY)
-        return start.seconds + days * DAY if days > 0 else None
-    return max(clock.after(start, duration), start.seconds)
+        return start.instant + days * DAY if days > 0 else None
+    return max(after(start, duration), start.instant)
 
 
-def _todo(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+def _todo(_: Component, names: Names, zones: Zones) -> list[IndexEntry]:
     if "DTSTART" in names:
-        start = clock.moment(names["DTSTART"])
-        end = end_of(names, start, clock, "DUE")
-        return [todo_entry(names, start.seconds, start.seconds if end is None else end, start.floating)]
+        start = read_moment(names["DTSTART"], zones)
+        end = end_of(names, start, zones, "DUE")
+        return [todo_entry(names, start.instant, start.instant if end is None else end, start.floating)]
     if "DUE" in names:
-        due = clock.moment(names["DUE"])
-        return [IndexEntry(due.seconds - 1, due.seconds, due.floating)]
+        due = read_moment(names["DUE"], zones)
+        return [IndexEntry(due.instant - 1, due.instant, due.floating)]
     created, completed = (_utc(names.get(name)) for name in ("CREATED", "COMPLETED"))
     if completed is not None:
         known = (completed,) if created is None else (created, completed)
@@ -221,11 +183,11 @@ def _utc(line: Property | None) -> int | None:
         return None
 
 
-def _journal(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+def _journal(_: Component, names: Names, zones: Zones) -> list[IndexEntry]:
     if "DTSTART" not in names:
         return []
-    start = clock.moment(names["DTSTART"])
-    return [journal_entry(start.seconds, start.form is Form.DATE, start.floating)]
+    start = read_moment(names["DTSTART"], zones)
+    return [journal_entry(start.instant, start.form is Form.DATE, start.floating)]
 
 
 def journal_entry(start: int, day: bool, floating: bool) -> IndexEntry:
@@ -233,12 +195,12 @@ def journal_entry(start: int, day: bool, floating: bool) -> IndexEntry:
     return IndexEntry(start, start + (DAY if day else 1), floating)
 
 
-def _freebusy(component: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+def _freebusy(component: Component, names: Names, zones: Zones) -> list[IndexEntry]:
     low, high = -FOREVER, FOREVER
     entries: list[IndexEntry] = []
     if "DTSTART" in names and "DTEND" in names:
-        start, end = clock.moment(names["DTSTART"]), clock.moment(names["DTEND"])
-        low, high = start.seconds, max(start.seconds, end.seconds)
+        start, end = read_moment(names["DTSTART"], zones), read_moment(names["DTEND"], zones)
+        low, high = start.instant, max(start.instant, end.instant)
         entries.append(IndexEntry(low, high + 1, start.floating))
     for line in component.all("FREEBUSY"):
         busy = _FBTYPE.get((line.param("FBTYPE") or "BUSY").upper(), BusyType.BUSY)
@@ -263,13 +225,13 @@ def _period(text: str, low: int, high: int) -> tuple[int, int] | None:
     return (first, last) if first < last else None
 
 
-def _availability(_: Component, names: Names, clock: Clock) -> list[IndexEntry]:
+def _availability(_: Component, names: Names, zones: Zones) -> list[IndexEntry]:
     if "DTSTART" not in names:
-        end = clock.moment(names["DTEND"]) if "DTEND" in names else None
-        return [IndexEntry(-FOREVER, FOREVER if end is None else end.seconds, end is not None and end.floating)]
-    start = clock.moment(names["DTSTART"])
-    last = end_of(names, start, clock, "DTEND")
-    return [IndexEntry(start.seconds, FOREVER if last is None else max(last, start.seconds + 1), start.floating)]
+        end = read_moment(names["DTEND"], zones) if "DTEND" in names else None
+        return [IndexEntry(-FOREVER, FOREVER if end is None else end.instant, end is not None and end.floating)]
+    start = read_moment(names["DTSTART"], zones)
+    last = end_of(names, start, zones, "DTEND")
+    return [IndexEntry(start.instant, FOREVER if last is None else max(last, start.instant + 1), start.floating)]
 
 
 _SHAPES = {

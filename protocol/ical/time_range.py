@@ -16,6 +16,7 @@ from protocol.ical.instants import WallRange, absolute, room_around, wall_range_
 from protocol.ical.names import RULE_NAMES
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.timezones import Zone
+from protocol.ical.timing import Zones, read_moment
 from protocol.ical.values import Form
 from protocol.model import DAY, IndexEntry, TimeRange
 
@@ -82,10 +83,10 @@ def candidate_matches(document: Document, window: TimeRange, zone: Zone | None, 
     if recurs(document):
         yield from _series(document, window, zone, budget)
         return
-    clock = overlap.Clock(document.timezones)
+    zones = Zones(document.timezones)
     for member in document.members:
         try:
-            entries = overlap.entries_of(member, overlap.names_of(member), clock)
+            entries = overlap.entries_of(member, overlap.names_of(member), zones)
         except (ValueError, OverflowError):
             continue  # no time that can be read: no time range can meet it
         for entry in entries:
@@ -139,19 +140,19 @@ def effective_span(item: RangeMatch, document: Document, zone: Zone | None) -> t
 def own_span(component: Component, document: Document, zone: Zone | None) -> tuple[int, int] | None:
     """``effective_span`` of the one occurrence that a component's own DTSTART, DTEND, DUE and DURATION describe."""
     names = overlap.names_of(component)
-    clock = overlap.Clock(document.timezones)
+    zones = Zones(document.timezones)
     end_name = "DUE" if component.name == "VTODO" else "DTEND"
     try:
         if "DTSTART" not in names:
             if end_name not in names:
                 return None
-            only = clock.moment(names[end_name])
-            return absolute(only.seconds, only.seconds, only.floating, zone)
-        start = clock.moment(names["DTSTART"])
-        end = overlap.end_of(names, start, clock, end_name)
+            only = read_moment(names[end_name], zones)
+            return absolute(only.instant, only.instant, only.floating, zone)
+        start = read_moment(names["DTSTART"], zones)
+        end = overlap.end_of(names, start, zones, end_name)
         if end is None:
             whole_day = start.form is Form.DATE and component.name != "VTODO"
-            end = start.seconds + (DAY if whole_day else 0)
-        return absolute(start.seconds, end, start.floating, zone)
+            end = start.instant + (DAY if whole_day else 0)
+        return absolute(start.instant, end, start.floating, zone)
     except (ValueError, OverflowError):
         return None

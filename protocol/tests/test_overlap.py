@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from protocol.ical.components import Component
-from protocol.ical.overlap import Clock, entries_of, names_of
+from protocol.ical.overlap import entries_of, names_of
 from protocol.ical.scanner import scan
+from protocol.ical.timing import Zones
 from protocol.model import FOREVER, BusyType, IndexEntry
 
 NOON = 1_704_110_400
@@ -26,7 +27,7 @@ def component_of(name: str, *lines: str) -> Component:
 
 def entries(name: str, *lines: str) -> list[IndexEntry]:
     component = component_of(name, *lines)
-    return entries_of(component, names_of(component), Clock({}))
+    return entries_of(component, names_of(component), Zones({}))
 
 
 START = "DTSTART:20240101T120000Z"

@@ -36,7 +36,7 @@ from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import with_value
 from protocol.ical.names import DATE_LIST_NAMES, RECURRENCE_NAMES, RULE_NAMES, TIME_NAMES
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
-from protocol.ical.recurrence.timing import Moment, moment_of
+from protocol.ical.timing import Moment, moment_of
 from protocol.ical.values import Form
 from protocol.model import DAY, FOREVER, TimeRange, Uid
 

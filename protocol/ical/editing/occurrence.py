@@ -23,7 +23,7 @@ from protocol.ical.editing.times import SeriesTime, end_as_far
 from protocol.ical.lines import with_value
 from protocol.ical.names import EXTENT_NAMES, RECURRENCE_NAMES
 from protocol.ical.recurrence import Budget, Occurrence, is_recurring, occurrences
-from protocol.ical.recurrence.timing import Zones, timing_of
+from protocol.ical.timing import Zones, timing_of
 from protocol.model import FOREVER, TimeRange
 
 _END_OF = {"VEVENT": "DTEND", "VTODO": "DUE"}

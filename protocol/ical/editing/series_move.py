@@ -18,7 +18,7 @@ from protocol.ical.editing.remaining_rules import rules_of
 from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import with_value
 from protocol.ical.recurrence import Budget, Series
-from protocol.ical.recurrence.timing import Moment, moment_of
+from protocol.ical.timing import Moment, moment_of
 from protocol.ical.values import Duration, Form, render_duration, wall_of, wall_seconds
 from protocol.model import DAY
 

@@ -13,8 +13,8 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.lines import TIME_PARAMS, params_without, with_value
 from protocol.ical.periods import utc_text
-from protocol.ical.recurrence.timing import Moment, Zones, moment_of
 from protocol.ical.timezones import ZoneClock
+from protocol.ical.timing import Moment, Zones, moment_of
 from protocol.ical.values import Form, render_when, wall_of
 from protocol.model import DAY
 

@@ -15,7 +15,6 @@ from protocol.ical.document import Document
 from protocol.ical.recurrence.expand import Occurrence, expand, span_of, window_of
 from protocol.ical.recurrence.recurrence_set import RecurrenceSet, recurrence_set_of
 from protocol.ical.rules import DEFAULT_PERIODS, Budget, Rule, Series, parse_rule
-from protocol.ical.timezones.resolution import zone_name
 from protocol.ical.timezones.zone import Zone
 from protocol.model import TimeRange
 
@@ -110,8 +109,7 @@ def is_recurring(document: Document) -> bool:
 
 def zones_used(document: Document) -> tuple[str, ...]:
     """The IANA keys of the zones its occurrences were worked out with, sorted; UTC is not a zone that changes."""
-    names = {zone_name(clock.zone) for clock in _recurrence_set(document, Budget()).zones.used()}
-    return tuple(sorted(name for name in names if name not in (None, "UTC")))
+    return _recurrence_set(document, Budget()).zones.names()
 
 
 def _recurrence_set(document: Document, budget: Budget, resolved: int | None = None) -> RecurrenceSet:

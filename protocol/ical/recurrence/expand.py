@@ -18,10 +18,10 @@ from typing import NamedTuple
 from protocol.errors import Refusal
 from protocol.ical.components import Component
 from protocol.ical.recurrence.recurrence_set import BoundRule, Extra, Override, RecurrenceSet
-from protocol.ical.recurrence.timing import Timing
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.series import END
 from protocol.ical.timezones.zone import Zone, ZoneClock, clock_of
+from protocol.ical.timing import Timing
 from protocol.ical.values import wall_of
 from protocol.model import DAY, FOREVER, HOUR, TimeRange
 

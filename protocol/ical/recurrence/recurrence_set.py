@@ -16,10 +16,10 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.compat.duplicates import rank
 from protocol.ical.components import Component, Property
 from protocol.ical.names import RECURRENCE_NAMES, RULE_NAMES
-from protocol.ical.recurrence.timing import Moment, Timing, Zones, moment_of, moments_of, timing_of
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.rule import Rule, parse_rule
 from protocol.ical.rules.series import END, Series
+from protocol.ical.timing import Moment, Timing, Zones, moment_of, moments_of, timing_of
 from protocol.ical.values import Duration, Form, parse_period
 from protocol.model import DAY
 

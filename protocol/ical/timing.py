@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from protocol.ical.components import Component, Property
 from protocol.ical.names import TIME_NAMES
-from protocol.ical.timezones.resolution import zone_of_tzid
+from protocol.ical.timezones.resolution import zone_name, zone_of_tzid
 from protocol.ical.timezones.zone import UTC_CLOCK, ZoneClock, clock_of
 from protocol.ical.values import Form, parse_duration, parse_when, wall_seconds
 from protocol.model import DAY
@@ -24,6 +24,11 @@ class Moment(NamedTuple):
     wall: int
     form: Form
     clock: ZoneClock | None
+
+    @property
+    def floating(self) -> bool:
+        """Whether no zone says which instant it is: floating time, a DATE, an unknown TZID."""
+        return self.clock is None
 
     @property
     def instant(self) -> int:
@@ -47,9 +52,10 @@ class Zones:
             self._known[tzid] = None if zone is None else clock_of(zone)
         return self._known[tzid]
 
-    def used(self) -> tuple[ZoneClock, ...]:
-        """Every clock that was asked for so far."""
-        return tuple(clock for clock in self._known.values() if clock is not None)
+    def names(self) -> tuple[str, ...]:
+        """The IANA keys of the zones met so far, sorted, without UTC: its law never changes."""
+        found = {zone_name(clock.zone) for clock in self._known.values() if clock is not None}
+        return tuple(sorted(name for name in found if name not in (None, "UTC")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +100,18 @@ def moments_of(line: Property, zones: Zones) -> list[Moment]:
 def moment_of(text: str, line: Property, zones: Zones) -> Moment | None:
     """One value of ``line`` in the zone that the line names; ``None`` when it cannot be read."""
     try:
-        wall, form = parse_when(text)
+        return _moment(text, line, zones)
     except ValueError:
         return None
+
+
+def read_moment(line: Property, zones: Zones) -> Moment:
+    """The only value of ``line``; ``ValueError`` when it cannot be read."""
+    return _moment(line.value, line, zones)
+
+
+def _moment(text: str, line: Property, zones: Zones) -> Moment:
+    wall, form = parse_when(text)
     clock = None
     if form is Form.UTC:
         clock = UTC_CLOCK
