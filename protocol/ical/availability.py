@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from protocol.ical.components import Component
+from protocol.ical.components import Component, property_map
 from protocol.ical.instants import Timezones, absolute, room_around
-from protocol.ical.overlap import end_of, names_of
+from protocol.ical.overlap import end_of
 from protocol.ical.periods import BusyPeriod, Span, clip, subtract, union
 from protocol.ical.recurrence import Budget, occurrences_of
 from protocol.ical.timezones import Zone, definitions_of
@@ -71,13 +71,13 @@ def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, bu
 
 def extent(component: Component, timezones: Timezones, zone: Zone | None) -> Span:
     """Start and end of a VAVAILABILITY; what it leaves open is ``FOREVER`` (RFC 7953 §3.1)."""
-    names, zones = names_of(component), Zones(timezones)
-    lines = (names.get("DTSTART"), names.get("DTEND"))
+    props, zones = property_map(component), Zones(timezones)
+    lines = (props.get("DTSTART"), props.get("DTEND"))
     begins, ends = (None if line is None else moment_of(line.value, line, zones) for line in lines)
     if begins is None:
         return -FOREVER, FOREVER if ends is None else absolute(ends.instant, ends.instant, ends.floating, zone)[1]
     try:
-        last = end_of(names, begins, zones, "DTEND")
+        last = end_of(props, begins, zones, "DTEND")
     except ValueError:
         last = None
     start, end = absolute(begins.instant, begins.instant if last is None else last, begins.floating, zone)

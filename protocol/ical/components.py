@@ -111,6 +111,15 @@ class Component:
         return None
 
 
+PropertyMap = dict[str, Property]
+"""The first property of each name in one component."""
+
+
+def property_map(component: Component) -> PropertyMap:
+    """The first property of each name."""
+    return {line.name: line for line in reversed(component.properties)}
+
+
 def unescape(value: str) -> str:
     """A TEXT value as people read it (RFC 5545 §3.3.11)."""
     if "\\" not in value:

@@ -13,8 +13,7 @@ from protocol.errors import Condition, Refusal
 from protocol.ical import compat
 from protocol.ical.compat import duplicates, method
 from protocol.ical.compat.charsets import transcode
-from protocol.ical.compat.defect import Fields
-from protocol.ical.components import Component, Property, render_component
+from protocol.ical.components import Component, Property, PropertyMap, property_map, render_component
 from protocol.ical.scanner import DEFAULT, Limits, scan
 from protocol.ical.timezones.tzids import tzid_of
 from protocol.ical.validation import check_members
@@ -96,11 +95,11 @@ def document_of(calendar: Component, limits: Limits = DEFAULT, *, strict: bool =
             timezones.setdefault(tzid_of(component), component)
         elif not component.name.startswith("X-"):
             members.append(component)
-    fields = [{line.name: line for line in reversed(member.properties)} for member in members]
-    uid, kind = check_members(members, fields, limits)
-    master, overrides = _master_and_overrides(members, fields)
-    series = fields[members.index(master)] if master is not None else {}
-    repairs = _repair(members, fields, series, strict)
+    prop_maps = [property_map(member) for member in members]
+    uid, kind = check_members(members, prop_maps, limits)
+    master, overrides = _split_members(members, prop_maps)
+    series = prop_maps[members.index(master)] if master is not None else {}
+    repairs = _repair(members, prop_maps, series, strict)
     chosen = duplicates.newest(overrides, master, timezones) if len(overrides) > 1 else overrides
     if len(chosen) < len(overrides):
         repairs.append("duplicate-override")
@@ -109,11 +108,11 @@ def document_of(calendar: Component, limits: Limits = DEFAULT, *, strict: bool =
     return Document(calendar, uid, kind, master, tuple(chosen), timezones), repairs
 
 
-def _master_and_overrides(members: list[Component], fields: list[Fields]) -> tuple[Component | None, list[Component]]:
+def _split_members(members: list[Component], prop_maps: list[PropertyMap]) -> tuple[Component | None, list[Component]]:
     master: Component | None = None
     overrides: list[Component] = []
-    for member, names in zip(members, fields, strict=True):
-        if "RECURRENCE-ID" in names:
+    for member, props in zip(members, prop_maps, strict=True):
+        if "RECURRENCE-ID" in props:
             overrides.append(member)
         elif master is None:
             master = member
@@ -124,13 +123,13 @@ def _master_and_overrides(members: list[Component], fields: list[Fields]) -> tup
     return master, overrides
 
 
-def _repair(members: list[Component], fields: list[Fields], series: Fields, strict: bool) -> list[str]:
+def _repair(members: list[Component], prop_maps: list[PropertyMap], series: PropertyMap, strict: bool) -> list[str]:
     repairs: dict[str, None] = {}
-    for member, names in zip(members, fields, strict=True):
+    for member, props in zip(members, prop_maps, strict=True):
         for defect in compat.IN_COMPONENTS:
-            if defect.names and defect.names.isdisjoint(names):
+            if defect.names and defect.names.isdisjoint(props):
                 continue
-            if defect.repair is not None and defect.repair(member, names, series):
+            if defect.repair is not None and defect.repair(member, props, series):
                 repairs[defect.name] = None
                 if strict:
                     _refuse_repaired([defect.name])

@@ -9,34 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from protocol.ical import availability
-from protocol.ical.components import Component, Property, escape, fold
+from protocol.ical.components import Component, Property, escape, fold, property_map
 from protocol.ical.document import Document
 from protocol.ical.instants import absolute, instant
 from protocol.ical.instants import periods as periods_of_line
+from protocol.ical.names import FBTYPES
 from protocol.ical.overlap import busy_type as busy_type_of
-from protocol.ical.overlap import names_of
+from protocol.ical.overlap import fbtype_of
 from protocol.ical.periods import FIRST_INSTANT, LAST_INSTANT, BusyPeriod, clip, merge, utc_text
 from protocol.ical.recurrence import Budget
 from protocol.ical.time_range import range_matches
 from protocol.ical.timezones import Zone
 from protocol.model import BusyType, ComponentKind, TimeRange
 
-__all__ = ["FBTYPES", "BusyPeriod", "busy_periods", "busy_type", "merge", "render_freebusy"]
-
-FBTYPES = {
-    BusyType.FREE: "FREE",
-    BusyType.BUSY: "BUSY",
-    BusyType.UNAVAILABLE: "BUSY-UNAVAILABLE",
-    BusyType.TENTATIVE: "BUSY-TENTATIVE",
-}
-"""FBTYPE of each kind of time (RFC 5545 §3.2.9)."""
-
-_KINDS = {text: kind for kind, text in FBTYPES.items()}
+__all__ = ["BusyPeriod", "busy_periods", "busy_type", "merge", "render_freebusy"]
 
 
 def busy_type(event: Component) -> BusyType:
     """What a VEVENT does to free-busy time, by the TRANSP and STATUS table of RFC 4791 §7.10."""
-    return busy_type_of(names_of(event))
+    return busy_type_of(property_map(event))
 
 
 def busy_periods(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[BusyPeriod]:
@@ -67,17 +58,14 @@ def _event_periods(document: Document, window: TimeRange, zone: Zone | None, bud
 
 
 def _stored_periods(document: Document, window: TimeRange, zone: Zone | None) -> list[BusyPeriod]:
-    """The FREEBUSY values of a stored VFREEBUSY within its DTSTART and DTEND, where it has them (RFC 5545 §3.6.4).
-
-    An FBTYPE nobody knows is BUSY (RFC 5545 §3.2.9).
-    """
+    """The FREEBUSY values of a stored VFREEBUSY within its DTSTART and DTEND, where it has them (RFC 5545 §3.6.4)."""
     found: list[BusyPeriod] = []
     for member in document.members:
         begins = instant(member.first("DTSTART"), document.timezones, zone)
         ends = instant(member.first("DTEND"), document.timezones, zone)
         whole = TimeRange(begins[0], ends[0]) if begins is not None and ends is not None else TimeRange()
         for line in member.all("FREEBUSY"):
-            kind = _KINDS.get((line.param("FBTYPE") or "BUSY").upper(), BusyType.BUSY)
+            kind = fbtype_of(line)
             if kind is BusyType.FREE:
                 continue
             spans = clip(periods_of_line(line, document.timezones, zone), whole)

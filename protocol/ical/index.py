@@ -8,13 +8,13 @@ dear: such an object is indexed as far as it goes, ``indexed_until`` says how fa
 from __future__ import annotations
 
 from protocol.errors import Refusal
+from protocol.ical.components import property_map
 from protocol.ical.document import Document
 from protocol.ical.overlap import (
     Shape,
     entries_of,
     is_series,
-    names_in_series,
-    names_of,
+    series_property_map,
     shape_of,
 )
 from protocol.ical.recurrence import Budget, Occurrence, count_until, occurrences, span, zones_used
@@ -39,14 +39,14 @@ def index_document(document: Document, *, horizon: int, cap: int = 1500) -> Obje
     ``max-instances`` more rules, dates and exceptions than can be read (RFC 4791 §5.3.2.1).
     """
     master = document.master
-    names = names_of(master) if master is not None else {}
-    if master is not None and is_series(master, names, document.overrides):
+    props = property_map(master) if master is not None else {}
+    if master is not None and is_series(master, props, document.overrides):
         return _index_series(document, horizon, cap)
     zones = Zones(document.timezones)
     entries: list[IndexEntry] = []
     for member in document.members:
         try:
-            entries.extend(entries_of(member, names if member is master else names_of(member), zones))
+            entries.extend(entries_of(member, props if member is master else property_map(member), zones))
         except (ValueError, OverflowError):
             continue  # validation lets only times through that can be read; a view made elsewhere may hold others
     if len(entries) == 1:
@@ -76,7 +76,7 @@ def _index_series(document: Document, horizon: int, cap: int) -> ObjectIndex:
     for item in found:
         shape = shapes.get(id(item.component))
         if shape is None:
-            shape = shapes[id(item.component)] = shape_of(kind, names_in_series(item.component, document.master))
+            shape = shapes[id(item.component)] = shape_of(kind, series_property_map(item.component, document.master))
         entries.append(shape(item.start, item.end, item.floating))
     entries.sort()
     if complete == FOREVER:

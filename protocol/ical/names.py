@@ -1,9 +1,11 @@
-"""Names that iCalendar uses and several modules ask for: groups of properties, weekdays, frequencies.
+"""Names that iCalendar uses and several modules ask for: groups of properties, kinds of time, weekdays.
 
-RFC 5545 §3.3.10, §3.8.2 and §3.8.5. Rules of this module: names in upper case, nothing else.
+RFC 5545 §3.2.9, §3.3.10, §3.8.2 and §3.8.5. Rules of this module: names in upper case, nothing else.
 """
 
 from __future__ import annotations
+
+from protocol.model import BusyType
 
 START_NAMES = ("DTSTART", "DUE")
 """What a component begins with: a VTODO without DTSTART begins and recurs by its DUE (RFC 5545 §3.6.2)."""
@@ -19,6 +21,15 @@ DATE_LIST_NAMES = ("RDATE", "EXDATE")
 """The properties that list single occurrences."""
 RECURRENCE_NAMES = frozenset({*RULE_NAMES, *DATE_LIST_NAMES})
 """The properties that make a series of a component."""
+
+FBTYPES = {
+    BusyType.FREE: "FREE",
+    BusyType.BUSY: "BUSY",
+    BusyType.UNAVAILABLE: "BUSY-UNAVAILABLE",
+    BusyType.TENTATIVE: "BUSY-TENTATIVE",
+}
+"""The FBTYPE of each kind of time (RFC 5545 §3.2.9)."""
+BUSY_TYPES = {text: kind for kind, text in FBTYPES.items()}
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """The weekdays of BYDAY and WKST; the place of each is its number, Monday is 0."""

@@ -39,20 +39,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from protocol.ical.components import Component, Property
-from protocol.ical.names import RECURRENCE_NAMES, START_NAMES, TIME_NAMES
+from protocol.ical.components import Component, Property, PropertyMap, property_map
+from protocol.ical.names import BUSY_TYPES, RECURRENCE_NAMES, START_NAMES, TIME_NAMES
 from protocol.ical.timing import Moment, Zones, read_moment
 from protocol.ical.values import Duration, Form, parse_duration, parse_period, parse_when, wall_seconds
 from protocol.model import DAY, FOREVER, BusyType, IndexEntry
 
 _DATE_LENGTH = 8
 _RECURRING_KINDS = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
-Names = dict[str, Property]
 Shape = Callable[[int, int, bool], IndexEntry]
 """Gives the interval of an occurrence from its start, its end, and whether these are floating."""
 
 _FREE = BusyType.FREE
-_FBTYPE = {"FREE": _FREE, "BUSY-TENTATIVE": BusyType.TENTATIVE, "BUSY-UNAVAILABLE": BusyType.UNAVAILABLE}
 
 
 def after(start: Moment, duration: Duration) -> int:
@@ -62,53 +60,48 @@ def after(start: Moment, duration: Duration) -> int:
     return start.clock.to_epoch(start.wall + duration.days * DAY) + duration.seconds
 
 
-def shape_of(kind: str, names: Names) -> Shape:
-    """What gives the interval of each occurrence of a series of ``kind``, described by ``names``."""
+def shape_of(kind: str, props: PropertyMap) -> Shape:
+    """What gives the interval of each occurrence of a series of ``kind``, described by ``props``."""
     if kind == "VEVENT":
-        return partial(_event_entry, busy_type(names))
+        return partial(_event_entry, busy_type(props))
     if kind == "VTODO":
-        return partial(todo_entry, names)
-    begin = names.get("DTSTART")
+        return partial(todo_entry, props)
+    begin = props.get("DTSTART")
     all_day = begin is not None and len(begin.value.strip()) == _DATE_LENGTH
     return lambda start, _end, floating: journal_entry(start, all_day, floating)
 
 
-def is_series(master: Component, names: Names, overrides: tuple[Component, ...]) -> bool:
+def is_series(master: Component, props: PropertyMap, overrides: tuple[Component, ...]) -> bool:
     """Whether a master's occurrences are a recurrence set: its kind recurs, a time begins it, something is said of it.
 
     An override says so too: a master that does not recur is the one occurrence that it may take the place of
     (RFC 5545 §3.8.4.4).
     """
-    says = bool(overrides) or not RECURRENCE_NAMES.isdisjoint(names)
-    return says and not names.keys().isdisjoint(START_NAMES) and master.name in _RECURRING_KINDS
+    says = bool(overrides) or not RECURRENCE_NAMES.isdisjoint(props)
+    return says and not props.keys().isdisjoint(START_NAMES) and master.name in _RECURRING_KINDS
 
 
-def names_of(component: Component) -> Names:
-    """The first property of each name."""
-    return {line.name: line for line in reversed(component.properties)}
+def series_property_map(component: Component, master: Component | None) -> PropertyMap:
+    """``property_map`` one component of a series; without a time of its own an override has the master's."""
+    props = property_map(component)
+    if master is None or not props.keys().isdisjoint(START_NAMES):
+        return props
+    return {**{name: line for name, line in property_map(master).items() if name in TIME_NAMES}, **props}
 
 
-def names_in_series(component: Component, master: Component | None) -> Names:
-    """``names_of`` one component of a series; without a time of its own an override has the master's."""
-    names = names_of(component)
-    if master is None or not names.keys().isdisjoint(START_NAMES):
-        return names
-    return {**{name: line for name, line in names_of(master).items() if name in TIME_NAMES}, **names}
-
-
-def entries_of(component: Component, names: Names, zones: Zones) -> list[IndexEntry]:
+def entries_of(component: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
     """The intervals of one component that does not recur; ``ValueError`` or ``OverflowError`` for unreadable times."""
-    return _SHAPES[component.name](component, names, zones)
+    return _SHAPES[component.name](component, props, zones)
 
 
-def _event(_: Component, names: Names, zones: Zones) -> list[IndexEntry]:
-    if "DTSTART" not in names:
+def _event(_: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
+    if "DTSTART" not in props:
         return []
-    start = read_moment(names["DTSTART"], zones)
-    begin, end = start.instant, end_of(names, start, zones, "DTEND")
+    start = read_moment(props["DTSTART"], zones)
+    begin, end = start.instant, end_of(props, start, zones, "DTEND")
     if end is None:
         end = begin + DAY if start.form is Form.DATE else begin
-    return [_event_entry(busy_type(names), begin, end, start.floating)]
+    return [_event_entry(busy_type(props), begin, end, start.floating)]
 
 
 def _event_entry(busy: BusyType, start: int, end: int, floating: bool) -> IndexEntry:
@@ -116,27 +109,32 @@ def _event_entry(busy: BusyType, start: int, end: int, floating: bool) -> IndexE
     return IndexEntry(start, end, floating, busy) if end > start else IndexEntry(start, start + 1, floating, _FREE)
 
 
-def busy_type(names: Names) -> BusyType:
+def busy_type(props: PropertyMap) -> BusyType:
     """What a VEVENT does to free-busy time (RFC 4791 §7.10)."""
-    transparency = names.get("TRANSP")
+    transparency = props.get("TRANSP")
     if transparency is not None and transparency.value.strip().upper() == "TRANSPARENT":
         return _FREE
-    status = names.get("STATUS")
+    status = props.get("STATUS")
     if status is None:
         return BusyType.BUSY
     value = status.value.strip().upper()
     return _FREE if value == "CANCELLED" else BusyType.TENTATIVE if value == "TENTATIVE" else BusyType.BUSY
 
 
-def end_of(names: Names, start: Moment, zones: Zones, name: str) -> int | None:
+def fbtype_of(line: Property) -> BusyType:
+    """What the periods of a FREEBUSY line are; an FBTYPE that nobody knows is BUSY (RFC 5545 §3.2.9)."""
+    return BUSY_TYPES.get((line.param("FBTYPE") or "BUSY").upper(), BusyType.BUSY)
+
+
+def end_of(props: PropertyMap, start: Moment, zones: Zones, name: str) -> int | None:
     """The end that DTEND (or DUE) or DURATION says, never before the start; ``None`` when nothing says it."""
-    line = names.get(name)
+    line = props.get(name)
     if line is not None:
         end = read_moment(line, zones)
         # An end with a zone beside a floating start, or the reverse, is read as wall time like the start.
         seconds = end.instant if end.floating == start.floating else end.wall
         return max(seconds, start.instant)
-    line = names.get("DURATION")
+    line = props.get("DURATION")
     if line is None:
         return None
     duration = parse_duration(line.value)
@@ -147,28 +145,28 @@ def end_of(names: Names, start: Moment, zones: Zones, name: str) -> int | None:
     return max(after(start, duration), start.instant)
 
 
-def _todo(_: Component, names: Names, zones: Zones) -> list[IndexEntry]:
-    if "DTSTART" in names:
-        start = read_moment(names["DTSTART"], zones)
-        end = end_of(names, start, zones, "DUE")
-        return [todo_entry(names, start.instant, start.instant if end is None else end, start.floating)]
-    if "DUE" in names:
-        due = read_moment(names["DUE"], zones)
+def _todo(_: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
+    if "DTSTART" in props:
+        start = read_moment(props["DTSTART"], zones)
+        end = end_of(props, start, zones, "DUE")
+        return [todo_entry(props, start.instant, start.instant if end is None else end, start.floating)]
+    if "DUE" in props:
+        due = read_moment(props["DUE"], zones)
         return [IndexEntry(due.instant - 1, due.instant, due.floating)]
-    created, completed = (_utc(names.get(name)) for name in ("CREATED", "COMPLETED"))
+    created, completed = (_utc(props.get(name)) for name in ("CREATED", "COMPLETED"))
     if completed is not None:
         known = (completed,) if created is None else (created, completed)
         return [IndexEntry(min(known) - 1, max(known) + 1)]
     return [IndexEntry(-FOREVER if created is None else created, FOREVER)]
 
 
-def todo_entry(names: Names, start: int, end: int, floating: bool) -> IndexEntry:
+def todo_entry(props: PropertyMap, start: int, end: int, floating: bool) -> IndexEntry:
     """The interval of one VTODO occurrence; without DTSTART it is its DUE, else ``end`` is that of DUE or DURATION."""
-    if "DTSTART" not in names:
+    if "DTSTART" not in props:
         return IndexEntry(start - 1, start, floating)
-    if "DUE" in names:
+    if "DUE" in props:
         return IndexEntry(start, end, floating) if end > start else IndexEntry(start - 1, start + 1, floating)
-    if "DURATION" in names:
+    if "DURATION" in props:
         return IndexEntry(start if end > start else start - 1, max(start, end) + 1, floating)
     return IndexEntry(start, start + 1, floating)
 
@@ -183,10 +181,10 @@ def _utc(line: Property | None) -> int | None:
         return None
 
 
-def _journal(_: Component, names: Names, zones: Zones) -> list[IndexEntry]:
-    if "DTSTART" not in names:
+def _journal(_: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
+    if "DTSTART" not in props:
         return []
-    start = read_moment(names["DTSTART"], zones)
+    start = read_moment(props["DTSTART"], zones)
     return [journal_entry(start.instant, start.form is Form.DATE, start.floating)]
 
 
@@ -195,15 +193,15 @@ def journal_entry(start: int, day: bool, floating: bool) -> IndexEntry:
     return IndexEntry(start, start + (DAY if day else 1), floating)
 
 
-def _freebusy(component: Component, names: Names, zones: Zones) -> list[IndexEntry]:
+def _freebusy(component: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
     low, high = -FOREVER, FOREVER
     entries: list[IndexEntry] = []
-    if "DTSTART" in names and "DTEND" in names:
-        start, end = read_moment(names["DTSTART"], zones), read_moment(names["DTEND"], zones)
+    if "DTSTART" in props and "DTEND" in props:
+        start, end = read_moment(props["DTSTART"], zones), read_moment(props["DTEND"], zones)
         low, high = start.instant, max(start.instant, end.instant)
         entries.append(IndexEntry(low, high + 1, start.floating))
     for line in component.all("FREEBUSY"):
-        busy = _FBTYPE.get((line.param("FBTYPE") or "BUSY").upper(), BusyType.BUSY)
+        busy = fbtype_of(line)
         if entries and busy is _FREE:
             continue
         for text in line.value.split(","):
@@ -225,12 +223,12 @@ def _period(text: str, low: int, high: int) -> tuple[int, int] | None:
     return (first, last) if first < last else None
 
 
-def _availability(_: Component, names: Names, zones: Zones) -> list[IndexEntry]:
-    if "DTSTART" not in names:
-        end = read_moment(names["DTEND"], zones) if "DTEND" in names else None
+def _availability(_: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
+    if "DTSTART" not in props:
+        end = read_moment(props["DTEND"], zones) if "DTEND" in props else None
         return [IndexEntry(-FOREVER, FOREVER if end is None else end.instant, end is not None and end.floating)]
-    start = read_moment(names["DTSTART"], zones)
-    last = end_of(names, start, zones, "DTEND")
+    start = read_moment(props["DTSTART"], zones)
+    last = end_of(props, start, zones, "DTEND")
     return [IndexEntry(start.instant, FOREVER if last is None else max(last, start.instant + 1), start.floating)]
 
 

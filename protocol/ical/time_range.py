@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from protocol.ical import overlap
-from protocol.ical.components import Component
+from protocol.ical.components import Component, property_map
 from protocol.ical.document import Document
 from protocol.ical.instants import WallRange, absolute, room_around, wall_range_of
 from protocol.ical.names import RULE_NAMES
@@ -35,7 +35,7 @@ class RangeMatch(NamedTuple):
 def recurs(document: Document) -> bool:
     """Whether the object's occurrences are the recurrence set of its master and overrides."""
     master = document.master
-    return master is not None and overlap.is_series(master, overlap.names_of(master), document.overrides)
+    return master is not None and overlap.is_series(master, property_map(master), document.overrides)
 
 
 def range_matches(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[RangeMatch]:
@@ -68,8 +68,8 @@ def _placed(item: RangeMatch, document: Document, window: TimeRange, zone: Zone 
     times = effective_span(item, document, zone)
     if component.name in _BY_THEIR_TIMES and times is not None:
         master = None if item.occurrence is None else document.master
-        names = overlap.names_in_series(component, master)
-        entry = overlap.shape_of(component.name, names)(*times, False)
+        props = overlap.series_property_map(component, master)
+        entry = overlap.shape_of(component.name, props)(*times, False)
         return window.overlaps(entry.start, entry.end)
     start, end = absolute(item.entry.start, item.entry.end, True, zone) if times is None else times
     return window.overlaps(start, max(end, start + 1))
@@ -86,7 +86,7 @@ def candidate_matches(document: Document, window: TimeRange, zone: Zone | None, 
     zones = Zones(document.timezones)
     for member in document.members:
         try:
-            entries = overlap.entries_of(member, overlap.names_of(member), zones)
+            entries = overlap.entries_of(member, property_map(member), zones)
         except (ValueError, OverflowError):
             continue  # no time that can be read: no time range can meet it
         for entry in entries:
@@ -122,8 +122,8 @@ def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Bu
         component = occurrence.component
         shape = shapes.get(id(component))
         if shape is None:
-            names = overlap.names_in_series(component, document.master)
-            shape = shapes[id(component)] = overlap.shape_of(component.name, names)
+            props = overlap.series_property_map(component, document.master)
+            shape = shapes[id(component)] = overlap.shape_of(component.name, props)
         yield RangeMatch(component, shape(occurrence.start, occurrence.end, occurrence.floating), occurrence)
 
 
@@ -139,17 +139,17 @@ def effective_span(item: RangeMatch, document: Document, zone: Zone | None) -> t
 
 def own_span(component: Component, document: Document, zone: Zone | None) -> tuple[int, int] | None:
     """``effective_span`` of the one occurrence that a component's own DTSTART, DTEND, DUE and DURATION describe."""
-    names = overlap.names_of(component)
+    props = property_map(component)
     zones = Zones(document.timezones)
     end_name = "DUE" if component.name == "VTODO" else "DTEND"
     try:
-        if "DTSTART" not in names:
-            if end_name not in names:
+        if "DTSTART" not in props:
+            if end_name not in props:
                 return None
-            only = read_moment(names[end_name], zones)
+            only = read_moment(props[end_name], zones)
             return absolute(only.instant, only.instant, only.floating, zone)
-        start = read_moment(names["DTSTART"], zones)
-        end = overlap.end_of(names, start, zones, end_name)
+        start = read_moment(props["DTSTART"], zones)
+        end = overlap.end_of(props, start, zones, end_name)
         if end is None:
             whole_day = start.form is Form.DATE and component.name != "VTODO"
             end = start.instant + (DAY if whole_day else 0)

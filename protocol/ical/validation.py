@@ -7,8 +7,7 @@ refused that no condition of the RFCs names.
 from __future__ import annotations
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.compat.defect import Fields
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component, Property, PropertyMap
 from protocol.ical.scanner import Limits
 from protocol.ical.values import parse_when
 from protocol.model import ComponentKind, Uid
@@ -18,7 +17,7 @@ _REQUIRED = ("DTSTART", "RECURRENCE-ID")
 """Times that place a component; the other times are left out of the view when they are unreadable."""
 
 
-def check_members(members: list[Component], fields: list[Fields], limits: Limits) -> tuple[Uid, ComponentKind]:
+def check_members(members: list[Component], prop_maps: list[PropertyMap], limits: Limits) -> tuple[Uid, ComponentKind]:
     """The UID and kind that all components of one resource share (VTIMEZONEs left out); refuses what breaks a rule."""
     if not members:
         raise _object("The object holds no calendar component.")
@@ -27,22 +26,22 @@ def check_members(members: list[Component], fields: list[Fields], limits: Limits
         raise Refusal(
             Condition.SUPPORTED_CALENDAR_COMPONENT, f"{members[0].name[:40]} components are not stored by this server."
         )
-    uid = _uid(fields[0])
+    uid = _uid(prop_maps[0])
     organizer: str | None = None
-    for member, names in zip(members, fields, strict=True):
+    for member, props in zip(members, prop_maps, strict=True):
         if member.name != kind.name:
             raise _object(f"The object mixes {kind.name} and {member.name[:40]}.")
-        if _uid(names) != uid:
+        if _uid(props) != uid:
             raise _object("The object holds more than one UID.")
-        if "ORGANIZER" in names:
-            organizer = _same_organizer(names["ORGANIZER"], organizer)
+        if "ORGANIZER" in props:
+            organizer = _same_organizer(props["ORGANIZER"], organizer)
         _check_attendees(member, limits)
-        _check_times(member, names, limits)
+        _check_times(member, props, limits)
     return Uid(uid), kind
 
 
-def _uid(names: Fields) -> str:
-    line = names.get("UID")
+def _uid(props: PropertyMap) -> str:
+    line = props.get("UID")
     uid = line.value.strip() if line is not None else ""
     if not uid:
         raise _object("A component has no UID.")
@@ -67,11 +66,11 @@ def _check_attendees(member: Component, limits: Limits) -> None:
         )
 
 
-def _check_times(member: Component, names: Fields, limits: Limits) -> None:
-    if "DTSTART" not in names and member.name == "VEVENT":
+def _check_times(member: Component, props: PropertyMap, limits: Limits) -> None:
+    if "DTSTART" not in props and member.name == "VEVENT":
         raise Refusal(Condition.VALID_CALENDAR_DATA, "A VEVENT has no DTSTART.")
     for name in _BOUNDED:
-        line = names.get(name)
+        line = props.get(name)
         if line is None:
             continue
         if name == "RDATE":

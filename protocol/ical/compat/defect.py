@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from protocol.errors import Condition
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component, PropertyMap
 
-Fields = dict[str, Property]
-"""The first property of each name in one component: what a repair looks at before it costs anything."""
-
-Repair = Callable[[Component, Fields, Fields], bool]
-"""``(component, its fields, the fields of the component that begins the series) -> whether it changed the view``."""
+Repair = Callable[[Component, PropertyMap, PropertyMap], bool]
+"""``(component, its properties, those of the component that begins the series) -> whether the view changed``."""
 
 
 class How(StrEnum):

@@ -6,18 +6,17 @@ CREATED), else the beginning of the epoch, so that generated answers are valid; 
 
 from __future__ import annotations
 
-from protocol.ical.compat.defect import Fields
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component, Property, PropertyMap
 
 _NO_TIME = "19700101T000000Z"
 
 
-def repair(component: Component, fields: Fields, _: Fields) -> bool:
+def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Add a DTSTAMP to the view of a component that has none."""
-    if "DTSTAMP" in fields:
+    if "DTSTAMP" in props:
         return False
-    known = fields.get("LAST-MODIFIED") or fields.get("CREATED")
+    known = props.get("LAST-MODIFIED") or props.get("CREATED")
     stamp = Property.make("DTSTAMP", known.value if known and len(known.value) == 16 else _NO_TIME)
     component.properties.append(stamp)
-    fields["DTSTAMP"] = stamp
+    props["DTSTAMP"] = stamp
     return True

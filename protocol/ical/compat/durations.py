@@ -6,17 +6,16 @@ unit has one meaning wherever it stands; the view holds the form of RFC 5545 §3
 
 from __future__ import annotations
 
-from protocol.ical.compat.defect import Fields
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component, Property, PropertyMap
 from protocol.ical.values import is_exact_duration, parse_duration, render_duration
 
 
-def repair(component: Component, fields: Fields, _: Fields) -> bool:
+def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Rewrite each duration of the component and of its alarms that is not exactly as the RFC writes it."""
     repaired = False
-    line = fields.get("DURATION")
+    line = props.get("DURATION")
     if line is not None and (value := canonical(line)) is not None:
-        fields["DURATION"] = made = Property.make("DURATION", value, line.params)
+        props["DURATION"] = made = Property.make("DURATION", value, line.params)
         component.properties = [made if item is line else item for item in component.properties]
         repaired = True
     for alarm in component.components:

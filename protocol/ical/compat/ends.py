@@ -7,34 +7,33 @@ clients send a DATE start with a DATE-TIME end, or a TZID on one side only: the 
 
 from __future__ import annotations
 
-from protocol.ical.compat.defect import Fields
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component, Property, PropertyMap
 from protocol.ical.names import END_NAMES
 from protocol.ical.values import Form, parse_when, render_when
 
 NAMES = frozenset(END_NAMES)
 
 
-def repair_both(component: Component, fields: Fields, _: Fields) -> bool:
+def repair_both(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Drop DURATION where DTEND (or DUE beside DTSTART) is there."""
-    if "DURATION" not in fields or component.name == "VFREEBUSY":
+    if "DURATION" not in props or component.name == "VFREEBUSY":
         return False
     component.properties = [line for line in component.properties if line.name != "DURATION"]
-    del fields["DURATION"]
+    del props["DURATION"]
     return True
 
 
-def repair_type(component: Component, fields: Fields, _: Fields) -> bool:
+def repair_type(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Give DTEND or DUE the type of DTSTART, and its zone where only one of them has one."""
-    start = fields.get("DTSTART")
+    start = props.get("DTSTART")
     repaired = False
     for name in NAMES:
-        end = fields.get(name)
+        end = props.get(name)
         if start is None or end is None or component.name == "VFREEBUSY":
             continue
         changed = coerced(start, end)
         if changed is not None:
-            _put(component, fields, end, changed)
+            _put(component, props, end, changed)
             repaired = True
     return repaired
 
@@ -58,12 +57,12 @@ def coerced(start: Property, end: Property) -> Property | None:
     return None
 
 
-def repair_order(component: Component, fields: Fields, _: Fields) -> bool:
+def repair_order(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Drop a DTEND that is not after DTSTART, a DUE that is before it (RFC 5545 §3.6.2 lets DUE be equal)."""
-    start = fields.get("DTSTART")
+    start = props.get("DTSTART")
     repaired = False
     for name in NAMES:
-        end = fields.get(name)
+        end = props.get(name)
         if start is None or end is None or component.name == "VFREEBUSY":
             continue
         first, last = start.value, end.value
@@ -72,11 +71,11 @@ def repair_order(component: Component, fields: Fields, _: Fields) -> bool:
         # Same type and zone: the text itself is in order of time.
         if len(first) == len(last) and (last < first or name == "DTEND"):
             component.properties = [line for line in component.properties if line.name != name]
-            del fields[name]
+            del props[name]
             repaired = True
     return repaired
 
 
-def _put(component: Component, fields: Fields, old: Property, new: Property) -> None:
+def _put(component: Component, props: PropertyMap, old: Property, new: Property) -> None:
     component.properties = [new if line is old else line for line in component.properties]
-    fields[new.name] = new
+    props[new.name] = new

@@ -6,16 +6,15 @@ gives an override one occurrence only, so these lines are dropped from the view 
 
 from __future__ import annotations
 
-from protocol.ical.compat.defect import Fields
-from protocol.ical.components import Component
+from protocol.ical.components import Component, PropertyMap
 from protocol.ical.names import RECURRENCE_NAMES
 
 
-def repair(component: Component, fields: Fields, _: Fields) -> bool:
+def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Drop the recurrence properties of an override."""
-    if "RECURRENCE-ID" not in fields:
+    if "RECURRENCE-ID" not in props:
         return False
     component.properties = [line for line in component.properties if line.name not in RECURRENCE_NAMES]
     for name in RECURRENCE_NAMES:
-        fields.pop(name, None)
+        props.pop(name, None)
     return True

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from protocol.ical.compat.defect import Fields
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component, Property, PropertyMap
 from protocol.ical.names import RULE_NAMES
 from protocol.ical.rules.rule import RANGES, Freq, rule_parts
 from protocol.ical.values import parse_when
@@ -25,27 +24,27 @@ def rule_lines(component: Component) -> Iterator[tuple[int, Property]]:
     return ((number, lines[number]) for number in range(len(lines) - 1, -1, -1) if lines[number].name in NAMES)
 
 
-def rewrite(component: Component, fields: Fields, number: int, parts: dict[str, str] | None) -> None:
+def rewrite(component: Component, props: PropertyMap, number: int, parts: dict[str, str] | None) -> None:
     """Put a rule of these parts in place ``number``, or none at all."""
     line = component.properties[number]
     if parts is not None:
         made = Property.make(line.name, ";".join(f"{name}={part}" for name, part in parts.items()), line.params)
-        component.properties[number] = fields[line.name] = made
+        component.properties[number] = props[line.name] = made
         return
     del component.properties[number]
-    fields.pop(line.name, None)
+    props.pop(line.name, None)
     rest = component.first(line.name)
     if rest is not None:
-        fields[line.name] = rest
+        props[line.name] = rest
 
 
-def repair_empty(component: Component, fields: Fields, _: Fields) -> bool:
+def repair_empty(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Drop each rule that yields no occurrence of its own: the event happens at DTSTART."""
-    start = fields.get("DTSTART")
+    start = props.get("DTSTART")
     repaired = False
     for number, line in rule_lines(component):
         if is_empty(rule_parts(line.value), start.value if start else ""):
-            rewrite(component, fields, number, None)
+            rewrite(component, props, number, None)
             repaired = True
     return repaired
 
@@ -74,7 +73,7 @@ def _positive(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0
 
 
-def repair_ranges(component: Component, fields: Fields, _: Fields) -> bool:
+def repair_ranges(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Drop each value outside its range, and a part that has none left."""
     repaired = False
     for number, line in rule_lines(component):
@@ -83,7 +82,7 @@ def repair_ranges(component: Component, fields: Fields, _: Fields) -> bool:
         parts = rule_parts(line.value)
         kept = within_ranges(parts)
         if kept != parts:
-            rewrite(component, fields, number, kept)
+            rewrite(component, props, number, kept)
             repaired = True
     return repaired
 
@@ -111,6 +110,6 @@ def _in_range(name: str, text: str, other_calendar: bool) -> bool:
     return lowest <= int(digits) <= highest and (negative or text[0] != "-")
 
 
-def has_both_bounds(component: Component, _: Fields, __: Fields) -> bool:
+def has_both_bounds(component: Component, _: PropertyMap, __: PropertyMap) -> bool:
     """Whether a rule has COUNT and UNTIL; nothing needs changing, whichever comes first ends the series."""
     return any({"COUNT", "UNTIL"} <= rule_parts(line.value).keys() for _number, line in rule_lines(component))

@@ -7,15 +7,14 @@ time is refused.
 
 from __future__ import annotations
 
-from protocol.ical.compat.defect import Fields
-from protocol.ical.components import Component, Property
+from protocol.ical.components import Component, Property, PropertyMap
 from protocol.ical.names import DATE_LIST_NAMES, EXTENT_NAMES
 from protocol.ical.values import parse_duration, parse_period, parse_when
 
 NAMES = EXTENT_NAMES | {*DATE_LIST_NAMES}
 
 
-def repair(component: Component, fields: Fields, _: Fields) -> bool:
+def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Leave out of the view each of these values that cannot be read."""
     changed: dict[int, Property | None] = {}
     for number, line in enumerate(component.properties):
@@ -27,12 +26,12 @@ def repair(component: Component, fields: Fields, _: Fields) -> bool:
         return False
     replaced = (changed.get(number, line) for number, line in enumerate(component.properties))
     component.properties = [line for line in replaced if line is not None]
-    for name in NAMES & fields.keys():
+    for name in NAMES & props.keys():
         rest = component.first(name)
         if rest is None:
-            del fields[name]
+            del props[name]
         else:
-            fields[name] = rest
+            props[name] = rest
     return True
 
 

@@ -7,16 +7,15 @@ is read in DTSTART's zone by ``recurrence`` and needs nothing here.
 
 from __future__ import annotations
 
-from protocol.ical.compat.defect import Fields
 from protocol.ical.compat.rules import rewrite, rule_lines
-from protocol.ical.components import Component
+from protocol.ical.components import Component, PropertyMap
 from protocol.ical.rules.rule import rule_parts
 from protocol.ical.values import Form, parse_when, render_when
 
 
-def repair(component: Component, fields: Fields, _: Fields) -> bool:
+def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
     """Give each UNTIL the type of DTSTART."""
-    start = fields.get("DTSTART")
+    start = props.get("DTSTART")
     repaired = False
     for number, line in rule_lines(component):
         if start is None or "UNTIL" not in line.value.upper():
@@ -25,7 +24,7 @@ def repair(component: Component, fields: Fields, _: Fields) -> bool:
         until = coerced(start.value, parts.get("UNTIL", ""))
         if until is not None:
             parts["UNTIL"] = until
-            rewrite(component, fields, number, parts)
+            rewrite(component, props, number, parts)
             repaired = True
     return repaired
 

@@ -7,14 +7,13 @@ an all-day series becomes its date, a floating time is read in DTSTART's zone.
 
 from __future__ import annotations
 
-from protocol.ical.compat.defect import Fields
-from protocol.ical.components import Component, Params, Property
+from protocol.ical.components import Component, Params, Property, PropertyMap
 from protocol.ical.values import Form, parse_when, render_when
 
 NAMES = frozenset({"RECURRENCE-ID", "EXDATE"})
 
 
-def repair(component: Component, fields: Fields, series: Fields) -> bool:
+def repair(component: Component, props: PropertyMap, series: PropertyMap) -> bool:
     """Give RECURRENCE-ID and EXDATE the type and zone of the series' DTSTART."""
     start = series.get("DTSTART")
     if start is None or "DTSTART" not in series:
@@ -25,7 +24,7 @@ def repair(component: Component, fields: Fields, series: Fields) -> bool:
             changed = coerced(start, line)
             if changed is not None:
                 component.properties[number] = changed
-                fields[line.name] = changed
+                props[line.name] = changed
                 repaired = True
     return repaired
 
