@@ -39,7 +39,7 @@ async def test_created_is_found_with_every_field(db: Database) -> None:
     assert found is not None and found.home_seq == 2
     assert found == await db.read(lambda tx: calendars.get(tx, pid, made.calendar_id))
     assert found == Calendar(**{**{f: getattr(made, f) for f in Calendar.__slots__}, "home_seq": 2})
-    assert [row[0] for row in await db.read(lambda tx: calendars.of_home(tx, pid))] == ["calendar", "work"]
+    assert [c.name for c in await db.read(lambda tx: calendars.of_home(tx, pid))] == ["calendar", "work"]
     with pytest.raises(Duplicate) as error:
         await db.write(lambda tx: calendars.create(tx, work_calendar(pid)))
     assert error.value.key == "calendars.name"
