@@ -10,25 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from protocol.errors import Condition, Refusal
-from protocol.ical.document import Document, Limits, parse_document
+from protocol.ical.document import Document, parse_document
 from protocol.ical.recurrence import DEFAULT_PERIODS, Budget
+from protocol.ical.scanner import STORED
 
-_UNLIMITED = Limits(
-    size=1 << 40,
-    line=1 << 40,
-    params=1 << 40,
-    properties=1 << 40,
-    components=1 << 40,
-    depth=100,
-    attendees=1 << 40,
-)
 REQUEST_PERIODS = 50 * DEFAULT_PERIODS
 """Recurrence periods one request may examine in vain over all objects: about a second of CPU."""
 
 
 def document_of(data: bytes) -> Document:
     """The parsed form of a stored text."""
-    return parse_document(data, limits=_UNLIMITED).document
+    return parse_document(data, limits=STORED).document
 
 
 class Allowance:

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from protocol.ical.scanner import Limits
+
+_OBJECT = Limits()
 SENTENCE = "sentence"
 CHECK = "check"
 EXPECTED = "expected"
@@ -135,15 +138,19 @@ class DatabaseSettings:
 class LimitSettings:
     """How much of anything one request or one object may be; what exceeds a limit is refused by name."""
 
-    resource_bytes: int = _number(10_485_760, "The largest calendar object, in bytes (CALDAV:max-resource-size).", 1024)
+    resource_bytes: int = _number(
+        _OBJECT.size, "The largest calendar object, in bytes (CALDAV:max-resource-size).", 1024
+    )
     xml_bytes: int = _number(1_048_576, "The largest XML request body, in bytes.", 1024)
-    line_bytes: int = _number(1_048_576, "The longest content line of an object after unfolding, in bytes.", 1024)
-    parameters: int = _number(200, "How many parameters one property may have.", 10)
-    properties: int = _number(20_000, "How many properties one object may have.", 100)
-    depth: int = _number(8, "How deep components of an object may nest.", 3, 100)
-    components: int = _number(5_000, "How many components one object may have, overridden occurrences included.", 10)
+    line_bytes: int = _number(_OBJECT.line, "The longest content line of an object after unfolding, in bytes.", 1024)
+    parameters: int = _number(_OBJECT.params, "How many parameters one property may have.", 10)
+    properties: int = _number(_OBJECT.properties, "How many properties one object may have.", 100)
+    depth: int = _number(_OBJECT.depth, "How deep components of an object may nest.", 3, 100)
+    components: int = _number(
+        _OBJECT.components, "How many components one object may have, overridden occurrences included.", 10
+    )
     attendees: int = _number(
-        1_000, "How many attendees one occurrence may have (CALDAV:max-attendees-per-instance).", 1
+        _OBJECT.attendees, "How many attendees one occurrence may have (CALDAV:max-attendees-per-instance).", 1
     )
     dead_property_bytes: int = _number(
         65_536, "The largest value of a property the server does not know, in bytes.", 1024

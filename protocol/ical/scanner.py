@@ -20,7 +20,7 @@ from protocol.ical.components import Component, Property, fold
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one calendar object resource may cost; every figure has its reason beside it."""
+    """What one calendar object resource may hold; the defaults are those of the settings too."""
 
     size: int = 10 * 1024 * 1024
     """Octets of the whole body: room for a photograph attached inline."""
@@ -28,11 +28,11 @@ class Limits:
     """Octets of one unfolded line: an inline attachment is one line."""
     params: int = 200
     """Parameters of one line; real ATTENDEE lines have fewer than 20."""
-    properties: int = 10_000
+    properties: int = 20_000
     """Properties of one component: a room's EXDATEs of ten years, one per line, are 3,650."""
-    components: int = 10_000
-    """BEGIN lines of one body: a daily series with every occurrence of ten years overridden, alarms included."""
-    depth: int = 16
+    components: int = 5_000
+    """BEGIN lines of one body: a daily series with every occurrence of ten years overridden."""
+    depth: int = 8
     """Components inside components; iCalendar itself needs 4 (VCALENDAR, VEVENT, VALARM, VLOCATION)."""
     attendees: int = 1_000
     """ATTENDEE lines of one component (CALDAV:max-attendees-per-instance)."""
@@ -44,8 +44,9 @@ class Limits:
 
 DEFAULT = Limits()
 
-IMPORT = Limits(size=256 * 1024 * 1024, components=1_000_000)
-"""For whole calendars, each object of which meets the ordinary limits afterwards."""
+_ANY = 1 << 40
+STORED = Limits(_ANY, line=_ANY, params=_ANY, properties=_ANY, components=_ANY, depth=100, attendees=_ANY)
+"""For texts that were accepted once: a limit that is lower now does not refuse them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from protocol.ical.document import Document, parse_calendar
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, CompRequest, PropRequest, render
 from protocol.ical.rendering.expand import MAX_REPEATED
+from protocol.ical.scanner import DEFAULT
 from protocol.model import TimeRange
 from testing.appendix_b import ABCD1, ABCD2, ABCD3, ABCD8, US_EASTERN
 from testing.builders import calendar, component
@@ -130,6 +131,13 @@ def test_partial_returns_only_what_is_named() -> None:
         "BEGIN:VEVENT",
         "DTSTART;TZID=US/Eastern:20060104T100000",
     ]
+
+
+def test_partial_of_an_object_beyond_todays_limits() -> None:
+    """A text was within the limits when it was stored; that they are lower now refuses nothing."""
+    many = calendar(component("VEVENT", "UID:1", *["COMMENT:x"] * (DEFAULT.properties + 1)))
+    request = CalendarDataRequest(comp=CompRequest("VCALENDAR", comps=(CompRequest("VEVENT", (PropRequest("UID"),)),)))
+    assert "UID:1" in answer(many, request)
 
 
 def test_partial_of_other_components() -> None:

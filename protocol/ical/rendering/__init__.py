@@ -16,7 +16,7 @@ from protocol.ical.rendering.limits import limit_freebusy_set, limit_recurrence_
 from protocol.ical.rendering.partial import prune
 from protocol.ical.rendering.references import without_standard_timezones
 from protocol.ical.rendering.request import VERBATIM, CalendarDataRequest, CompRequest, PropRequest
-from protocol.ical.scanner import IMPORT
+from protocol.ical.scanner import STORED
 from protocol.ical.timezones import Zone
 from protocol.model import ComponentKind
 
@@ -45,11 +45,11 @@ def render(
         parsed = document()
         if request.limit_freebusy_set is None or parsed.component is not ComponentKind.VFREEBUSY:
             return expand(parsed, request.expand, zone, budget, request.comp).encode()
-        calendar = parse_calendar(expand(parsed, request.expand, zone, budget).encode(), IMPORT)
+        calendar = parse_calendar(expand(parsed, request.expand, zone, budget).encode(), STORED)
     elif request.limit_recurrence_set is not None:
         calendar = limit_recurrence_set(document(), request.limit_recurrence_set, zone, budget)
     else:
-        calendar = parse_calendar(data, IMPORT)
+        calendar = parse_calendar(data, STORED)
     rendered = _reduced(calendar, request, zone)
     return without_standard_timezones(rendered) if timezones_by_reference else rendered
 
