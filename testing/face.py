@@ -124,7 +124,7 @@ class Face:
         except Refusal as refusal:
             return render_refusal(refusal)
 
-    async def put(self, path: str, data: str, **headers: str) -> Answer:
+    async def put(self, path: str, data: str | bytes, **headers: str) -> Answer:
         return await self.ask("PUT", path, data, Content_Type="text/calendar; charset=utf-8", **headers)
 
     async def sync(self, path: str, token: str = "", limit: int | None = None, **more: str) -> Answer:
@@ -141,26 +141,6 @@ class Face:
             f'<C:filter><C:comp-filter name="VCALENDAR">{inner}</C:comp-filter></C:filter></C:calendar-query>'
         )
         return await self.ask("REPORT", path, body, Depth="1")
-
-
-def event(uid: str, *lines: str, start: str = "20270105T100000Z", summary: str = "Meeting") -> str:
-    """A small calendar object."""
-    return "\r\n".join(
-        (
-            "BEGIN:VCALENDAR",
-            "VERSION:2.0",
-            "PRODID:-//test//EN",
-            "BEGIN:VEVENT",
-            f"UID:{uid}",
-            "DTSTAMP:20260101T000000Z",
-            f"DTSTART:{start}",
-            f"SUMMARY:{summary}",
-            *lines,
-            "END:VEVENT",
-            "END:VCALENDAR",
-            "",
-        )
-    )
 
 
 OWN = Access.OWN

@@ -49,7 +49,8 @@ async def home(db: Database, name: str = "user01") -> tuple[PrincipalId, Calenda
     return someone.principal_id, calendar.calendar_id
 
 
-def event(name: str, *entries: IndexEntry, uid: str | None = None, text: bytes = b"", etag: str = "") -> Sample:
+def new_object(name: str, *entries: IndexEntry, uid: str | None = None, text: bytes = b"", etag: str = "") -> Sample:
+    """An object that is in no calendar yet; by default it occupies one hour."""
     return Sample(name, entries or (IndexEntry(NOW, NOW + HOUR, busy=BusyType.BUSY),), uid, text, etag)
 
 

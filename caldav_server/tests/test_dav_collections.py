@@ -12,7 +12,8 @@ from caldav_server.settings import LimitSettings
 from protocol.model import MAX_KEY_OCTETS, Seq
 from storage import calendars
 from storage.principals import set_delegates
-from testing.face import NAMESPACES, Face, event
+from testing.builders import event
+from testing.face import NAMESPACES, Face
 
 HOME = "/dav/calendars/anna/"
 

@@ -14,7 +14,8 @@ from caldav_server.calendaring import queries
 from caldav_server.dav.elements import Elements
 from caldav_server.dav.methods import DavFace
 from protocol.model import CalendarId, Seq
-from testing.face import NAMESPACES, Face, event
+from testing.builders import event
+from testing.face import NAMESPACES, Face
 
 HOME = "/dav/calendars/anna/"
 NAMES = [f"n{number}.ics" for number in range(12)]
@@ -100,7 +101,7 @@ async def test_what_is_known_is_not_read_again(face: Face, monkeypatch: pytest.M
     first = await asked(*NAMES[:3])
     assert await asked(*NAMES[:3]) == first
     assert read == [NAMES[:3]]
-    assert event(NAMES[1]).splitlines()[4].encode() in await asked(NAMES[1])
+    assert event(NAMES[1]).splitlines()[4] in await asked(NAMES[1])
     assert read == [NAMES[:3]]
     await asked(*NAMES[:4])
     assert read[1:] == [NAMES[3:4]], "only what is not known is read"

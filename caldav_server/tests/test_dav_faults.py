@@ -11,7 +11,8 @@ import pytest
 
 from storage.database import Database
 from storage.errors import CommitUnknown, Unavailable
-from testing.face import Answer, Face, event
+from testing.builders import event
+from testing.face import Answer, Face
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 OTHER = "/dav/calendars/anna/other/"
@@ -71,9 +72,9 @@ async def test_whatever_statement_fails_nothing_is_half_done(faulty: tuple[Face,
 
     async def act() -> Answer:
         if what == "create":
-            return await face.put(CALENDAR + "new.ics", event("new", "RRULE:FREQ=DAILY;COUNT=5"))
+            return await face.put(CALENDAR + "new.ics", event("new", more="RRULE:FREQ=DAILY;COUNT=5"))
         if what == "update":
-            return await face.put(CALENDAR + "a.ics", event("one", "RRULE:FREQ=DAILY;COUNT=5"))
+            return await face.put(CALENDAR + "a.ics", event("one", more="RRULE:FREQ=DAILY;COUNT=5"))
         if what == "move":
             return await face.ask("MOVE", CALENDAR + "a.ics", Destination=OTHER + "a.ics")
         return await face.ask("DELETE", CALENDAR + "a.ics")

@@ -10,7 +10,8 @@ import pytest
 
 from protocol.model import PrincipalKind
 from storage import objects, principals
-from testing.face import Face, event
+from testing.builders import event
+from testing.face import Face
 from testing.samples import versions_of
 
 HOME = "/dav/calendars/anna/"
@@ -25,10 +26,10 @@ async def face(tmp_path: Path) -> AsyncIterator[Face]:
 
 
 async def test_bytes_come_back_as_they_were_sent(face: Face) -> None:
-    text = event("one", "X-ODD;VALUE=URI:geo:48.2,16.3", "DESCRIPTION:a\\, b\\n" + "x" * 200)
+    text = event("one", more="\n".join(("X-ODD;VALUE=URI:geo:48.2,16.3", "DESCRIPTION:a\\, b\\n" + "x" * 200)))
     put = await face.put(CALENDAR + "a%20b%40%2F.ics", text)
     got = await face.ask("GET", CALENDAR + "a b@%2f.ics")
-    assert (put.status, got.status, got.text) == (201, 200, text)
+    assert (put.status, got.status, got.body) == (201, 200, text)
     assert put.headers["ETag"] == got.headers["ETag"]
 
 
@@ -68,17 +69,17 @@ async def test_a_put_needs_a_calendar(face: Face, path: str, status: int) -> Non
 
 
 async def test_a_repair_of_the_text_is_reported_and_gives_no_etag(face: Face) -> None:
-    text = event("one").replace("PRODID", "METHOD:PUBLISH\r\nPRODID")
+    text = event("one").replace(b"PRODID", b"METHOD:PUBLISH\r\nPRODID")
     put = await face.put(CALENDAR + "a.ics", text)
     assert (put.status, "ETag" in put.headers) == (201, False)
     assert "method" in put.headers["X-Calendar-Repairs"]
-    strict = await face.put(CALENDAR + "b.ics", text.replace("one", "two"), Prefer="handling=strict")
+    strict = await face.put(CALENDAR + "b.ics", text.replace(b"one", b"two"), Prefer="handling=strict")
     assert (strict.status, strict.condition) == (403, "valid-calendar-object-resource")
 
 
 async def test_return_representation(face: Face) -> None:
     put = await face.put(CALENDAR + "a.ics", event("one"), Prefer="return=representation")
-    assert (put.status, put.text) == (201, event("one"))
+    assert (put.status, put.body) == (201, event("one"))
     assert "return=representation" in put.headers["Preference-Applied"]
 
 
@@ -187,11 +188,11 @@ async def test_the_acl_names_whom_a_home_was_opened_to(face: Face) -> None:
 
 
 async def test_free_busy_without_an_end(face: Face) -> None:
-    span = '<C:time-range start="20270101T000000Z"/>'
+    span = '<C:time-range start="20260101T000000Z"/>'
     ask = f'<C:free-busy-query xmlns:C="urn:ietf:params:xml:ns:caldav">{span}</C:free-busy-query>'
-    await face.put(CALENDAR + "a.ics", event("one", "DURATION:PT1H"))
-    assert "20270105T100000Z" in (await face.ask("REPORT", CALENDAR, ask)).text
-    await face.put(CALENDAR + "b.ics", event("two", "DURATION:PT1H", "RRULE:FREQ=DAILY"))
+    await face.put(CALENDAR + "a.ics", event("one", end="DURATION:PT1H"))
+    assert "20260105T100000Z" in (await face.ask("REPORT", CALENDAR, ask)).text
+    await face.put(CALENDAR + "b.ics", event("two", end="DURATION:PT1H", more="RRULE:FREQ=DAILY"))
     endless = await face.ask("REPORT", CALENDAR, ask)
     assert (endless.status, endless.condition) == (403, "max-instances")
 
@@ -199,11 +200,9 @@ async def test_free_busy_without_an_end(face: Face) -> None:
 async def test_add_member_and_the_whole_calendar(face: Face) -> None:
     posted = await face.ask("POST", CALENDAR, event("one"), Content_Type="text/calendar")
     assert (posted.status, posted.headers["Location"].startswith(CALENDAR)) == (201, True)
-    zoned = event("two", start="20270105T100000Z").replace(
-        "BEGIN:VEVENT", "BEGIN:VTIMEZONE\r\nTZID:X\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT"
-    )
+    zoned = event("two", zone="BEGIN:VTIMEZONE\nTZID:X\nEND:VTIMEZONE")
     await face.put(CALENDAR + "b.ics", zoned)
-    await face.put(CALENDAR + "c.ics", zoned.replace("UID:two", "UID:three"))
+    await face.put(CALENDAR + "c.ics", zoned.replace(b"UID:two", b"UID:three"))
     whole = await face.ask("GET", CALENDAR)
     assert (whole.text.count("BEGIN:VEVENT"), whole.text.count("TZID:X")) == (3, 1)
 
@@ -230,7 +229,7 @@ async def test_a_refused_precondition_can_bring_what_is_there(face: Face) -> Non
     answer = await face.put(
         CALENDAR + "a.ics", event("one", summary="x"), If_Match='"other"', Prefer="return=representation"
     )
-    assert (answer.status, answer.text) == (412, event("one"))
+    assert (answer.status, answer.body) == (412, event("one"))
 
 
 async def test_quota(face: Face, tmp_path: Path) -> None:
@@ -238,11 +237,11 @@ async def test_quota(face: Face, tmp_path: Path) -> None:
 
     face.settings = changed(face.settings, limits=changed(face.settings.limits, home_bytes=1024))
     face.face = type(face.face)()
-    assert (await face.put(CALENDAR + "a.ics", event("one", "DESCRIPTION:" + "x" * 500))).status == 201
-    full = await face.put(CALENDAR + "b.ics", event("two", "DESCRIPTION:" + "x" * 500))
+    assert (await face.put(CALENDAR + "a.ics", event("one", more="DESCRIPTION:" + "x" * 500))).status == 201
+    full = await face.put(CALENDAR + "b.ics", event("two", more="DESCRIPTION:" + "x" * 500))
     assert (full.status, full.condition) == (507, "quota-not-exceeded")
     assert (await face.ask("DELETE", CALENDAR + "a.ics")).status == 204
-    assert (await face.put(CALENDAR + "b.ics", event("two", "DESCRIPTION:" + "x" * 500))).status == 201
+    assert (await face.put(CALENDAR + "b.ics", event("two", more="DESCRIPTION:" + "x" * 500))).status == 201
 
 
 async def test_the_default_calendar_comes_back_empty(face: Face) -> None:

@@ -12,7 +12,8 @@ from caldav_server.dav.properties import PROPERTIES
 from protocol.model import PrincipalId
 from storage import calendars
 from storage.database import Transaction
-from testing.face import NAMESPACES, Face, event
+from testing.builders import event
+from testing.face import NAMESPACES, Face
 
 HOME = "/dav/calendars/anna/"
 CALENDAR = HOME + "calendar/"
@@ -131,11 +132,11 @@ async def test_extended_mkcol(face: Face) -> None:
 
 
 async def test_calendars_are_copied_and_moved_with_what_they_hold(face: Face) -> None:
-    await face.put(CALENDAR + "a.ics", event("one", "RRULE:FREQ=DAILY;COUNT=3"))
+    await face.put(CALENDAR + "a.ics", event("one", more="RRULE:FREQ=DAILY;COUNT=3"))
     await face.ask("PROPPATCH", CALENDAR, update(setting("<D:displayname>first</D:displayname>")))
     assert (await face.ask("COPY", CALENDAR, Destination=HOME + "copy/")).status == 201
     assert (await face.ask("MOVE", HOME + "copy/", Destination=HOME + "moved/")).status == 201
-    day = '<C:comp-filter name="VEVENT"><C:time-range start="20270106T000000Z" end="20270107T000000Z"/></C:comp-filter>'
+    day = '<C:comp-filter name="VEVENT"><C:time-range start="20260106T000000Z" end="20260107T000000Z"/></C:comp-filter>'
     found = await face.query(HOME + "moved/", day)
     assert found.hrefs() == {HOME + "moved/a.ics": 200}
     assert (await face.ask("PROPFIND", HOME + "copy/", Depth="0")).status == 404
@@ -254,7 +255,7 @@ async def test_the_two_time_zone_properties_say_the_same(face: Face) -> None:
 async def test_floating_times_are_compared_in_a_zone_of_the_clients_own(face: Face) -> None:
     """RFC 4791 §5.2.2: 10:00 at +05:17 is 04:43 UTC."""
     await face.ask("PROPPATCH", CALENDAR, update(setting(f"<C:calendar-timezone>{_OWN_ZONE}</C:calendar-timezone>")))
-    await face.put(CALENDAR + "a.ics", event("a", "DURATION:PT1H", start="20270105T100000"))
+    await face.put(CALENDAR + "a.ics", event("a", start="DTSTART:20270105T100000", end="DURATION:PT1H"))
 
     async def found(start: str, end: str) -> bool:
         window = f'<C:comp-filter name="VEVENT"><C:time-range start="{start}" end="{end}"/></C:comp-filter>'

@@ -20,11 +20,12 @@ from caldav_server.dav.reports import multiget as multigets
 from protocol.errors import Refusal
 from protocol.ical.recurrence import DEFAULT_PERIODS
 from protocol.model import CalendarObject, Seq
-from testing.face import NAMESPACES, Answer, Face, event
+from testing.builders import event
+from testing.face import NAMESPACES, Answer, Face
 
 CALENDAR = "/dav/calendars/anna/calendar/"
-RANGE = '<C:comp-filter name="VEVENT"><C:time-range start="20270105T000000Z" end="20270205T000000Z"/></C:comp-filter>'
-EXPANDED = '<C:calendar-data><C:expand start="20270105T000000Z" end="20270205T000000Z"/></C:calendar-data>'
+RANGE = '<C:comp-filter name="VEVENT"><C:time-range start="20260105T000000Z" end="20260205T000000Z"/></C:comp-filter>'
+EXPANDED = '<C:calendar-data><C:expand start="20260105T000000Z" end="20260205T000000Z"/></C:calendar-data>'
 HOSTILE = "RRULE:FREQ=SECONDLY"
 MEASURE = "{DAV:}error/{DAV:}number-of-matches-within-limits"
 
@@ -53,9 +54,9 @@ def statuses(answer: Answer, name: str = "{urn:ietf:params:xml:ns:caldav}calenda
 
 async def fill(face: Face, weekly: int, hostile: int = 1) -> None:
     for number in range(weekly):
-        await face.put(f"{CALENDAR}n{number}.ics", event(f"n{number}", "DURATION:PT1H", "RRULE:FREQ=WEEKLY"))
+        await face.put(f"{CALENDAR}n{number}.ics", event(f"n{number}", end="DURATION:PT1H", more="RRULE:FREQ=WEEKLY"))
     for number in range(hostile):
-        await face.put(f"{CALENDAR}z{number}.ics", event(f"z{number}", "DURATION:PT1H", HOSTILE))
+        await face.put(f"{CALENDAR}z{number}.ics", event(f"z{number}", end="DURATION:PT1H", more=HOSTILE))
 
 
 async def multiget(face: Face, *names: str) -> Answer:
@@ -156,7 +157,9 @@ async def test_a_limit_of_the_request_that_is_met_later_ends_a_well_formed_answe
 
 async def test_a_long_answer_of_few_objects_is_sent_in_pieces(face: Face) -> None:
     for number in range(6):
-        text = event(f"n{number}", "DURATION:PT1H", "RRULE:FREQ=DAILY", "DESCRIPTION:" + "ü" * 20_000)
+        text = event(
+            f"n{number}", end="DURATION:PT1H", more="\n".join(("RRULE:FREQ=DAILY", "DESCRIPTION:" + "ü" * 20_000))
+        )
         await face.put(f"{CALENDAR}n{number}.ics", text)
     response = await face.send("REPORT", CALENDAR, _expansion(), Depth="1")
     assert not isinstance(response.body, bytes)
@@ -176,7 +179,7 @@ async def test_ordinary_series_are_answered_however_many(face: Face, monkeypatch
     """Occurrences that are answered are not what a request may not have too many of."""
     monkeypatch.setattr(reports, "Allowance", lambda: Allowance(100))
     for number in range(8):
-        await face.put(f"{CALENDAR}n{number}.ics", event(f"n{number}", "DURATION:PT1H", "RRULE:FREQ=DAILY"))
+        await face.put(f"{CALENDAR}n{number}.ics", event(f"n{number}", end="DURATION:PT1H", more="RRULE:FREQ=DAILY"))
     assert set(statuses(await face.query(CALENDAR, RANGE, EXPANDED)).values()) == {(200, "")}
 
 
@@ -200,7 +203,7 @@ async def test_large_objects_are_fetched_one_by_one_and_all_answered(
     names = [f"{number}.ics" for number in range(12)]
     for number, name in enumerate(names):
         fill = "X-FILL:" + "x" * (queries.LIGHT if number % 2 else 10)
-        assert (await face.put(CALENDAR + name, event(f"u{number}", "DURATION:PT1H", fill))).status == 201
+        assert (await face.put(CALENDAR + name, event(f"u{number}", end="DURATION:PT1H", more=fill))).status == 201
     together: list[int] = []
     fetch, fetch_ids = queries.stored.fetch, queries.stored.fetch_ids
 
@@ -230,11 +233,11 @@ async def test_large_objects_are_fetched_one_by_one_and_all_answered(
 async def test_free_busy_is_refused_before_it_is_too_much(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC 4791 §7.10: more occurrences than one answer is made of are a named refusal, found out with as few rows."""
     monkeypatch.setattr(queries, "MOST_BUSY", 20)
-    await face.put(f"{CALENDAR}a.ics", event("a", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=21"))
+    await face.put(f"{CALENDAR}a.ics", event("a", end="DURATION:PT1H", more="RRULE:FREQ=DAILY;COUNT=21"))
     for days, status in ((20, 200), (21, 403)):
-        end = f"202701{5 + days:02}T000000Z"
+        end = f"202601{5 + days:02}T000000Z"
         body = (
-            f'<C:free-busy-query {NAMESPACES}><C:time-range start="20270105T000000Z" end="{end}"/></C:free-busy-query>'
+            f'<C:free-busy-query {NAMESPACES}><C:time-range start="20260105T000000Z" end="{end}"/></C:free-busy-query>'
         )
         answer = await face.ask("REPORT", CALENDAR, body, Depth="1")
         assert (answer.status, answer.condition if status == 403 else "") == (

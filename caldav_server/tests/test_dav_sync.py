@@ -11,7 +11,8 @@ from caldav_server.dav.tokens import parse_token, render_token
 from protocol.errors import Condition, Refusal
 from protocol.model import Seq
 from storage import calendars, principals, server_state
-from testing.face import Face, event
+from testing.builders import event
+from testing.face import Face
 
 HOME = "/dav/calendars/anna/"
 CALENDAR = HOME + "calendar/"

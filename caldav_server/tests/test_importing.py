@@ -20,7 +20,8 @@ from caldav_server.settings import Settings
 from protocol.ical.split import Splitter
 from storage.database import Database
 from storage.errors import CommitUnknown
-from testing.face import Face, event
+from testing.builders import event
+from testing.face import Face
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 
@@ -53,15 +54,16 @@ def whole(*parts: str) -> bytes:
     ).encode()
 
 
-def inner(text: str) -> str:
+def inner(data: bytes) -> str:
+    text = data.decode()
     return text[text.index("BEGIN:VEVENT") : text.index("END:VCALENDAR")]
 
 
 async def test_an_export_imported_again_changes_nothing(face: Face) -> None:
     zone = "BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nEND:VTIMEZONE\r\n"
     many = [inner(event(f"uid {n}" if n % 7 == 0 else f"uid-{n}")) for n in range(450)]
-    zoned = inner(event("zoned")).replace("DTSTART:20270105T100000Z", "DTSTART;TZID=Europe/Berlin:20270105T100000")
-    override = inner(event("uid-1", "RECURRENCE-ID:20270105T100000Z", summary="moved"))
+    zoned = inner(event("zoned")).replace("DTSTART:20260105T100000Z", "DTSTART;TZID=Europe/Berlin:20260105T100000")
+    override = inner(event("uid-1", summary="moved", more="RECURRENCE-ID:20260105T100000Z"))
     first = await run(face, whole(zone, *many, zoned, override))
     assert became(first) == {"created": 451}
     token = (await face.sync(CALENDAR)).token()
@@ -73,7 +75,7 @@ async def test_an_export_imported_again_changes_nothing(face: Face) -> None:
 
 async def test_an_export_imported_where_it_came_from_keeps_the_texts_of_clients(face: Face) -> None:
     zone = "BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nEND:VTIMEZONE\r\n"
-    text = event("one", "DESCRIPTION:" + "x" * 200).replace("PRODID", "X-OWN:kept\r\nPRODID")
+    text = event("one", more="DESCRIPTION:" + "x" * 200).decode().replace("PRODID", "X-OWN:kept\r\nPRODID")
     text = text.replace("BEGIN:VEVENT", zone + "BEGIN:VEVENT").replace("DTSTART:", "DTSTART;TZID=Europe/Berlin:")
     await face.put(CALENDAR + "a.ics", text.replace("100000Z", "100000"))
     before = (await face.sync(CALENDAR)).token()
@@ -120,7 +122,7 @@ async def test_a_refused_object_stops_no_other(face: Face) -> None:
 async def test_what_a_home_has_no_room_for_is_refused_by_name(tmp_path: Path) -> None:
     """RFC 4331 §6: the quota holds for imports as for PUT."""
     face = await Face.make(tmp_path, limits=replace(Settings().limits, home_bytes=3000))
-    small, large = inner(event("small")), inner(event("large", "X-FILL:" + "x" * 4000))
+    small, large = inner(event("small")), inner(event("large", more="X-FILL:" + "x" * 4000))
     assert became(await run(face, whole(small))) == {"created": 1}
     refused = await run(face, whole(large))
     assert became(refused) == {"refused": 1}
@@ -224,7 +226,9 @@ async def test_a_batch_of_many_occurrences_is_stored_in_parts(face: Face, monkey
         add_rows(tx, pid, cid, rows, of)
 
     monkeypatch.setattr(importing.stored_occurrences, "add_rows", counted)
-    series = [inner(event(f"n{n}", f"RRULE:FREQ=DAILY;COUNT={count}")) for n, count in enumerate((400, 400, 400, 1))]
+    series = [
+        inner(event(f"n{n}", more=f"RRULE:FREQ=DAILY;COUNT={count}")) for n, count in enumerate((400, 400, 400, 1))
+    ]
     outcomes = await run(face, whole(*series))
     assert [each.uid for each in outcomes] == ["n0", "n1", "n2", "n3"]
     assert became(outcomes) == {"created": 4}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from caldav_server.calendaring import texts
-from testing.face import Face, event
+from testing.builders import event
+from testing.face import Face
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 NOTHING = "<D:displayname/>"
@@ -19,11 +20,15 @@ async def face(tmp_path: Path) -> AsyncIterator[Face]:
     made = await Face.make(tmp_path, "berta")
     await made.add("anna", time_zone="Europe/Berlin")
     for name, start in (("first", "20271031T023500"), ("second", "20271031T034500"), ("day", "20271030")):
-        await made.put(f"{CALENDAR}{name}.ics", event(name, "DURATION:PT5M" if "T" in start else "X-A:b", start=start))
+        await made.put(
+            f"{CALENDAR}{name}.ics",
+            event(name, start=f"DTSTART:{start}", more="DURATION:PT5M" if "T" in start else "X-A:b"),
+        )
     await made.put(
-        f"{CALENDAR}weekly.ics", event("weekly", "DURATION:PT5M", "RRULE:FREQ=WEEKLY", start="20270103T023500")
+        f"{CALENDAR}weekly.ics",
+        event("weekly", start="DTSTART:20270103T023500", end="DURATION:PT5M", more="RRULE:FREQ=WEEKLY"),
     )
-    await made.put(f"{CALENDAR}fixed.ics", event("fixed", "DURATION:PT5M", start="20271031T003500Z"))
+    await made.put(f"{CALENDAR}fixed.ics", event("fixed", start="DTSTART:20271031T003500Z", end="DURATION:PT5M"))
     yield made
     made.db.close()
 

@@ -15,7 +15,8 @@ from protocol.ical.index import INDEX_VERSION
 from protocol.model import FOREVER, Calendar, CalendarId, TimeRange
 from storage import calendars, occurrences, server_state, tables
 from storage.database import Statement, Transaction
-from testing.face import Face, event
+from testing.builders import event
+from testing.face import Face
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 YEAR = 366 * 86_400
@@ -28,8 +29,8 @@ EARLIER = Statement(
 @pytest.fixture
 async def face(tmp_path: Path) -> AsyncIterator[Face]:
     made = await Face.make(tmp_path)
-    await made.put(CALENDAR + "a.ics", event("one", "RRULE:FREQ=WEEKLY", "DURATION:PT1H"))
-    await made.put(CALENDAR + "b.ics", event("two", "DURATION:PT1H"))
+    await made.put(CALENDAR + "a.ics", event("one", end="DURATION:PT1H", more="RRULE:FREQ=WEEKLY"))
+    await made.put(CALENDAR + "b.ics", event("two", start="DTSTART:20270105T100000Z", end="DURATION:PT1H"))
     yield made
     made.db.close()
 
@@ -87,7 +88,7 @@ async def test_new_zone_data_is_taken_in_once(face: Face) -> None:
 
 async def test_objects_that_moved_with_the_law_are_listed(face: Face) -> None:
     owner = face.people["anna"].principal_id
-    zoned = event("three").replace("DTSTART:20270105T100000Z", "DTSTART;TZID=Europe/Berlin:20270105T100000")
+    zoned = event("three", start="DTSTART;TZID=Europe/Berlin:20270105T100000", end="")
     await face.put(CALENDAR + "c.ics", zoned)
 
     def shift(tx: Transaction) -> None:
@@ -109,7 +110,7 @@ async def test_objects_that_moved_with_the_law_are_listed(face: Face) -> None:
 
 async def test_time_that_passed_is_no_move(face: Face) -> None:
     """An index made later goes further: that alone does not say that anything moved."""
-    zoned = event("three", "RRULE:FREQ=WEEKLY").replace(":20270105T100000Z", ";TZID=Europe/Berlin:20270105T100000")
+    zoned = event("three", start="DTSTART;TZID=Europe/Berlin:20270105T100000", end="", more="RRULE:FREQ=WEEKLY")
     await face.put(CALENDAR + "c.ics", zoned)
     now = int(time.time())
     assert await upkeep.rederive_zones(face.db, face.settings, now + 30 * 86_400, "new") == []

@@ -15,7 +15,7 @@ from storage import calendars, objects
 from storage.database import Batch, Database, Statement, Transaction
 from storage.errors import CommitUnknown, RowChanged, Unavailable
 from testing.postgres import PostgresServer, database_name
-from testing.samples import NOW, add, event, home, live
+from testing.samples import NOW, add, home, live, new_object
 
 _TROUBLE = Statement(select(func.trouble_once()), across="a test")
 
@@ -42,7 +42,7 @@ async def batch_connection_of(db: Database):
 async def stored(db: Database, count: int):
     """A calendar with so many objects: its ids, and each object's."""
     pid, cid = await home(db)
-    samples = [event(f"{n}.ics", text=b"text", etag=f"e{n}") for n in range(count)]
+    samples = [new_object(f"{n}.ics", text=b"text", etag=f"e{n}") for n in range(count)]
     for sample in samples:
         await db.write(lambda tx, sample=sample: add(tx, pid, cid, sample))
     return pid, cid, samples

@@ -16,7 +16,7 @@ from storage.database.sqlite import SqliteTransaction
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.tables import occurrences as table
-from testing.samples import NOW, add, event, home, principal
+from testing.samples import NOW, add, home, new_object, principal
 
 NAMES = ("bucket", "start_at", "end_at", "component", "busy")
 SIZES = (0, 1, 2, BULK_ROWS - 1, BULK_ROWS, BULK_ROWS + 1, 3 * BULK_ROWS + 7)
@@ -74,7 +74,7 @@ async def test_a_part_that_fails_undoes_all(db: Database, bad: int) -> None:
 
 async def test_rows_of_a_calendar_that_is_gone(db: Database) -> None:
     pid, _ = await home(db)
-    sample = event("a.ics")
+    sample = new_object("a.ics")
     nowhere = CalendarId(new_id())
     with pytest.raises(ParentGone):
         await db.write(lambda tx: objects.insert_many(tx, pid, nowhere, [(sample.meta(1), sample.text, sample.index)]))
@@ -83,7 +83,7 @@ async def test_rows_of_a_calendar_that_is_gone(db: Database) -> None:
 async def test_texts_of_any_size_and_character(db: Database) -> None:
     """Parts far larger than any buffer between the two: neither side may wait for the other for ever."""
     pid, cid = await home(db)
-    samples = [event(f"{n} ü\U0001f600'\".ics", text=bytes([n]) * (n % 7 * 300_000)) for n in range(40)]
+    samples = [new_object(f"{n} ü\U0001f600'\".ics", text=bytes([n]) * (n % 7 * 300_000)) for n in range(40)]
     assert await db.write(
         lambda tx: objects.insert_many(tx, pid, cid, [(s.meta(n), s.text, s.index) for n, s in enumerate(samples, 1)])
     ) == len(samples)
@@ -93,8 +93,8 @@ async def test_texts_of_any_size_and_character(db: Database) -> None:
 
 async def test_a_name_in_use_is_left_as_it_is_and_not_counted(db: Database) -> None:
     pid, cid = await home(db)
-    await db.write(lambda tx: add(tx, pid, cid, event("1.ics", text=b"first")))
-    samples = [event(f"{n}.ics", uid=f"other {n}", text=b"second") for n in range(3)]
+    await db.write(lambda tx: add(tx, pid, cid, new_object("1.ics", text=b"first")))
+    samples = [new_object(f"{n}.ics", uid=f"other {n}", text=b"second") for n in range(3)]
     many = [(sample.meta(n + 2), sample.text, sample.index) for n, sample in enumerate(samples)]
     assert await db.write(lambda tx: objects.insert_many(tx, pid, cid, many)) == 2
     kept = await db.read(lambda tx: objects.find(tx, pid, cid, "1.ics"))

@@ -9,7 +9,7 @@ from storage import calendars, changes, objects, properties
 from storage.database import Database
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
-from testing.samples import NOW, add, event, home, remove
+from testing.samples import NOW, add, home, new_object, remove
 
 
 def work_calendar(pid, name: str = "work") -> Calendar:
@@ -65,7 +65,7 @@ async def test_update_sets_only_what_is_named(db: Database) -> None:
 
 async def test_removed_leaves_a_tombstone_and_frees_the_name(db: Database) -> None:
     pid, cid = await home(db)
-    await db.write(lambda tx: add(tx, pid, cid, event("a.ics")))
+    await db.write(lambda tx: add(tx, pid, cid, new_object("a.ics")))
     assert await db.write(lambda tx: calendars.remove(tx, pid, cid))
     assert not await db.write(lambda tx: calendars.remove(tx, pid, cid))
     assert await db.read(lambda tx: calendars.find(tx, pid, "calendar")) is None
@@ -100,8 +100,8 @@ async def test_rename_leaves_the_old_name_as_a_tombstone(db: Database) -> None:
 async def test_batch_numbers_and_pruning(db: Database) -> None:
     pid, cid = await home(db)
     assert await db.write(lambda tx: calendars.next_seq(tx, pid, cid, 5)) == 5
-    first = await db.write(lambda tx: add(tx, pid, cid, event("a.ics")))
-    await db.write(lambda tx: add(tx, pid, cid, event("b.ics")))
+    first = await db.write(lambda tx: add(tx, pid, cid, new_object("a.ics")))
+    await db.write(lambda tx: add(tx, pid, cid, new_object("b.ics")))
     await db.write(lambda tx: remove(tx, pid, cid, first))
     assert [row[0] for row in await db.read(lambda tx: changes.rows(tx, pid, cid, 0))] == ["b.ics", "a.ics"]
     assert await db.write(lambda tx: calendars.prune(tx, pid, cid, Seq(7))) == 0

@@ -18,7 +18,7 @@ from storage import calendars, changes, objects, occurrences, principals, server
 from storage.database import Database, Lookup, Statement, Transaction
 from storage.errors import CommitUnknown, Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable
 from testing.postgres import PostgresServer
-from testing.samples import add, change, event, home, live, principal, remove, versions_of
+from testing.samples import add, change, home, live, new_object, principal, remove, versions_of
 
 
 class Broken(Exception):
@@ -62,7 +62,7 @@ async def test_a_read_is_one_snapshot_and_cannot_write(db: Database) -> None:
 
 async def test_many_at_once(db: Database) -> None:
     pid, cid = await home(db)
-    await asyncio.gather(*(db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics"))) for n in range(40)))
+    await asyncio.gather(*(db.write(lambda tx, n=n: add(tx, pid, cid, new_object(f"{n}.ics"))) for n in range(40)))
     reads = await asyncio.gather(*(db.read(lambda tx: len(objects.members_etags(tx, pid, cid))) for _ in range(40)))
     assert reads == [40] * 40
     calendar = await db.read(lambda tx: calendars.get(tx, pid, cid))
@@ -75,7 +75,7 @@ async def test_one_failure_among_many_writes_harms_nobody(db: Database) -> None:
     pid, cid = await home(db)
 
     def work(tx: Transaction, n: int) -> int:
-        add(tx, pid, cid, event(f"{n}.ics"))
+        add(tx, pid, cid, new_object(f"{n}.ics"))
         if n % 3 == 0:
             raise Broken
         return n
@@ -91,7 +91,7 @@ async def test_one_failure_among_many_writes_harms_nobody(db: Database) -> None:
 async def test_point_reads_its_own_past_writes(db: Database) -> None:
     pid, cid = await home(db)
     for n in range(30):
-        await db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics")))
+        await db.write(lambda tx, n=n: add(tx, pid, cid, new_object(f"{n}.ics")))
         assert await db.point(lambda tx: calendars.get(tx, pid, cid).seq) == n + 1  # type: ignore[union-attr]
 
 
@@ -188,11 +188,11 @@ def counting(fail_at: int, error: Exception | None = None):
 async def test_a_fault_at_any_statement_leaves_nothing_half_done(url: str) -> None:
     plain = Database.open(url, allow_unsafe=True)
     pid, cid = await home(plain)
-    old = await plain.write(lambda tx: add(tx, pid, cid, event("old.ics")))
+    old = await plain.write(lambda tx: add(tx, pid, cid, new_object("old.ics")))
 
     def put(tx: Transaction) -> None:
-        add(tx, pid, cid, event("new.ics"))
-        change(tx, pid, cid, old, event("old.ics", uid="uid-old.ics"))
+        add(tx, pid, cid, new_object("new.ics"))
+        change(tx, pid, cid, old, new_object("old.ics", uid="uid-old.ics"))
         remove(tx, pid, cid, objects.find_meta(tx, pid, cid, "new.ics"))
 
     def everything(tx: Transaction) -> list[object]:
@@ -291,10 +291,10 @@ async def test_sqlite_full(tmp_path: Path) -> None:
     pages = await db.write(lambda tx: tx._connection.execute("PRAGMA page_count").fetchone()[0])  # type: ignore[attr-defined]
     await db.write(lambda tx: tx._connection.execute(f"PRAGMA max_page_count={pages + 3}") and None)  # type: ignore[attr-defined]
     with pytest.raises(StorageFull):
-        await db.write(lambda tx: add(tx, pid, cid, event("a.ics", text=b"x" * 100_000)))
+        await db.write(lambda tx: add(tx, pid, cid, new_object("a.ics", text=b"x" * 100_000)))
     assert await db.read(lambda tx: live(tx, pid, cid)) == []
     await db.write(lambda tx: tx._connection.execute("PRAGMA max_page_count=1000000") and None)  # type: ignore[attr-defined]
-    assert await db.write(lambda tx: add(tx, pid, cid, event("a.ics", text=b"x" * 100_000)))
+    assert await db.write(lambda tx: add(tx, pid, cid, new_object("a.ics", text=b"x" * 100_000)))
     db.close()
 
 
@@ -311,7 +311,7 @@ async def test_cut_connections_are_replaced(postgres: PostgresServer, postgres_t
             )
             jobs = [db.read(lambda tx: live(tx, pid, cid)) for _ in range(8)]
             jobs += [db.point(lambda tx: calendars.get(tx, pid, cid)) for _ in range(4)]
-            results = await asyncio.gather(*jobs, db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics"))))
+            results = await asyncio.gather(*jobs, db.write(lambda tx, n=n: add(tx, pid, cid, new_object(f"{n}.ics"))))
             assert results[-1] is not None
     assert len(await db.read(lambda tx: live(tx, pid, cid))) == 10
     db.close()
@@ -326,7 +326,7 @@ async def test_statistics_follow_a_growing_database(postgres: PostgresServer, po
     db = Database.open(postgres.new_database(postgres_template), allow_unsafe=True)
     pid, cid = await home(db)
     for n in range(60):
-        await db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics")))
+        await db.write(lambda tx, n=n: add(tx, pid, cid, new_object(f"{n}.ics")))
     plans = "-c enable_seqscan=off -c enable_bitmapscan=off"
     with psycopg.connect(db.url, autocommit=True, options=plans) as connection:
         for _ in range(200):
@@ -343,11 +343,11 @@ async def test_statistics_follow_a_growing_database(postgres: PostgresServer, po
 
 async def test_what_runs_later_fails_before_the_commit_is_done(db: Database) -> None:
     pid, cid = await home(db)
-    sample = event("a.ics")
+    sample = new_object("a.ics")
     await db.write(lambda tx: add(tx, pid, cid, sample))
 
     def twice(tx: Transaction) -> str:
-        add(tx, pid, cid, event("b.ics"))
+        add(tx, pid, cid, new_object("b.ics"))
         occurrences.add(tx, pid, cid, sample.object_id, sample.rows)
         return "done"
 
@@ -355,7 +355,7 @@ async def test_what_runs_later_fails_before_the_commit_is_done(db: Database) -> 
     with pytest.raises(Duplicate):
         await db.write(twice)
     assert await db.read(lambda tx: changes.rows(tx, pid, cid, 0)) == before
-    assert await db.write(lambda tx: add(tx, pid, cid, event("b.ics"))) is not None
+    assert await db.write(lambda tx: add(tx, pid, cid, new_object("b.ics"))) is not None
 
 
 async def test_a_server_process_that_hangs_is_given_up(postgres: PostgresServer, postgres_template: str) -> None:

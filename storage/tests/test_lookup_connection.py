@@ -11,7 +11,7 @@ from storage import lookups
 from storage.database import Database, Lookup
 from storage.errors import StorageError
 from testing.postgres import PostgresServer, database_name
-from testing.samples import add, event, home
+from testing.samples import add, home, new_object
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def lookup_connection_of(db: Database):
 
 async def test_many_at_once_get_their_own_answers(fast: Database) -> None:
     pid, cid = await home(fast)
-    samples = [event(f"{n}.ics", text=bytes([n]) * (n * 400)) for n in range(200)]
+    samples = [new_object(f"{n}.ics", text=bytes([n]) * (n * 400)) for n in range(200)]
     for sample in samples:
         await fast.write(lambda tx, sample=sample: add(tx, pid, cid, sample))
     await lookup_connection_of(fast)

@@ -11,12 +11,12 @@ from storage import changes, lookups, objects, occurrences, versions
 from storage.database import Database
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
-from testing.samples import NOW, add, change, event, home, live, remove, versions_of
+from testing.samples import NOW, add, change, home, live, new_object, remove, versions_of
 
 
 async def test_text_and_meta_come_back_as_they_went_in(db: Database) -> None:
     pid, cid = await home(db)
-    sample = event("ü%2F .ics", text=bytes(range(256)) * 40)
+    sample = new_object("ü%2F .ics", text=bytes(range(256)) * 40)
     meta = await db.write(lambda tx: add(tx, pid, cid, sample))
     whole = CalendarObject(meta, sample.text)
     assert await db.read(lambda tx: objects.find(tx, pid, cid, "ü%2F .ics")) == whole
@@ -32,7 +32,7 @@ async def test_text_and_meta_come_back_as_they_went_in(db: Database) -> None:
 
 async def test_listings_agree(db: Database) -> None:
     pid, cid = await home(db)
-    metas = [await db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics"))) for n in range(7)]
+    metas = [await db.write(lambda tx, n=n: add(tx, pid, cid, new_object(f"{n}.ics"))) for n in range(7)]
     await db.write(lambda tx: remove(tx, pid, cid, metas[3]))
     del metas[3]
     etags = [(meta.name, meta.etag) for meta in metas]
@@ -47,7 +47,7 @@ async def test_listings_agree(db: Database) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 600, 1300])
 async def test_fetch_many(db: Database, count: int) -> None:
     pid, cid = await home(db)
-    samples = [event(f"{n}.ics") for n in range(count)]
+    samples = [new_object(f"{n}.ics") for n in range(count)]
     rows = [(one.meta(n + 1), one.text, one.index) for n, one in enumerate(samples)]
     assert await db.write(lambda tx: objects.insert_many(tx, pid, cid, rows)) == count
     rows_of_all = occurrences.in_order((one.object_id, one.rows) for one in samples)
@@ -63,14 +63,14 @@ async def test_fetch_many(db: Database, count: int) -> None:
 
 async def test_insert_respects_names_and_uids(db: Database) -> None:
     pid, cid = await home(db)
-    sample = event("a.ics")
+    sample = new_object("a.ics")
     first = await db.write(lambda tx: add(tx, pid, cid, sample))
-    assert await db.write(lambda tx: add(tx, pid, cid, event("a.ics", uid="other"))) is None
+    assert await db.write(lambda tx: add(tx, pid, cid, new_object("a.ics", uid="other"))) is None
     with pytest.raises(Duplicate) as error:
-        await db.write(lambda tx: add(tx, pid, cid, event("b.ics", uid="uid-a.ics")))
+        await db.write(lambda tx: add(tx, pid, cid, new_object("b.ics", uid="uid-a.ics")))
     assert error.value.key == "objects.uid"
     await db.write(lambda tx: remove(tx, pid, cid, first))
-    again = event("a.ics", uid="uid-a.ics")
+    again = new_object("a.ics", uid="uid-a.ics")
     meta = await db.write(lambda tx: add(tx, pid, cid, again))
     assert meta is not None and meta.object_id != first.object_id
     assert await db.read(lambda tx: live(tx, pid, cid)) == [meta]
@@ -80,16 +80,16 @@ async def test_insert_respects_names_and_uids(db: Database) -> None:
 
 async def test_update_only_on_the_expected_etag(db: Database) -> None:
     pid, cid = await home(db)
-    sample = event("a.ics")
+    sample = new_object("a.ics")
     first = await db.write(lambda tx: add(tx, pid, cid, sample))
-    newer = event("a.ics", uid="uid-a.ics", text=b"new")
+    newer = new_object("a.ics", uid="uid-a.ics", text=b"new")
     assert await db.write(lambda tx: change(tx, pid, cid, first, newer))
-    assert not await db.write(lambda tx: change(tx, pid, cid, first, event("a.ics", uid="uid-a.ics")))
+    assert not await db.write(lambda tx: change(tx, pid, cid, first, new_object("a.ics", uid="uid-a.ics")))
     found = await db.read(lambda tx: objects.find(tx, pid, cid, "a.ics"))
     assert (found.data, found.meta.etag, found.meta.seq, found.meta.size) == (b"new", newer.etag, 2, 3)
-    other = await db.write(lambda tx: add(tx, pid, cid, event("b.ics")))
+    other = await db.write(lambda tx: add(tx, pid, cid, new_object("b.ics")))
     with pytest.raises(Duplicate) as error:
-        await db.write(lambda tx: change(tx, pid, cid, other, event("b.ics", uid="uid-a.ics")))
+        await db.write(lambda tx: change(tx, pid, cid, other, new_object("b.ics", uid="uid-a.ics")))
     assert error.value.key == "objects.uid"
     kept = await db.read(lambda tx: versions_of(tx, pid, cid, first.object_id))
     assert kept[-1] == (1, "a.ics", "uid-a.ics", "update", pid, "r1", sample.text)
@@ -97,7 +97,7 @@ async def test_update_only_on_the_expected_etag(db: Database) -> None:
 
 async def test_tombstone(db: Database) -> None:
     pid, cid = await home(db)
-    first = await db.write(lambda tx: add(tx, pid, cid, event("a.ics")))
+    first = await db.write(lambda tx: add(tx, pid, cid, new_object("a.ics")))
     assert not await db.write(
         lambda tx: objects.tombstone(tx, pid, cid, first.object_id, seq=Seq(9), now=NOW, expected=ETag("x"))
     )
@@ -112,9 +112,9 @@ async def test_tombstone(db: Database) -> None:
 
 async def test_change_log(db: Database) -> None:
     pid, cid = await home(db)
-    metas = [await db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics"))) for n in range(3)]
+    metas = [await db.write(lambda tx, n=n: add(tx, pid, cid, new_object(f"{n}.ics"))) for n in range(3)]
     await db.write(lambda tx: remove(tx, pid, cid, metas[0]))
-    newer = event("1.ics", uid="uid-1.ics")
+    newer = new_object("1.ics", uid="uid-1.ics")
     await db.write(lambda tx: change(tx, pid, cid, metas[1], newer))
     kind = int(ComponentKind.VEVENT)
     log = [("2.ics", 3, metas[2].etag, kind), ("0.ics", 4, None, kind), ("1.ics", 5, newer.etag, kind)]
@@ -127,7 +127,7 @@ async def test_change_log(db: Database) -> None:
 
 async def test_reindex(db: Database) -> None:
     pid, cid = await home(db)
-    sample = event("a.ics")
+    sample = new_object("a.ics")
     meta = await db.write(lambda tx: add(tx, pid, cid, sample))
     index = dataclasses.replace(sample.index, index_version=2, count_until=NOW)
     assert not await db.write(
@@ -139,7 +139,7 @@ async def test_reindex(db: Database) -> None:
 
 async def test_lookups(db: Database) -> None:
     pid, cid = await home(db)
-    sample = event("a.ics")
+    sample = new_object("a.ics")
     meta = await db.write(lambda tx: add(tx, pid, cid, sample))
     assert await db.point(lookups.home("nobody")) is None
     at_home = await db.point(lookups.home("user01"))

@@ -9,7 +9,7 @@ import pytest
 from protocol.model import BusyType, ComponentKind, IndexEntry, TimeRange
 from storage import occurrences
 from storage.database import Database
-from testing.samples import DAY, HOUR, NOW, add, event, home, remove
+from testing.samples import DAY, HOUR, NOW, add, home, new_object, remove
 
 EVERYTHING = TimeRange()
 
@@ -25,7 +25,7 @@ async def test_buckets_against_a_model(db: Database) -> None:
             start = NOW + rng.randrange(60 * 24) * HOUR
             length = rng.choice([0, 1, HOUR, DAY, 7 * DAY, 7 * DAY + 1, 40 * DAY])
             entries.append(IndexEntry(start, start + length, floating, BusyType(rng.randrange(4))))
-        sample = event(f"{n}.ics", *entries)
+        sample = new_object(f"{n}.ics", *entries)
         sample.component = rng.choice(list(ComponentKind))
         samples.append(sample)
 
@@ -68,7 +68,7 @@ async def test_buckets_against_a_model(db: Database) -> None:
 async def test_equal_intervals_keep_the_busiest(db: Database) -> None:
     pid, cid = await home(db)
     entries = [IndexEntry(NOW, NOW + HOUR, False, busy) for busy in (BusyType.TENTATIVE, BusyType.BUSY, BusyType.FREE)]
-    sample = event("a.ics", *entries)
+    sample = new_object("a.ics", *entries)
     meta = await db.write(lambda tx: add(tx, pid, cid, sample))
     rows = await db.read(lambda tx: occurrences.busy(tx, pid, cid, EVERYTHING, EVERYTHING))
     assert rows == [(NOW, NOW + HOUR, 0, BusyType.BUSY, sample.object_id)]
@@ -95,10 +95,10 @@ async def test_equal_intervals_keep_the_busiest(db: Database) -> None:
 )
 async def test_beyond_the_horizon(db: Database, span: TimeRange, kinds, found: bool) -> None:
     pid, cid = await home(db)
-    series = event("series.ics", IndexEntry(NOW, NOW + HOUR))
+    series = new_object("series.ics", IndexEntry(NOW, NOW + HOUR))
     series.indexed_until = NOW + 100 * DAY
     meta = await db.write(lambda tx: add(tx, pid, cid, series))
-    await db.write(lambda tx: add(tx, pid, cid, event("single.ics")))
+    await db.write(lambda tx: add(tx, pid, cid, new_object("single.ics")))
     ids = await db.read(lambda tx: occurrences.beyond(tx, pid, cid, span, kinds))
     assert ids == ([series.object_id] if found else [])
     await db.write(lambda tx: remove(tx, pid, cid, meta))

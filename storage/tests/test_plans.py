@@ -15,7 +15,7 @@ import storage
 from storage.database import Database, Statement
 from storage.database.postgres.engine import SETTINGS
 from storage.tables import DIRECTORY
-from testing.samples import add, event, home
+from testing.samples import add, home, new_object
 
 WHOLE_TABLE = {"list of all principals", "search", "keyed by the accounts version", "every"}
 """Words of ``across`` for statements that mean to read a whole directory."""
@@ -49,7 +49,7 @@ def test_there_are_statements() -> None:
 async def filled(db: Database) -> Database:
     pid, cid = await home(db)
     for n in range(70):
-        await db.write(lambda tx, n=n: add(tx, pid, cid, event(f"{n}.ics")))
+        await db.write(lambda tx, n=n: add(tx, pid, cid, new_object(f"{n}.ics")))
     return db
 
 

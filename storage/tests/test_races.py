@@ -13,7 +13,7 @@ from protocol.model import ETag, ObjectMeta
 from storage import calendars, changes, objects, principals
 from storage.database import Database, Transaction
 from storage.errors import Duplicate
-from testing.samples import add, change, event, home, live, principal, remove
+from testing.samples import add, change, home, live, new_object, principal, remove
 
 WRITERS = 16
 
@@ -39,7 +39,7 @@ async def test_no_change_is_missed(pair: list[Database]) -> None:
         mine: dict[str, ObjectMeta] = {}
         for turn in range(12):
             name = f"{number}-{rng.randrange(5)}.ics"
-            sample = event(name, uid=f"uid-{name}", etag=f"{number}.{turn}")
+            sample = new_object(name, uid=f"uid-{name}", etag=f"{number}.{turn}")
 
             def work(tx: Transaction, name: str = name, sample=sample) -> ObjectMeta | None:
                 old = objects.find_meta(tx, pid, cid, name)
@@ -86,12 +86,12 @@ async def test_no_change_is_missed(pair: list[Database]) -> None:
 
 async def test_exactly_one_conditional_update_wins(pair: list[Database]) -> None:
     pid, cid = await home(pair[0])
-    await pair[0].write(lambda tx: add(tx, pid, cid, event("a.ics")))
+    await pair[0].write(lambda tx: add(tx, pid, cid, new_object("a.ics")))
     for turn in range(6):
         before = await pair[0].read(lambda tx: objects.find_meta(tx, pid, cid, "a.ics"))
 
         async def attempt(number: int, before=before, turn=turn) -> bool:
-            sample = event("a.ics", uid="uid-a.ics", etag=f"{turn}.{number}")
+            sample = new_object("a.ics", uid="uid-a.ics", etag=f"{turn}.{number}")
 
             def work(tx: Transaction) -> bool:
                 if not change(tx, pid, cid, before, sample):
@@ -113,7 +113,7 @@ async def test_a_uid_and_a_name_are_given_once(pair: list[Database]) -> None:
 
     async def attempt(number: int, name: str, uid: str) -> bool:
         try:
-            return await pair[number % 2].write(lambda tx: add(tx, pid, cid, event(name, uid=uid))) is not None
+            return await pair[number % 2].write(lambda tx: add(tx, pid, cid, new_object(name, uid=uid))) is not None
         except Duplicate as error:
             assert error.key == "objects.uid"
             return False
