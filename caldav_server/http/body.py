@@ -7,12 +7,13 @@ Rules of this module: a body that the client promised to be too large is refused
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 
 from aiohttp import StreamReader, hdrs
-from aiohttp.web_protocol import RequestPayloadError
 
+from caldav_server.http.connection import Connection
 from caldav_server.http.messages import Headers
+from caldav_server.http.wire import CONTINUE
 from protocol.errors import Condition, Refusal
 
 
@@ -25,23 +26,18 @@ def _too_large(limit: int) -> Refusal:
 
 
 class Body:
-    """The body of one request, read once and whole."""
+    """The body of one request, read once: whole or as a stream."""
 
-    __slots__ = ("_data", "_headers", "_payload", "_seconds", "_send_continue", "rate")
+    __slots__ = ("_connection", "_content", "_data", "_headers", "_rate", "_seconds")
 
     def __init__(
-        self,
-        payload: StreamReader,
-        headers: Headers,
-        send_continue: Callable[[], None],
-        seconds: float,
-        rate: int,
+        self, content: StreamReader, headers: Headers, connection: Connection, seconds: float, rate: int
     ) -> None:
-        self._payload = payload
+        self._content = content
         self._headers = headers
-        self._send_continue = send_continue
+        self._connection = connection
         self._seconds = seconds
-        self.rate = rate
+        self._rate = rate
         self._data: bytes | None = None
 
     @property
@@ -51,47 +47,55 @@ class Body:
         return int(text) if text is not None else None
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all of it has arrived."""
+        return self._content.is_eof()
+
+    @property
     def is_awaited(self) -> bool:
         """Whether the client holds the body back until it is told to continue."""
-        return not self._payload.is_eof() and self._headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+        return not self.is_complete and self._headers.get(hdrs.EXPECT, "").lower() == "100-continue"
 
     async def read(self, limit: int) -> bytes:
-        """The whole body; ``Refusal(TOO_LARGE)`` beyond ``limit`` bytes, ``SlowClient`` when it takes too long.
-
-        A compressed body is refused (RFC 9110 §15.5.16): what it unfolds to has no bound that could be checked first.
-        """
+        """The whole body; ``Refusal(TOO_LARGE)`` beyond ``limit`` bytes, ``SlowClient`` when it takes too long."""
         if self._data is None:
-            if self._headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
-                raise Refusal(Condition.UNSUPPORTED_MEDIA_TYPE, "Send the body without Content-Encoding.")
-            if self._payload.is_eof() and self._payload.exception() is None:
-                self._data = self._payload.read_nowait()
+            content = self._content
+            if content.is_eof() and content.exception() is None and hdrs.CONTENT_ENCODING not in self._headers:
+                self._data = content.read_nowait()
             else:
-                self._data = await self._receive(limit)
+                self._data = b"".join([chunk async for chunk in self.stream(limit)])
         if len(self._data) > limit:
             raise _too_large(limit)
         return self._data
 
-    async def _receive(self, limit: int) -> bytes:
-        length = self.length
-        if length is not None and length > limit:
+    async def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """The body in pieces as they arrive, under the same limits.
+
+        A compressed body is refused (RFC 9110 §15.5.16): what it unfolds to has no bound that could be checked first.
+        """
+        if self._headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+            raise Refusal(Condition.UNSUPPORTED_MEDIA_TYPE, "Send the body without Content-Encoding.")
+        if (self.length or 0) > limit:
             raise _too_large(limit)
         if self.is_awaited:
-            self._send_continue()
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        data = bytearray()
+            self._connection.write(CONTINUE)
+        started, size = asyncio.get_running_loop().time(), 0
+        while chunk := await self._next(started + self._seconds + size / self._rate):
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            yield chunk
+
+    async def _next(self, deadline: float) -> bytes:
+        """The next piece; empty at the end."""
         try:
-            while True:
-                async with asyncio.timeout_at(started + self._seconds + len(data) / self.rate):
-                    chunk = await self._payload.readany()
-                if not chunk:
-                    return bytes(data)
-                data += chunk
-                if len(data) > limit:
-                    raise _too_large(limit)
+            async with asyncio.timeout_at(deadline):
+                return await self._content.readany()
         except TimeoutError:
             raise SlowClient("the body arrives too slowly") from None
-        except RequestPayloadError as error:
+        except Exception as error:
+            if error is not self._content.exception() or isinstance(error, ConnectionError):
+                raise
             raise Refusal(Condition.BAD_REQUEST, "The body is not framed as its headers say.") from error
 
     async def discard(self, most: int, seconds: float) -> bool:
@@ -99,11 +103,10 @@ class Body:
         taken = 0
         try:
             async with asyncio.timeout(seconds):
-                while not self._payload.at_eof():
-                    chunk = await self._payload.readany()
-                    taken += len(chunk)
+                while not self._content.at_eof():
+                    taken += len(await self._content.readany())
                     if taken > most:
                         return False
-        except (TimeoutError, RequestPayloadError, ConnectionError):
+        except Exception:
             return False
         return True

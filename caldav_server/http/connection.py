@@ -1,42 +1,29 @@
-"""One client connection: aiohttp's parser below, one request after the other above, and a time limit on every wait.
+"""One client connection: aiohttp's protocol inside, and a clock around every wait on the client.
 
-The base class reads and parses (and answers for request smuggling); this one replaces its request loop, which makes
-a task, a request and a response object per request, by one that goes straight from the parsed head to a face and
-from its answer to the transport. Rules of this module: whatever a client may be slow at has a limit here (head,
-body, taking the answer, being idle); nothing here knows paths, people or conditions.
+``Connection`` is the protocol of the real transport. It hands what arrives to the protocol that ``aiohttp.web.Server``
+makes, and watches three waits that aiohttp leaves open: for the end of a head, for a client that does not take its
+answer, and for the end of a connection that is being closed. Rules of this module: transport and clocks; it knows
+neither requests nor answers, but for the two answers to what never became a request.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import re
-import time
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
 
-from aiohttp import HttpVersion10, StreamReader, hdrs
-from aiohttp.http_exceptions import BadHttpMethod
-from aiohttp.http_parser import RawRequestMessage
-from aiohttp.web_protocol import RequestHandler
+from caldav_server.http.messages import Request, Response
+from caldav_server.http.proxies import Proxies
+from caldav_server.http.wire import render_plain
+from caldav_server.settings import TimeoutSettings
 
-from caldav_server.http.body import Body, SlowClient
-from caldav_server.http.messages import Request, Response, strip_base_path
-from caldav_server.http.wire import BODILESS, CONTINUE, HeaderInjection, render_head, render_plain
-
-if TYPE_CHECKING:
-    from caldav_server.http.server import EdgeServer
-
-SMALL_BODY = 65_536
-"""Bytes of an unread body that are thrown away rather than the connection closed; also the size of one write."""
-LINGER_BYTES = 524_288
-LINGER_SECONDS = 2.0
-_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
-
-
-_REQUEST_LINE = re.compile(r"b'[A-Za-z-]+ \S+ HTTP/1\.[01]'")
-"""What the parser shows of a request it does not understand, where that is a whole request line but for its method."""
+_REQUEST_LINE = re.compile(rb"b'[A-Za-z-]+ \S+ HTTP/1\.[01]'")
+"""How aiohttp quotes a request line that is whole but for its method, in its answer to it."""
+_INVALID_METHOD = b"Invalid method"
 
 
 class Handler(Protocol):
@@ -55,315 +42,238 @@ class Handler(Protocol):
         """Called when an answer could not be written as it was given: a defect of ours."""
 
 
-def split_target(target: str) -> tuple[str, str, str]:
-    """``(authority, path, query)`` of a request target (RFC 9112 §3.2), the path as ASCII text.
+@dataclass(slots=True)
+class Edge:
+    """What all connections of one process share."""
 
-    Octets outside ASCII, which some clients send bare, become their percent-encoding.
-    """
-    authority = ""
-    if target[0] != "/" and target != "*":
-        _, _, rest = target.partition("://")
-        authority, slash, path = rest.partition("/")
-        target = slash + path or "/"
-    path, _, query = target.partition("?")
-    if not path.isascii():
-        path = quote(path.encode("utf-8", "surrogateescape"), safe=_PRINTABLE)
-    return authority, path, query
+    handler: Handler
+    timeouts: TimeoutSettings
+    proxies: Proxies
+    base_path: str
+    most_connections: int
+    on_count: Callable[[], None]
+    """Called when a connection came or went."""
+    draining: bool = False
+    connections: set[Connection] = field(default_factory=set)
+    _id_prefix: str = field(default_factory=lambda: secrets.token_hex(5))
+    _ids: itertools.count[int] = field(default_factory=itertools.count)
+
+    def new_id(self) -> str:
+        """A request id: unique over processes and restarts, cheap."""
+        return f"{self._id_prefix}{next(self._ids):06x}"
 
 
-class Connection(RequestHandler):
+class Connection(asyncio.Protocol):
     """One connection from accept to close."""
 
-    __slots__ = ("_edge", "_header_timer", "_peer", "_reading", "_secure", "_trusted")
+    __slots__ = (
+        "_clock",
+        "_closing_since",
+        "_drained",
+        "_edge",
+        "_head_since",
+        "_inner",
+        "_is_refused",
+        "_loop",
+        "_paused_since",
+        "is_secure",
+        "is_trusted",
+        "is_upgraded",
+        "peer",
+        "task",
+        "transport",
+    )
 
-    def __init__(self, edge: EdgeServer) -> None:
-        super().__init__(edge, loop=edge.loop, access_log=None, **edge.parser_options)  # type: ignore[arg-type] # None: no log
+    transport: asyncio.Transport
+
+    def __init__(self, edge: Edge, inner: asyncio.Protocol) -> None:
+        """``inner`` is aiohttp's protocol."""
         self._edge = edge
-        self._header_timer: asyncio.TimerHandle | None = None
-        self._reading: StreamReader | None = None
-        self._peer = ""
-        self._secure = False
-        self._trusted = False
+        self._inner = inner
+        self._loop = asyncio.get_running_loop()
+        self.task: asyncio.Task[Any] | None = None
+        """What serves a request now; ``None`` between requests."""
+        self.is_upgraded = False
+        """Whether aiohttp itself writes to the client now: the connection became a WebSocket."""
+        self._is_refused = False
+        self._head_since = self._paused_since = self._closing_since = 0.0
+        """When each wait began, on the loop's clock; 0 when there is none."""
+        self._drained: asyncio.Future[None] | None = None
+        self._clock: asyncio.TimerHandle | None = None
 
     # -- events of the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Starts the loop below and the clock of the first head."""
-        super().connection_made(transport)
+        """Starts aiohttp's protocol and the clock of the first head; closes one connection too many at once."""
         edge = self._edge
-        if edge.is_full:
-            self.cut()
+        self.transport = cast(asyncio.Transport, transport)
+        if len(edge.connections) >= edge.most_connections:
+            self.transport.abort()
             return
-        peer = self.peername
-        self._peer = peer[0] if isinstance(peer, tuple) else "unix"
-        self._secure = self.ssl_context is not None
-        self._trusted = edge.proxies.trusts(self._peer)
-        self._header_timer = self._loop.call_later(edge.timeouts.header_seconds, self._head_is_late)
+        edge.connections.add(self)
+        edge.on_count()
+        peer = transport.get_extra_info("peername")
+        self.peer: str = peer[0] if isinstance(peer, tuple) else "unix"
+        self.is_secure = transport.get_extra_info("sslcontext") is not None
+        self.is_trusted = edge.proxies.trusts(self.peer)
+        self._head_since = self._loop.time()
+        self._inner.connection_made(cast(asyncio.Transport, InnerTransport(self)))
+        self._check_clocks()
 
     def data_received(self, data: bytes) -> None:
-        """Parses; starts the clock of a head whose end is not here yet."""
-        super().data_received(data)
-        waiter = self._waiter
-        if waiter is not None and self._header_timer is None and not waiter.done():
-            self._header_timer = self._loop.call_later(self._edge.timeouts.header_seconds, self._head_is_late)
+        """Hands on what arrived; between requests it is the beginning of a head."""
+        if not self._head_since and self.task is None:
+            self._head_since = self._loop.time()
+        self._inner.data_received(data)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Ends a read in progress: the request that waits for its body learns that none will come."""
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-        if self._reading is not None and not self._reading.is_eof():
-            self._reading.set_exception(ConnectionResetError("the client closed the connection"))
-        super().connection_lost(exc)
+    def eof_received(self) -> None:
+        """A client that closes one direction is taken for one that closes both."""
 
-    def _head_is_late(self) -> None:
-        self._header_timer = None
-        if self.transport is not None and (self._waiter is not None or self._task_handler is None):
-            self.transport.write(render_plain(408, "The request took too long.", self._edge.new_id()))
-            self.cut(keep_output=True)
+    def pause_writing(self) -> None:
+        """The client is behind with taking its answer."""
+        self._paused_since = self._loop.time()
+        self._inner.pause_writing()
 
-    def _process_keepalive(self) -> None:
-        """Closes an idle connection, even one whose client never takes its last answer."""
-        transport = self.transport
-        super()._process_keepalive()
-        if self.transport is None and transport is not None and transport.get_write_buffer_size():
-            transport.abort()
+    def resume_writing(self) -> None:
+        """The client has taken most of what was written."""
+        self._paused_since = 0.0
+        self._wake()
+        self._inner.resume_writing()
 
-    def cut(self, *, keep_output: bool = False) -> None:
-        """Closes at once; what the client has not taken is dropped, or with ``keep_output`` still offered."""
-        transport = self.transport
-        self.force_close()
-        if transport is None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends every wait."""
+        if self not in self._edge.connections:
             return
-        if keep_output:
-            self._close_soon(transport)
-        else:
-            transport.abort()
+        self._edge.connections.discard(self)
+        self._edge.on_count()
+        if self._clock is not None:
+            self._clock.cancel()
+        self._wake()
+        # whoever waits for a body shall see a connection that broke, whatever broke it
+        self._inner.connection_lost(ConnectionResetError("the client closed the connection"))
 
-    def _close_soon(self, transport: asyncio.Transport) -> None:
+    # -- the clocks
+
+    def _check_clocks(self) -> None:
+        """Cuts off a client that took too long, and looks again when the next one may have."""
+        now, timeouts = self._loop.time(), self._edge.timeouts
+        next_look = min(timeouts.header_seconds, timeouts.write_seconds)
+        waits = (
+            (self._head_since, timeouts.header_seconds, self._refuse_late_head),
+            (self._paused_since, timeouts.write_seconds, self.transport.abort),
+            (self._closing_since, timeouts.write_seconds, self.transport.abort),
+        )
+        for since, most, act in waits:
+            if since:
+                left = since + most - now
+                if left <= 0:
+                    act()
+                else:
+                    next_look = min(next_look, left)
+        self._clock = self._loop.call_later(next_look, self._check_clocks)
+
+    def _refuse_late_head(self) -> None:
+        self._head_since = 0.0
+        self.refuse(408, "The request took too long.", self._edge.new_id())
+
+    # -- for those who serve requests
+
+    def begin(self) -> None:
+        """A request is being served: the head is complete. ``ConnectionError`` when nobody waits for the answer."""
+        if self.transport.is_closing():
+            raise ConnectionResetError("the client closed the connection")
+        self._head_since = 0.0
+        self.task = asyncio.current_task()
+
+    def end(self) -> None:
+        """The request has been answered."""
+        self.task = None
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Writes; ``ConnectionError`` when the connection is being closed."""
+        if self.transport.is_closing():
+            raise ConnectionResetError("the client closed the connection")
+        self.transport.write(data)
+
+    async def drain(self) -> None:
+        """Waits until the client has taken most of what was written; ``ConnectionError`` when it never does."""
+        if self._paused_since:
+            self._drained = self._loop.create_future()
+            await self._drained
+        if self.transport.is_closing():
+            raise ConnectionAbortedError("the client does not take its answer")
+
+    def refuse(self, status: int, message: str, request_id: str) -> None:
+        """Answers with one line of text and closes."""
+        if not self.transport.is_closing():
+            self.transport.write(render_plain(status, message, request_id))
+            self.close()
+
+    def close(self) -> None:
         """Closes once the client has taken what was written, or has had the time to."""
-        transport.close()
-        if transport.get_write_buffer_size():
-            self._loop.call_later(self._edge.timeouts.write_seconds, transport.abort)
-
-    @property
-    def task(self) -> asyncio.Task[None] | None:
-        """The task that serves this connection; ``None`` when it is over."""
-        return self._task_handler
+        if not self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._closing_since = self._loop.time()
+        self.transport.close()
 
     def close_if_idle(self) -> None:
         """For a graceful stop: a connection that serves no request goes now, others after their answer."""
-        if self._waiter is not None and not self._waiter.done():
-            self.force_close()
+        if self.task is None:
+            self.close()
 
-    # -- the loop
+    def answer_of_aiohttp(self, data: bytes) -> None:
+        """What aiohttp writes of itself: to a WebSocket, or its refusal of what was no request, which becomes ours.
 
-    async def start(self) -> None:
-        """Serves one request after the other until either side has had enough."""
-        try:
-            while await self._serve_one():
-                pass
-        except asyncio.CancelledError:
-            # force_close cancels the wait for the next request; anything else is a real cancellation
-            if not self._force_close:
-                self.cut()
-                raise
-        except ConnectionError:
-            pass
-        finally:
-            self._reading = None
-            self._task_handler = None
-            if self.transport is not None:
-                self._close_soon(self.transport)
+        400, or 501 for a method that no server here has heard of (RFC 9110 §15.6.2).
+        """
+        if self.is_upgraded:
+            self.transport.write(data)
+        elif not self._is_refused:
+            self._is_refused = True
+            reason = data.partition(b"\r\n\r\n")[2]
+            request_id = self._edge.new_id()
+            self._edge.handler.refused(self.peer, request_id, reason.decode("utf-8", "replace"))
+            if reason.startswith(_INVALID_METHOD) and _REQUEST_LINE.search(reason):
+                self.refuse(501, "This method is not known.", request_id)
+            else:
+                self.refuse(400, "Bad request.", request_id)
 
-    async def _serve_one(self) -> bool:
-        """Waits for a request and answers it; whether the connection stays open."""
-        if self._force_close:
-            return False
-        messages = self._messages
-        if not messages:
-            if self._edge.draining:
-                return False
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        message, payload = messages.popleft()
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-            self._header_timer = None
-        if self._parser is not None:
-            self._parser.message_consumed()
-        if self._buffer_paused and len(messages) <= self._msg_queue_resume_size:
-            self._resume_reading_if_drained()
-        if not isinstance(message, RawRequestMessage):
-            method = isinstance(message.exc, BadHttpMethod) and _REQUEST_LINE.search(message.message) is not None
-            self._answer_garbage(message.message, unknown_method=method)
-            return False
-        self._reading = payload
-        if not await self._exchange(message, payload):
-            return False
-        self._reading = None
-        self._next_keepalive_close_time = close_time = self._loop.time() + self._keepalive_timeout
-        if self._keepalive_handle is None:
-            self._keepalive_handle = self._loop.call_at(close_time, self._process_keepalive)
-        return True
+    def _wake(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
 
-    def _answer_garbage(self, reason: str, *, unknown_method: bool) -> None:
-        """400, or 501 for a method that no server here has heard of (RFC 9110 §15.6.2)."""
-        request_id = self._edge.new_id()
-        self._edge.handler.refused(self._peer, request_id, reason)
-        if self.transport is not None:
-            answer = (501, "This method is not known.") if unknown_method else (400, "Bad request.")
-            self.transport.write(render_plain(*answer, request_id))
 
-    async def _exchange(self, message: RawRequestMessage, payload: StreamReader) -> bool:
-        started = time.perf_counter()
-        edge = self._edge
-        headers = message.headers
-        timeouts = edge.timeouts
-        body = Body(payload, headers, self._send_continue, timeouts.body_seconds, timeouts.body_rate)
-        authority, path, query = split_target(message.path)
-        request = Request(
-            message.method,
-            path,
-            query,
-            headers,
-            body.read,
-            edge.new_id(),
-            self._peer,
-            "https" if self._secure else "http",
-            authority or headers.get(hdrs.HOST, ""),
-            edge.base_path,
-        )
-        if self._trusted:
-            edge.proxies.apply(request)
-        if request.base_path:
-            request.raw_path = strip_base_path(path, request.base_path)
-        status, size = 499, 0
-        try:
-            response = await edge.handler.handle(request)
-            keep = not message.should_close and not message.upgrade and not edge.draining
-            if message.version == HttpVersion10 and not isinstance(response.body, bytes):
-                keep = False
-            if not payload.is_eof():
-                keep = await self._settle(body) and keep
-            status = response.status
-            size = await self._send(message, request, response, keep)
-            if not keep and not payload.is_eof():
-                await self._linger(body)
-        except SlowClient:
-            status = 408
-            if self.transport is not None:
-                self.transport.write(render_plain(408, "The request took too long.", request.request_id))
-                self.cut(keep_output=True)
-            return False
-        finally:
-            edge.handler.finished(request, status, size, time.perf_counter() - started)
-        return keep and self.transport is not None
+class InnerTransport:
+    """The transport as aiohttp's protocol sees it: what it writes and closes passes through ``Connection``."""
 
-    def _send_continue(self) -> None:
-        if self.transport is not None:
-            self.transport.write(CONTINUE)
+    __slots__ = ("_is_reading_paused", "connection")
 
-    async def _settle(self, body: Body) -> bool:
-        """Takes in a small body that nobody wanted, so that the connection can go on; whether it can."""
-        if body.is_awaited or (body.length or SMALL_BODY + 1) > SMALL_BODY:
-            return False
-        return await body.discard(SMALL_BODY, LINGER_SECONDS)
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._is_reading_paused = False
 
-    async def _linger(self, body: Body) -> None:
-        """Lets a client that is still sending read its answer: a close now would reset it away (RFC 9112 §9.6)."""
-        transport = self.transport
-        if transport is not None and transport.can_write_eof():
-            transport.write_eof()
-        await body.discard(LINGER_BYTES, LINGER_SECONDS)
-        self.cut(keep_output=True)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection.transport, name)
 
-    # -- the answer
+    def pause_reading(self) -> None:
+        """Takes nothing from the client for a while."""
+        self._is_reading_paused = True
+        self.connection.transport.pause_reading()
 
-    async def _send(self, message: RawRequestMessage, request: Request, response: Response, keep: bool) -> int:
-        """Writes the answer at the client's pace; the bytes of body that were sent."""
-        status, content = response.status, response.body
-        is_old = message.version == HttpVersion10
-        has_body = message.method != hdrs.METH_HEAD and status not in BODILESS
-        is_whole = isinstance(content, bytes)
-        try:
-            head = render_head(
-                status,
-                response.headers,
-                request.request_id,
-                length=len(content) if isinstance(content, bytes) and status not in BODILESS else None,
-                chunked=not is_whole and has_body and not is_old,
-                connection=("keep-alive" if is_old else "") if keep else "close",
-                secure=self._secure,
-            )
-        except HeaderInjection as error:
-            self._edge.handler.broken(request, error)
-            head, content, has_body = render_plain(500, "Internal error.", request.request_id), b"", True
-            keep = False
-        if isinstance(content, bytes):
-            return await self._send_whole(head, content if has_body else b"")
-        if has_body:
-            return await self._send_stream(request, head, content, b"" if is_old else b"\r\n")
-        with contextlib.suppress(AttributeError):
-            await content.aclose()  # type: ignore[attr-defined] # generators have it, other iterators need it not
-        return await self._send_whole(head, b"")
+    def resume_reading(self) -> None:
+        """Goes on; aiohttp calls it for every body, paused or not."""
+        if self._is_reading_paused:
+            self._is_reading_paused = False
+            self.connection.transport.resume_reading()
 
-    async def _send_whole(self, head: bytes, content: bytes) -> int:
-        size = len(content)
-        if size <= SMALL_BODY:
-            self._write(head + content if content else head)
-        else:
-            self._write(head)
-            view = memoryview(content)
-            for start in range(0, size, SMALL_BODY):
-                self._write(view[start : start + SMALL_BODY])
-                if self._paused:
-                    await self._drain()
-        if self._paused:
-            await self._drain()
-        return size
+    def write(self, data: bytes) -> None:
+        """What aiohttp writes of itself."""
+        self.connection.answer_of_aiohttp(data)
 
-    async def _send_stream(self, request: Request, head: bytes, content: AsyncIterator[bytes], mark: bytes) -> int:
-        """Chunks as they come (RFC 9112 §7.1); with an empty ``mark`` unframed, ended by the close (HTTP/1.0)."""
-        size = 0
-        pending = head
-        try:
-            async for chunk in content:
-                if chunk:
-                    size += len(chunk)
-                    framed = b"%s%x\r\n%s\r\n" % (pending, len(chunk), chunk) if mark else pending + chunk
-                    pending = b""
-                    self._write(framed)
-                    if self._paused:
-                        await self._drain()
-        except ConnectionError:
-            raise
-        except Exception as error:
-            # the head has promised an answer that cannot be given: only a cut tells the client so
-            self._edge.handler.broken(request, error)
-            self.cut()
-            raise ConnectionAbortedError("the answer broke off") from error
-        finally:
-            with contextlib.suppress(AttributeError):
-                await content.aclose()  # type: ignore[attr-defined] # as above
-        self._write(pending + b"0\r\n\r\n" if mark else pending)
-        if self._paused:
-            await self._drain()
-        return size
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        """The same in pieces."""
+        self.write(b"".join(pieces))
 
-    def _write(self, data: bytes | memoryview) -> None:
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client closed the connection")
-        transport.write(data)
-
-    async def _drain(self) -> None:
-        """Waits until the client has taken most of what was written; cuts it off when it does not."""
-        try:
-            async with asyncio.timeout(self._edge.timeouts.write_seconds):
-                await self._drain_helper()
-        except TimeoutError:
-            self.cut()
-            raise ConnectionAbortedError("the client does not take its answer") from None
+    def close(self) -> None:
+        """Closes once the client has taken what was written."""
+        self.connection.close()

@@ -1,26 +1,30 @@
 """All connections of one process: accepting, counting, and the graceful stop.
 
-Rules of this module: the listening sockets and the set of connections; what one connection does is in ``connection``.
+Rules of this module: the listening sockets and the set of connections; what one connection does is in ``connection``
+and ``exchange``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import secrets
+import logging
 import socket
 import ssl
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
 from caldav_server.http import accepting
-from caldav_server.http.connection import Connection, Handler
+from caldav_server.http.connection import Connection, Edge, Handler
+from caldav_server.http.exchange import Exchanges
 from caldav_server.http.proxies import Proxies
-from caldav_server.settings import Settings
+from caldav_server.settings import LimitSettings, Settings
 
 READ_BUFFER = 65_536
+_aiohttp_log = logging.getLogger("http.aiohttp")
+_aiohttp_log.addFilter(lambda record: not str(record.msg).startswith("Error handling request"))
+"""aiohttp logs what was not a request with a traceback; ``Connection`` tells the handler of it."""
 
 
 class Spread(Protocol):
@@ -36,22 +40,22 @@ class Spread(Protocol):
         """Take no more."""
 
 
-class EdgeServer(web.Server):
+class EdgeServer:
     """Makes a ``Connection`` for every accepted socket."""
 
     def __init__(self, handler: Handler, settings: Settings) -> None:
-        super().__init__(self._no_handler)
-        self.handler = handler
-        self.loop = asyncio.get_running_loop()
-        self.timeouts = settings.timeouts
-        self.proxies = Proxies(settings.proxy)
-        self.base_path = settings.server.base_path
-        self.draining = False
-        self._most = settings.limits.connections
+        self._loop = asyncio.get_running_loop()
+        self._edge = Edge(
+            handler,
+            settings.timeouts,
+            Proxies(settings.proxy),
+            settings.server.base_path,
+            settings.limits.connections,
+            self._count,
+        )
+        self._protocols = _protocols(self._edge, settings.limits)
         self._backlog = settings.server.backlog
         self._acceptors: list[accepting.Acceptor] = []
-        self._open = 0
-        """Counted here: the base class forgets a connection only when its task is over."""
         self._arriving = 0
         """Connections that were accepted and are not made yet."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,37 +63,11 @@ class EdgeServer(web.Server):
         self._spread: Spread | None = None
         self._path = ""
         """The unix socket that this process made."""
-        self._ids = itertools.count()
-        self._id_prefix = secrets.token_hex(5)
-        self.parser_options: dict[str, Any] = {
-            "keepalive_timeout": settings.timeouts.keep_alive_seconds,
-            "max_line_size": settings.limits.header_bytes,
-            "max_field_size": settings.limits.header_bytes,
-            "max_headers": settings.limits.headers,
-            "read_bufsize": READ_BUFFER,
-            "auto_decompress": False,
-        }
-
-    async def _no_handler(self, _request: web.BaseRequest) -> web.StreamResponse:
-        raise AssertionError("Connection has its own loop")
-
-    def __call__(self) -> Connection:
-        """The protocol of one new connection."""
-        return Connection(self)
-
-    def new_id(self) -> str:
-        """A request id: unique over processes and restarts, cheap."""
-        return f"{self._id_prefix}{next(self._ids):06x}"
-
-    @property
-    def is_full(self) -> bool:
-        """Whether this process holds as many connections as it may."""
-        return self._open > self._most
 
     @property
     def connection_count(self) -> int:
         """How many connections are open."""
-        return self._open
+        return len(self._edge.connections)
 
     def listen(
         self,
@@ -122,37 +100,29 @@ class EdgeServer(web.Server):
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._arriving += 1
-        task = self.loop.create_task(self._begin(connection))
+        self._count()
+        task = self._loop.create_task(self._begin(connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        self._count()
 
     async def _begin(self, connection: socket.socket) -> None:
         """Makes the socket a ``Connection``; one that breaks before it has said anything is forgotten."""
-        handshake_seconds = self.timeouts.header_seconds if self._tls else None
         try:
-            await self.loop.connect_accepted_socket(
-                self, connection, ssl=self._tls, ssl_handshake_timeout=handshake_seconds
+            await self._loop.connect_accepted_socket(
+                lambda: Connection(self._edge, self._protocols()),
+                connection,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._edge.timeouts.header_seconds if self._tls else None,
             )
         except OSError:  # TLS errors too
-            self._arriving -= 1
             connection.close()
+        finally:
+            self._arriving -= 1
             self._count()
 
-    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        self._open += 1
-        self._arriving -= 1
-        self._count()
-
-    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
-        super().connection_lost(handler, exc)
-        self._open -= 1
-        self._count()
-
     def _count(self) -> None:
-        if self._spread is not None and not self.draining:
-            self._spread.count(self._open + self._arriving)
+        if self._spread is not None and not self._edge.draining:
+            self._spread.count(len(self._edge.connections) + self._arriving)
 
     def _accept_no_more(self) -> None:
         for acceptor in self._acceptors:
@@ -164,15 +134,33 @@ class EdgeServer(web.Server):
 
     async def drain(self, seconds: float) -> int:
         """Stops accepting, closes idle connections, lets the others finish for so long; how many were cut off."""
-        self.draining = True
+        self._edge.draining = True
         self._accept_no_more()
-        connections = [one for one in self.connections if isinstance(one, Connection)]
+        for _ in range(2):  # what has just arrived becomes a request first
+            await asyncio.sleep(0)
+        connections = list(self._edge.connections)
         for connection in connections:
             connection.close_if_idle()
-        serving = [task for one in connections if (task := one.task) is not None]
+        serving = [connection.task for connection in connections if connection.task is not None]
         _, late = await asyncio.wait(serving, timeout=seconds) if serving else (set(), set())
         for connection in connections:
-            connection.cut()
+            connection.transport.abort()
         for task in late:
             task.cancel()
         return len(late)
+
+
+def _protocols(edge: Edge, limits: LimitSettings) -> web.Server:
+    """The factory of aiohttp's protocols. Bodies are left as they were sent, and closing is not its business."""
+    return web.Server(
+        Exchanges(edge),
+        keepalive_timeout=edge.timeouts.keep_alive_seconds,
+        max_line_size=limits.header_bytes,
+        max_field_size=limits.header_bytes,
+        max_headers=limits.headers,
+        read_bufsize=READ_BUFFER,
+        lingering_time=0,
+        auto_decompress=False,
+        access_log=None,
+        logger=_aiohttp_log,
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from caldav_server.app import Application
-from caldav_server.http.connection import split_target
+from caldav_server.http.exchange import split_target
 from caldav_server.http.messages import Request, Response
 from caldav_server.http.wire import HeaderInjection, render_head
 from protocol.errors import Condition, Detail, Refusal
