@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from caldav_server.accounts.logins.basic import BasicLogin
+from caldav_server.accounts.logins.cache import LoginCache
 from caldav_server.http.messages import Request, Response
 from caldav_server.http.proxies import is_in, parse_networks
 from caldav_server.observability import logs
@@ -46,7 +47,10 @@ class Application:
         self.log = log
         self.metrics = Metrics()
         self.bus = Bus(settings.redis.url)
-        self.auth = BasicLogin(db, settings.auth, self.metrics, bus=self.bus)
+        if settings.redis.url:
+            self.metrics.gauge("redis_connected", "Whether announcements of others arrive.", lambda: self.bus.connected)
+        self.login_cache = LoginCache(db, settings.auth, self.bus)
+        self.auth = BasicLogin(db, settings.auth, self.metrics, self.login_cache, self.bus)
         self.worker = ""
         self.neighbours: Neighbours = _alone
         self._dav = dav

@@ -116,7 +116,7 @@ class Face:
         app = SimpleNamespace(
             db=self.db,
             settings=self.settings,
-            auth=SimpleNamespace(observe_accounts_version=lambda _version: False),
+            login_cache=SimpleNamespace(observe_accounts_version=lambda _version: False),
             bus=Bus(),
         )
         try:

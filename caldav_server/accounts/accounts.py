@@ -7,7 +7,9 @@ hashes, never chosen passwords; hashing is slow and happens before a transaction
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
 
 from caldav_server.accounts.passwords import (
     APP_PASSWORD,
@@ -18,10 +20,13 @@ from caldav_server.accounts.passwords import (
 )
 from caldav_server.calendaring import homes
 from protocol.model import Credential, Principal, PrincipalId, PrincipalKind
-from storage import credentials, principals
-from storage.database import Transaction
+from storage import credentials, principals, server_state
+from storage.bus import Bus
+from storage.database import Database, Transaction
 from storage.errors import Duplicate
 from storage.ids import new_id
+
+T = TypeVar("T")
 
 LONGEST_NAME = 255
 
@@ -50,6 +55,16 @@ def find(tx: Transaction, name: str) -> Principal:
     if found is None:
         raise AccountError(f"there is no account {name!r}")
     return found
+
+
+def list_all(tx: Transaction) -> list[Principal]:
+    """Every principal, by name."""
+    return principals.list_all(tx)
+
+
+def has_users(tx: Transaction) -> bool:
+    """Whether anybody can log in."""
+    return bool(principals.search(tx, [principals.Term("kind", "user", "equals")], limit=1))
 
 
 def create(tx: Transaction, principal: Principal, now: int) -> Principal:
@@ -104,6 +119,12 @@ def set_password(tx: Transaction, principal: Principal, hashed: str, now: int) -
     credentials.save(tx, Credential(principal.principal_id, new_id(), PASSWORD, "", hashed, now))
 
 
+def replace_hash(tx: Transaction, credential: Credential, hashed: str) -> None:
+    """Stores another hash of the same password; nothing happens when the password was changed meanwhile."""
+    if credential in credentials.for_principal(tx, credential.principal_id):
+        credentials.save(tx, replace(credential, hash=hashed))
+
+
 def add_app_password(tx: Transaction, principal: Principal, label: str, now: int) -> str:
     """Gives a user a new app password and returns it: it is shown once and cannot be read again."""
     if principal.kind is not PrincipalKind.USER:
@@ -130,3 +151,23 @@ def remove_app_password(tx: Transaction, principal: Principal, label: str) -> in
 def remove(tx: Transaction, principal: Principal) -> None:
     """Removes an account with everything it owns."""
     principals.remove(tx, principal.principal_id)
+
+
+async def change(db: Database, bus: Bus, work: Callable[[Transaction], T]) -> T:
+    """Runs a unit of work that changes accounts, and announces the new accounts version after the commit."""
+
+    def with_version(tx: Transaction) -> tuple[T, int]:
+        return work(tx), server_state.accounts_version(tx)
+
+    result, version = await db.write(with_version)
+    bus.announce_accounts(version)
+    return result
+
+
+async def change_once(db: Database, redis_url: str, work: Callable[[Transaction], T]) -> T:
+    """As ``change``, for a process that is no server: a bus is opened for the one announcement."""
+    bus = Bus(redis_url)
+    try:
+        return await change(db, bus, work)
+    finally:
+        await bus.close()

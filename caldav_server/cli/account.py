@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,8 +15,11 @@ from caldav_server.cli.common import Failure, now, open_database, run, with_sett
 from caldav_server.settings import Settings
 
 if TYPE_CHECKING:
-    from caldav_server.accounts.accounts_file import AccountsFile
-    from storage.database import Database
+    from caldav_server.accounts.accounts_file import AccountsFile, EntryStatus
+    from protocol.model import PrincipalKind
+    from storage.database import Database, Transaction
+
+T = TypeVar("T")
 
 _KINDS = ("user", "group", "room", "resource")
 
@@ -47,8 +50,7 @@ def add(
 ) -> None:
     """Add an account with its calendar home."""
     from caldav_server.accounts import accounts
-    from protocol.model import Principal, PrincipalKind
-    from storage.database import Transaction
+    from protocol.model import PrincipalKind
 
     with open_database(settings) as db, _account_problems():
         made = accounts.new_principal(
@@ -61,13 +63,12 @@ def add(
         )
         hashed, shown = _choose_password(settings, password) if kind == "user" else ("", "")
 
-        def work(tx: Transaction) -> Principal:
+        def work(tx: Transaction) -> None:
             accounts.create(tx, made, now())
             if hashed:
                 accounts.set_password(tx, made, hashed, now())
-            return made
 
-        run(db.write(work))
+        _change(db, settings, work)
     click.echo(f"Added {kind} {made.name}." + (f" Its password is {shown}" if shown else ""))
 
 
@@ -75,10 +76,10 @@ def add(
 @with_settings
 def list_accounts(settings: Settings) -> None:
     """List all accounts: kind, name, display name, addresses."""
-    from storage import principals
+    from caldav_server.accounts import accounts
 
     with open_database(settings) as db:
-        for one in run(db.read(principals.list_all)):
+        for one in run(db.read(accounts.list_all)):
             admin = " (admin)" if one.is_admin else ""
             click.echo(f"{one.kind:<9}{one.name}{admin}\t{one.display_name}\t{' '.join(one.emails)}")
 
@@ -93,7 +94,7 @@ def password(settings: Settings, name: str, password: str | None) -> None:
 
     with open_database(settings) as db, _account_problems():
         hashed, shown = _choose_password(settings, password)
-        run(db.write(lambda tx: accounts.set_password(tx, accounts.find(tx, name), hashed, now())))
+        _change(db, settings, lambda tx: accounts.set_password(tx, accounts.find(tx, name), hashed, now()))
     click.echo(f"The password of {name} is changed." + (f" It is {shown}" if shown else ""))
 
 
@@ -112,12 +113,12 @@ def app_password(settings: Settings, name: str, label: str | None, is_removal: b
             for one in run(db.read(lambda tx: accounts.app_passwords(tx, principal))):
                 click.echo(one.label)
         elif is_removal:
-            count = run(db.write(lambda tx: accounts.remove_app_password(tx, principal, label)))
+            count = _change(db, settings, lambda tx: accounts.remove_app_password(tx, principal, label))
             if not count:
                 raise Failure(f"{name} has no app password {label!r}")
             click.echo(f"Removed the app password {label!r} of {name}.")
         else:
-            click.echo(run(db.write(lambda tx: accounts.add_app_password(tx, principal, label, now()))))
+            click.echo(_change(db, settings, lambda tx: accounts.add_app_password(tx, principal, label, now())))
 
 
 @account.command()
@@ -132,7 +133,7 @@ def remove(settings: Settings, name: str, yes: bool) -> None:
         principal = run(db.read(lambda tx: accounts.find(tx, name)))
         if not yes:
             click.confirm(f"Remove {principal.kind} {name} with all its calendars?", abort=True)
-        run(db.write(lambda tx: accounts.remove(tx, principal)))
+        _change(db, settings, lambda tx: accounts.remove(tx, principal))
     click.echo(f"Removed {name}.")
 
 
@@ -145,23 +146,29 @@ def import_accounts(settings: Settings, file: str) -> None:
 
     with open_database(settings) as db, _account_problems():
         found = read_file(file)
-        outcomes = _import(db, settings, found)
-    for kind, name, outcome in outcomes:
-        click.echo(f"{outcome:<10}{kind} {name}")
-    counts = Counter(outcome for _, _, outcome in outcomes)
-    click.echo(", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "The file names no accounts.")
+        done = _import(db, settings, found)
+    for kind, name, status in done:
+        click.echo(f"{status:<10}{kind} {name}")
+    counts = Counter(status for _, _, status in done)
+    click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) or "The file names no accounts.")
 
 
-def _import(db: Database, settings: Settings, file: AccountsFile) -> list[tuple[str, str, str]]:
+def _import(db: Database, settings: Settings, file: AccountsFile) -> list[tuple[PrincipalKind, str, EntryStatus]]:
     from caldav_server.accounts import accounts_file
     from caldav_server.accounts.passwords import Hasher
     from caldav_server.cli.progress import counting
 
     known = run(db.read(lambda tx: accounts_file.known_hashes(tx, file)))
     with counting("Passwords", len(file.user)) as advance:
-        passwords = accounts_file.hash_passwords(file, known, Hasher(settings.auth), lambda: advance(1))
-    done = run(db.write(lambda tx: accounts_file.apply_file(tx, file, passwords, now())))
-    return [(kind.value, name, outcome.value) for kind, name, outcome in done]
+        hashes = accounts_file.hash_passwords(file, known, Hasher(settings.auth), lambda: advance(1))
+    return _change(db, settings, lambda tx: accounts_file.apply_file(tx, file, hashes, now()))
+
+
+def _change(db: Database, settings: Settings, work: Callable[[Transaction], T]) -> T:
+    """Runs a unit of work that changes accounts; servers that are running hear of it when there is Redis."""
+    from caldav_server.accounts import accounts
+
+    return run(accounts.change_once(db, settings.redis.url, work))
 
 
 def _choose_password(settings: Settings, given: str | None) -> tuple[str, str]:

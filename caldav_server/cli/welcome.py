@@ -14,7 +14,6 @@ from caldav_server.cli.common import run
 from caldav_server.observability.instrumented_database import open_database
 from caldav_server.settings import Settings
 from protocol.model import Principal
-from storage import principals
 from storage.database import Transaction
 
 FIRST_NAME = "admin"
@@ -38,13 +37,13 @@ def prepare(settings: Settings, now: int) -> FirstAccount | None:
         if db.is_new():
             db.migrate()
         db.require_schema()
-        if run(db.read(_is_inhabited)):
+        if run(db.read(accounts.has_users)):
             return None
         first = FirstAccount(FIRST_NAME, secrets.token_urlsafe(12))
         hashed = Hasher(settings.auth).hash(first.password)
 
         def work(tx: Transaction) -> Principal | None:
-            if _is_inhabited(tx):  # another process was faster
+            if accounts.has_users(tx):  # another process was faster
                 return None
             made = accounts.create(tx, accounts.new_principal(first.name, is_admin=True), now)
             accounts.set_password(tx, made, hashed, now)
@@ -53,10 +52,6 @@ def prepare(settings: Settings, now: int) -> FirstAccount | None:
         return first if run(db.write(work)) is not None else None
     finally:
         db.close()
-
-
-def _is_inhabited(tx: Transaction) -> bool:
-    return bool(principals.search(tx, [principals.Term("kind", "user", "equals")], limit=1))
 
 
 def announce(settings: Settings, address: str, first: FirstAccount | None) -> None:

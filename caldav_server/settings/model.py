@@ -180,7 +180,7 @@ class AuthSettings:
     cache_seconds: float = _number(300.0, "How long a verified login is remembered without hashing again.", 0, 86_400)
     cache_entries: int = _number(20_000, "How many verified logins one process remembers.", 1)
     recheck_seconds: float = _number(
-        1.0, "How soon a changed password is noticed by processes that did not change it.", 0, 300
+        1.0, "How soon a process notices an account changed elsewhere; at once where there is Redis.", 0, 300
     )
     hash_threads: int = _number(2, "How many passwords are hashed at the same time.", 1, 64)
     hash_queue: int = _number(64, "How many logins may wait for hashing before more are answered 503.", 1)

@@ -19,7 +19,7 @@ from caldav_server.app import Application
 from caldav_server.http.messages import Request, Response
 from caldav_server.settings import AuthSettings
 from protocol.model import Principal, PrincipalKind
-from storage import principals, server_state
+from storage import credentials, principals, server_state
 from testing.edge import PASSWORD, Edge, basic, fixed_body, headers_of, running
 
 
@@ -128,7 +128,7 @@ async def test_a_verified_login_costs_no_hash_again_until_the_password_changes(t
         hashed = edge.app.auth.hasher.hash("new")
         await edge.app.db.write(lambda tx: accounts.set_password(tx, user, hashed, 0))
         version = await edge.app.db.read(server_state.accounts_version)
-        assert edge.app.auth.observe_accounts_version(version)
+        assert edge.app.login_cache.observe_accounts_version(version)
         assert (await client.request("GET", "/dav/")).status == 401
         assert (await client.request("GET", "/dav/", {"Authorization": basic("user", "new")}, auth=False)).status == 200
 
@@ -143,18 +143,35 @@ async def test_a_password_changed_elsewhere_is_noticed_soon(tmp_path: Path) -> N
         assert (await client.request("GET", "/dav/")).status == 401
 
 
+async def test_what_was_looked_up_before_an_announcement_is_not_remembered_after_it(tmp_path: Path) -> None:
+    async with running(tmp_path, {"auth.recheck_seconds": 300}) as edge:
+        cache, bus = edge.app.login_cache, edge.app.bus
+        assert await status_of(edge.app, request_with(basic())) == 200
+        version = await edge.app.db.read(server_state.accounts_version)
+        bus.announce_accounts(version)
+        assert len(cache) == 1  # it is the known version
+        generation = cache.generation
+        bus.announce_accounts(version + 1)
+        assert len(cache) == 0
+        assert not cache.is_current()
+        cache.remember(cache.digest("late"), None, version, generation)
+        assert len(cache) == 0
+        assert await status_of(edge.app, request_with(basic())) == 200
+        assert len(cache) == 1
+
+
 async def test_the_memory_of_logins_is_bounded_and_expires(tmp_path: Path) -> None:
     async with running(tmp_path, {"auth.cache_entries": 3, "auth.cache_seconds": 0.2}) as edge:
         for number in range(6):
             await add_user(edge, f"u{number}", "p")
         for number in range(6):
             assert await status_of(edge.app, request_with(basic(f"u{number}", "p"))) == 200
-        assert len(edge.app.auth._remembered) == 3
+        assert len(edge.app.login_cache) == 3
         hashes = edge.app.metrics.counters["auth_hashes"]
         await asyncio.sleep(0.25)
         assert await status_of(edge.app, request_with(basic("u5", "p"))) == 200
         assert edge.app.metrics.counters["auth_hashes"] == hashes + 1
-        assert not any(b"u5" in key or b":p" in key for key in edge.app.auth._remembered)
+        assert not any(b"u5" in key or b":p" in key for key in edge.app.login_cache._principals)
 
 
 async def test_requests_at_once_share_one_verification(tmp_path: Path) -> None:
@@ -196,7 +213,7 @@ async def test_app_passwords(tmp_path: Path) -> None:
         assert await edge.app.db.write(lambda tx: accounts.remove_app_password(tx, user, "phone")) == 1
         assert other.name == "other"
         await asyncio.sleep(0)
-        edge.app.auth._check_at = 0
+        edge.app.login_cache._check_at = 0
         assert await status_of(edge.app, request_with(basic("user", made))) == 401
 
 
@@ -246,6 +263,16 @@ async def test_an_old_hash_is_renewed_at_login(tmp_path: Path) -> None:
         stored = await edge.app.db.read(lambda tx: accounts_file.known_hashes(tx, file))
         assert stored["user"] != old
         assert edge.app.auth.hasher.verify(stored["user"], "p")
+
+
+async def test_a_renewed_hash_never_brings_a_changed_password_back(tmp_path: Path) -> None:
+    async with running(tmp_path) as edge:
+        db, user = edge.app.db, await edge.app.db.read(lambda tx: accounts.find(tx, "user"))
+        (old,) = await db.read(lambda tx: credentials.for_principal(tx, user.principal_id))
+        await db.write(lambda tx: accounts.set_password(tx, user, "the new hash", 0))
+        await db.write(lambda tx: accounts.replace_hash(tx, old, "the old password's hash"))
+        stored = await db.read(lambda tx: credentials.for_principal(tx, user.principal_id))
+        assert [one.hash for one in stored] == ["the new hash"]
 
 
 # -- guessing

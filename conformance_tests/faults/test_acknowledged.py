@@ -42,7 +42,7 @@ def test_no_read_is_stale(own_server, database: str, tmp_path: Path, redis: bool
     """A write in one worker is seen by reads in the other at once, with Redis and through the database alone."""
     shared = RedisServer(tmp_path / "redis") if redis else None
     try:
-        environment = {"CALDAV_SERVER_REDIS_URL": shared.url} if shared else {}
+        environment = {"CALDAV_SERVER_REDIS": shared.url} if shared else {}
         server = own_server(workers=2, environment=environment)
         calendar = new_calendar(server)
         readers = [Calendar(server.client(), calendar.href) for _ in range(READERS)]

@@ -125,7 +125,7 @@ def test_redis_gone(own_server, tmp_path: Path) -> None:
     """F9: Redis stops, freezes, comes back: no CalDAV request fails or waits."""
     redis = RedisServer(tmp_path / "redis")
     try:
-        server = own_server(environment={"CALDAV_SERVER_REDIS_URL": redis.url})
+        server = own_server(environment={"CALDAV_SERVER_REDIS": redis.url})
         calendar = new_calendar(server)
         seen = []
 
@@ -152,7 +152,7 @@ def test_redis_gone(own_server, tmp_path: Path) -> None:
 
 def test_redis_never_there(own_server) -> None:
     """F9: a server whose Redis does not exist starts and works."""
-    server = own_server(environment={"CALDAV_SERVER_REDIS_URL": "redis://127.0.0.1:1/0"})
+    server = own_server(environment={"CALDAV_SERVER_REDIS": "redis://127.0.0.1:1/0"})
     new_calendar(server).put("a.ics", event()).expect(201)
 
 

@@ -23,7 +23,7 @@ def redis() -> Iterator[RedisServer]:
     server.stop()
 
 
-class Heard(list[tuple[PrincipalId, CalendarId, Seq]]):
+class Heard(list[tuple[object, ...]]):
     gaps = 0
 
     def __call__(self, *announcement) -> None:
@@ -85,14 +85,43 @@ async def test_counters_are_bounded_and_the_oldest_goes_first(monkeypatch: pytes
 
 async def test_others_hear_once_and_in_order(pair: tuple[Bus, Bus]) -> None:
     mine, theirs = Heard(), Heard()
-    pair[0].listen(mine)
-    pair[1].listen(theirs)
+    pair[0].listen(mine, mine.gap)
+    pair[1].listen(theirs, theirs.gap)
     for seq in range(100):
         pair[0].announce(PID, CID, Seq(seq))
     assert len(mine) == 100
     await until(lambda: len(theirs) >= 100)
     await asyncio.sleep(0.05)
     assert theirs == mine == [(PID, CID, seq) for seq in range(100)]
+
+
+async def test_accounts_and_calendars_are_told_apart(pair: tuple[Bus, Bus]) -> None:
+    calendars, accounts, own = Heard(), Heard(), Heard()
+    pair[1].listen(calendars, calendars.gap)
+    pair[1].listen_to_accounts(accounts, accounts.gap)
+    pair[0].listen_to_accounts(own, own.gap)
+    pair[0].announce_accounts(7)
+    pair[0].announce(PID, CID, Seq(8))
+    await until(lambda: bool(calendars and accounts))
+    assert (calendars, accounts, own) == ([(PID, CID, 8)], [(7,)], [(7,)])
+
+
+async def test_a_bus_that_closes_sends_what_waits(pair: tuple[Bus, Bus], redis: RedisServer) -> None:
+    heard = Heard()
+    pair[1].listen_to_accounts(heard, heard.gap)
+    command = Bus(redis.url)  # as a command does, it sends only
+    command.announce_accounts(3)
+    await command.close()
+    await until(lambda: heard == [(3,)])
+
+
+async def test_closing_waits_for_a_frozen_redis_no_longer_than_a_second(redis: RedisServer) -> None:
+    redis.freeze()
+    command = Bus(redis.url)
+    command.announce_accounts(3)
+    start = time.perf_counter()
+    await command.close()
+    assert 0.9 < time.perf_counter() - start < 5
 
 
 async def test_counters_are_shared(pair: tuple[Bus, Bus], redis: RedisServer) -> None:
@@ -104,7 +133,7 @@ async def test_counters_are_shared(pair: tuple[Bus, Bus], redis: RedisServer) ->
 
 async def test_frozen_redis_delays_nobody(pair: tuple[Bus, Bus], redis: RedisServer) -> None:
     heard = Heard()
-    pair[1].listen(heard)
+    pair[1].listen(heard, heard.gap)
     assert await pair[0].count("k", 60) == 1
     redis.freeze()
     delays = []
@@ -133,7 +162,7 @@ async def test_killed_redis_is_found_again(pair: tuple[Bus, Bus], redis: RedisSe
 
 async def test_redis_that_was_never_there() -> None:
     bus, heard = Bus(f"redis://127.0.0.1:{free_port()}/0"), Heard()
-    bus.listen(heard)
+    bus.listen(heard, heard.gap)
     await bus.start()
     bus.announce(PID, CID, Seq(1))
     assert await bus.count("k", 60) == 1
@@ -151,7 +180,8 @@ async def test_a_flushed_redis_forgives_nothing_this_process_saw(pair: tuple[Bus
 
 async def test_foreign_messages_are_ignored(pair: tuple[Bus, Bus]) -> None:
     heard = Heard()
-    pair[1].listen(heard)
+    pair[1].listen(heard, heard.gap)
     for data in (b"x", "text", None, b"y" * 48 + b"z"):
-        pair[1]._received(data)
+        pair[1]._received(b"caldav-server:changes", data)
+    pair[1]._received(b"caldav-server:unknown", b"y" * 48)
     assert heard == []

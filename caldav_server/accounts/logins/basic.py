@@ -1,9 +1,7 @@
-"""From an Authorization header to a principal (RFC 7617), in microseconds when the login was verified before.
+"""Basic authentication (RFC 7617): from an Authorization header to a principal.
 
-Order of a login: remembered? - throttled? - look up - hash - remember. A remembered login is found by a keyed hash of
-the header, so that the memory of the process holds no password; it is void as soon as the accounts version changes.
-Rules of this module: every 401 is the same bytes; nothing about whether a name exists can be told from an answer or
-from its time.
+The steps of a login: look into the cache, ask the throttle, read the credentials, hash the password, fill the cache.
+Rules of this module: every 401 is the same bytes; neither an answer nor its time tells whether a name exists.
 """
 
 from __future__ import annotations
@@ -11,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
 import math
-import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from aiohttp import hdrs
-from cachetools import TTLCache
 
-from caldav_server.accounts import passwords
+from caldav_server.accounts import accounts, passwords
+from caldav_server.accounts.logins.cache import LoginCache
 from caldav_server.accounts.throttle import FORGET_SECONDS, Throttle
 from caldav_server.http.messages import Request, Response
 from caldav_server.observability import logs
@@ -70,70 +66,44 @@ def parse_basic(header: str) -> Credentials | None:
 
 
 class BasicLogin:
-    """Decides who is asking; one per process."""
+    """The login by account password or app password; one per process."""
+
+    name = "basic"
 
     def __init__(
         self,
         db: Database,
         settings: AuthSettings,
         metrics: Metrics,
+        cache: LoginCache,
+        bus: Bus,
         clock: Callable[[], float] = time.monotonic,
-        bus: Bus | None = None,
     ) -> None:
-        self._bus = bus or Bus()
+        self._cache = cache
+        self._bus = bus
         self.hasher = passwords.Hasher(settings)
         self._db = db
         self._settings = settings
         self._counters = metrics.counters
         self._clock = clock
-        self._key = secrets.token_bytes(32)
-        self._remembered: TTLCache[bytes, Principal | None] = TTLCache(
-            settings.cache_entries, settings.cache_seconds, clock
-        )
-        """By digest of the header; ``None``: these credentials are known to be wrong."""
-        self._running: dict[bytes, asyncio.Future[Principal | Response]] = {}
+        self._running: dict[tuple[int, bytes], asyncio.Future[Principal | Response]] = {}
         self._throttle = Throttle(settings)
         self._pool = ThreadPoolExecutor(settings.hash_threads, thread_name_prefix="hash")
         self._waiting = 0
-        self._version = -1
-        self._check_at = 0.0
         self.challenge = {"WWW-Authenticate": f'Basic realm="{settings.realm}", charset="UTF-8"', **_TEXT}
-
-    # -- the hot path
 
     def cached_principal(self, request: Request) -> Principal | None:
         """The principal of a login that was verified lately; ``None`` means ``authenticate`` must decide."""
         header = request.headers.get(hdrs.AUTHORIZATION)
-        if header is None:
-            return None
-        if self._clock() >= self._check_at:
+        if header is None or not self._cache.is_current():
             return None
         try:
-            found = self._remembered[self._digest(header)]
+            found = self._cache.find(self._cache.digest(header))
         except KeyError:
             return None
         if found is not None:
             self._counters["auth_cache_hits"] += 1
         return found
-
-    def observe_accounts_version(self, version: int) -> bool:
-        """Tells the version of the accounts that a look-up just read.
-
-        True when it differs from the one the remembered logins were verified under: they are forgotten, and the
-        request that learned of it must be authenticated again.
-        """
-        self._check_at = self._clock() + self._settings.recheck_seconds
-        if version == self._version:
-            return False
-        is_first = self._version < 0
-        self._version = version
-        self._remembered.clear()
-        return not is_first
-
-    def _digest(self, header: str) -> bytes:
-        return hashlib.blake2b(header.encode("utf-8", "surrogateescape"), key=self._key, digest_size=16).digest()
-
-    # -- the long way
 
     async def authenticate(self, request: Request) -> Principal | Response:
         """The principal that a request comes from, or the answer to give instead (401, 429, 503)."""
@@ -141,22 +111,23 @@ class BasicLogin:
         given = parse_basic(header) if header else None
         if header is None or given is None:
             return self._unauthorized()
-        if self._clock() >= self._check_at:
-            self.observe_accounts_version(await self._db.point(server_state.accounts_version))
-        digest = self._digest(header)
+        if not self._cache.is_current():
+            await self._cache.refresh()
+        digest = self._cache.digest(header)
         try:
-            found = self._remembered[digest]
+            found = self._cache.find(digest)
         except KeyError:
-            return await self._log_in_once(request, given, digest)
+            return await self._verify_once(request, given, digest)
         self._counters["auth_failures" if found is None else "auth_cache_hits"] += 1
         return found or self._unauthorized()
 
-    async def _log_in_once(self, request: Request, given: Credentials, digest: bytes) -> Principal | Response:
-        # clients open several connections at once with the same header: they share one verification
-        running = self._running.get(digest)
+    async def _verify_once(self, request: Request, given: Credentials, digest: bytes) -> Principal | Response:
+        """Clients open several connections at once with the same header: they share one verification."""
+        key = self._cache.generation, digest
+        running = self._running.get(key)
         if running is None:
-            running = self._running[digest] = asyncio.ensure_future(self._log_in(request, given, digest))
-            running.add_done_callback(lambda _: self._running.pop(digest, None))
+            running = self._running[key] = asyncio.ensure_future(self._log_in(request, given, digest))
+            running.add_done_callback(lambda _: self._running.pop(key, None))
         return await asyncio.shield(running)
 
     async def _log_in(self, request: Request, given: Credentials, digest: bytes) -> Principal | Response:
@@ -170,6 +141,7 @@ class BasicLogin:
         if self._waiting >= self._settings.hash_queue:
             self._throttle.abandon(attempt)
             return _try_later(503, 2.0, "Too many logins at once.")
+        generation = self._cache.generation
         try:
             version, principal, known = await self._db.read(lambda tx: _look_up(tx, given.name))
             matched = await self._verify(given.password, known)
@@ -180,12 +152,12 @@ class BasicLogin:
         if principal is None or matched is None:
             self._counters["auth_failures"] += 1
             logs.get().warning("login failed", account=given.name, remote=request.remote, agent=agent[:200])
-            self._remember(digest, None, version)
+            self._cache.remember(digest, None, version, generation)
             self._throttle.learn(attempt, await self._bus.count(attempt.shared_key, int(FORGET_SECONDS)), now)
             return self._unauthorized()
         self._throttle.succeed(attempt, now)
         await self._bus.forget(attempt.shared_key)
-        self._remember(digest, principal, version)
+        self._cache.remember(digest, principal, version, generation)
         if matched.kind == passwords.PASSWORD and self.hasher.is_outdated(matched.hash):
             await self._renew(matched, given.password)
         return principal
@@ -214,16 +186,10 @@ class BasicLogin:
             self._waiting -= 1
 
     async def _renew(self, credential: Credential, password: str) -> None:
-        """Stores an old hash anew with today's figures, now that the password is at hand."""
+        """Replaces a hash that was made with older figures, now that the password is at hand."""
         loop = asyncio.get_running_loop()
         hashed = await loop.run_in_executor(self._pool, self.hasher.hash, password)
-        await self._db.write(lambda tx: stored_credentials.save(tx, replace(credential, hash=hashed)))
-
-    def _remember(self, digest: bytes, principal: Principal | None, version: int) -> None:
-        self.observe_accounts_version(version)
-        self._remembered[digest] = principal
-
-    # -- answers
+        await accounts.change(self._db, self._bus, lambda tx: accounts.replace_hash(tx, credential, hashed))
 
     def _unauthorized(self) -> Response:
         return Response(401, dict(self.challenge), b"Please log in.\n")

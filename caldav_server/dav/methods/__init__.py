@@ -85,7 +85,8 @@ class DavFace:
     async def _call(self, app: Application, request: Request, location: paths.Location) -> Call:
         sessions = self._sessions
         if sessions is None:
-            sessions = self._sessions = Sessions(app.db, app.settings, app.auth.observe_accounts_version, app.bus)
+            observe = app.login_cache.observe_accounts_version
+            sessions = self._sessions = Sessions(app.db, app.settings, observe, app.bus)
         ctx = await sessions.context(request)
         view = View(ctx, await sessions.epoch(), reports.supported_by, self._renderings, self._elements)
         limits = app.settings.limits
