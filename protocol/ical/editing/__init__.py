@@ -1,8 +1,8 @@
-"""Edits of calendar objects: from a document and a change to the text of one document or two.
+"""Edits of calendar objects: they take a document and a change, and return the text of one object or two.
 
-``change_occurrence``, ``change_following`` and ``change_all`` are the three answers to "which occurrences?";
-``remove_occurrence`` and ``remove_following`` the two removals that leave something. Rules of this package: pure
-functions; times and UIDs are arguments; a line that an edit does not concern is said as the client said it.
+A user chooses between ``change_occurrence``, ``change_following`` and ``change_all``, and between
+``remove_occurrence`` and ``remove_following``. Rules of this package: pure functions; times and UIDs are arguments; a
+line that an edit does not touch stays as the client sent it.
 """
 
 from protocol.ical.editing.base import find_occurrence

@@ -1,6 +1,6 @@
-"""What every edit needs to know of a document: how its series writes times, which override is of which occurrence.
+"""What every edit asks of a document: the form of its times, and which occurrence an override belongs to.
 
-Rules of this module: reading only (RFC 5545 §3.8.4.4).
+Rules of this module: it only reads (RFC 5545 §3.8.4.4).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
-from protocol.ical.editing.edit import replaced, start_line
+from protocol.ical.editing.edit import start_line, with_lines
 from protocol.ical.editing.times import SeriesTime
 from protocol.ical.names import EXTENT_NAMES
 from protocol.ical.periods import utc_text
@@ -18,7 +18,7 @@ from protocol.model import DAY, TimeRange
 
 
 def series_time(document: Document) -> SeriesTime:
-    """How a document writes its original starts; refuses a document without any time."""
+    """The form in which a document writes its original starts; refuses a document without any time."""
     lines: list[Property | None] = []
     if document.master is not None:
         lines = [document.master.first("DTSTART"), document.master.first("DUE")]
@@ -27,84 +27,84 @@ def series_time(document: Document) -> SeriesTime:
         time = None if line is None else SeriesTime.of(line, document.timezones)
         if time is not None:
             return time
-    raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, "The object has no time that could be edited.")
+    raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, "The object has no time that can be edited.")
 
 
 def original_wall(override: Component, time: SeriesTime) -> int | None:
-    """Which occurrence an override is of, as wall time of the series; ``None`` when that cannot be read."""
+    """The original start of an override's occurrence, in wall time of the series; ``None`` when it is unreadable."""
     line = override.first("RECURRENCE-ID")
     walls = [] if line is None else time.walls(line)
     return walls[0] if walls else None
 
 
 def original_key(override: Component, time: SeriesTime) -> int | None:
-    """The same as an instant: two texts of one instant are of one occurrence (RFC 5545 §3.8.4.4)."""
+    """The same as an instant: RECURRENCE-IDs of one instant mean one occurrence (RFC 5545 §3.8.4.4)."""
     line = override.first("RECURRENCE-ID")
     keys = [] if line is None else time.keys(line)
     return keys[0] if keys else None
 
 
 def override_at(document: Document, time: SeriesTime, key: int) -> Component | None:
-    """The override of the occurrence whose original start is an instant."""
+    """The override of the occurrence that originally starts at the instant ``key``."""
     return next((item for item in document.overrides if original_key(item, time) == key), None)
 
 
-def is_following(override: Component) -> bool:
-    """Whether an override also changes what comes after it (RANGE=THISANDFUTURE)."""
+def is_range_override(override: Component) -> bool:
+    """Whether an override also changes all later occurrences (RANGE=THISANDFUTURE)."""
     line = override.first("RECURRENCE-ID")
     return line is not None and (line.param("RANGE") or "").upper() == "THISANDFUTURE"
 
 
 def original_line(name: str, time: SeriesTime, wall: int, key: int) -> Property:
-    """A RECURRENCE-ID or EXDATE of an original start; in UTC where local time means another instant (§3.3.5)."""
+    """A RECURRENCE-ID or EXDATE for an original start; in UTC when local time would mean another instant (§3.3.5)."""
     return time.line(name, wall) if time.instant(wall) == key else Property.make(name, utc_text(key))
 
 
-def originals(
+def master_occurrences(
     document: Document, window: TimeRange, budget: Budget | None = None, limit: int | None = None
 ) -> list[Occurrence]:
-    """The occurrences of the master alone, at their original starts; of the timed ones only a PERIOD's lasts."""
+    """The occurrences of the master alone, at their original starts; timed ones have no length, unless a PERIOD's."""
     master = document.master
     if master is None:
         return []
     if master.first("DTSTART") is not None:
-        master = replaced(master, (), EXTENT_NAMES)
-    alone = Document(document.calendar, document.uid, document.component, master, (), document.timezones)
-    return occurrences(alone, window, budget=budget, limit=limit)
+        master = with_lines(master, (), EXTENT_NAMES)
+    is_only_rule = Document(document.calendar, document.uid, document.component, master, (), document.timezones)
+    return occurrences(is_only_rule, window, budget=budget, limit=limit)
 
 
 def key_of(document: Document, time: SeriesTime, occurrence: Occurrence, budget: Budget | None = None) -> int:
-    """Which occurrence one is, as the instant of its original start: its wall time may be that of two."""
+    """The original start of an occurrence as an instant; two occurrences may have the same wall time."""
     if time.clock is None:
         return occurrence.wall
     if not occurrence.is_override:
         return occurrence.start
     override = occurrence.component
-    if not is_following(override) or original_wall(override, time) == occurrence.wall or document.master is None:
+    if not is_range_override(override) or original_wall(override, time) == occurrence.wall or document.master is None:
         key = original_key(override, time)
         return time.instant(occurrence.wall) if key is None else key
-    return _key_behind(document, time, occurrence, budget)
+    return _key_of_shifted(document, time, occurrence, budget)
 
 
-def _key_behind(document: Document, time: SeriesTime, occurrence: Occurrence, budget: Budget | None) -> int:
-    """The original start of an occurrence that a THISANDFUTURE override moved, so that its start does not tell it."""
+def _key_of_shifted(document: Document, time: SeriesTime, occurrence: Occurrence, budget: Budget | None) -> int:
+    """The original start of an occurrence that a range override moved: its present start does not show it."""
     wall = occurrence.wall
     first = time.instant(wall)
     second = first if time.clock is None else wall - time.clock.offset(first + DAY)
     if time.clock is None or second <= first or time.clock.to_wall(second) != wall:
         return first
     known = {original_key(item, time) for item in document.overrides}
-    found = [item for item in originals(document, TimeRange(first, second + 1), budget) if item.wall == wall]
+    found = [item for item in master_occurrences(document, TimeRange(first, second + 1), budget) if item.wall == wall]
     lengths = {item.start: item.end - item.start for item in found if item.start not in known}
     length = occurrence.end - occurrence.start
-    # When both are left only a PERIOD tells them apart; else they look the same, and either is the right one.
+    # Only the length of a PERIOD can tell two candidates apart. If it does not, they look the same: take either.
     return min(lengths, key=lambda key: (lengths[key] != length, lengths[key] > 0, key), default=first)
 
 
 def find_occurrence(document: Document, recurrence_id: str, budget: Budget | None = None) -> Occurrence | None:
-    """The occurrence that a RECURRENCE-ID value means, wherever it now is; ``None`` when there is none.
+    """The occurrence that a RECURRENCE-ID value means, wherever it is now; ``None`` when there is none.
 
-    The value is written as an expansion writes it (UTC, or a DATE, or floating time), or as local time of the series.
+    The value has the form of an expansion (UTC, a DATE, or floating time), or is local time of the series.
     """
     try:
         at, form = parse_when(recurrence_id)
@@ -121,17 +121,17 @@ def find_occurrence(document: Document, recurrence_id: str, budget: Budget | Non
     if override is not None and (line := start_line(override)) is not None:
         own = SeriesTime.of(line, document.timezones)
         start = key if own is None else own.instant(own.wall)
-    # A THISANDFUTURE override may have moved it, and nothing says how far but the occurrences themselves.
-    room = 366 * DAY if any(map(is_following, document.overrides)) else 1
+    # A range override may have moved it, and only the occurrences themselves show how far.
+    room = 366 * DAY if any(map(is_range_override, document.overrides)) else 1
     found = occurrences(document, TimeRange(start - room, start + room), budget=budget)
-    # In a DST gap the engine's wall time is the one of the rule, the clock shows another: the instant is the same.
+    # In a DST gap the wall time of the rule differs from what the clock shows. The instant is the same.
     near = [item for item in found if item.wall == wall or time.instant(item.wall) == key]
     exact = next((item for item in near if key_of(document, time, item, budget) == key), None)
     if exact is not None or not near:
         return exact
-    # Local time can mean the second pass of a doubled hour where the first has no occurrence; and where a THISANDFUTURE
-    # override moved both they look the same, and either is the right one.
+    # In an hour that comes twice, local time may mean the second pass, when the first pass has no occurrence. If a
+    # range override moved both, they look the same: take either.
     alike = form is not Form.UTC or any(
-        item.start == key for item in originals(document, TimeRange(key, key + 1), budget)
+        item.start == key for item in master_occurrences(document, TimeRange(key, key + 1), budget)
     )
     return near[-1] if alike else None

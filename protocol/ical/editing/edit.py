@@ -1,7 +1,7 @@
-"""What an edit says, and lines put in the place of lines (RFC 5545 §3.8.7, RFC 5546 §2.1.4).
+"""An edit as data, and how its lines replace those of a component (RFC 5545 §3.8.7, RFC 5546 §2.1.4).
 
-Rules of this module: components in, components out, one at a time; nothing of recurrence. Lines that an edit does not
-name are the same objects afterwards. Components are never changed in place: a document is shared.
+Rules of this module: one component in, one component out; it knows nothing about recurrence. Lines that an edit does
+not name stay the same objects. A component is never changed in place, because documents are shared.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from protocol.ical.timezones import tzid_of
 
 _IDENTITY = frozenset({"UID", "RECURRENCE-ID"})
 _SIGNIFICANT = frozenset({"DTSTART", "DTEND", "DURATION", "DUE", "RRULE", "RDATE", "EXDATE", "STATUS"})
-"""A change of these makes a new revision of the event (RFC 5546 §2.1.4)."""
+"""A change of one of these makes a new revision of the event (RFC 5546 §2.1.4)."""
 _OTHER_END = {"DTEND": {"DURATION"}, "DUE": {"DURATION"}, "DURATION": {"DTEND", "DUE"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """New properties, each in the place of all lines of its name, and names to take away."""
+    """New properties, each replacing all lines of its name, and names to remove."""
 
     properties: tuple[Property, ...] = ()
     removed: frozenset[str] = frozenset()
@@ -36,7 +36,9 @@ class Edit:
     def __post_init__(self) -> None:
         if _IDENTITY & self.names:
             raise Refusal(
-                Condition.VALID_CALENDAR_OBJECT_RESOURCE, "UID and RECURRENCE-ID say which component it is: they stay."
+                Condition.VALID_CALENDAR_OBJECT_RESOURCE,
+                "UID and RECURRENCE-ID identify a component: they stay."
+                "UID and RECURRENCE-ID identify the component and cannot be edited.",
             )
 
     @property
@@ -45,18 +47,18 @@ class Edit:
         return self.removed | {line.name for line in self.properties}
 
 
-def applied(component: Component, edit: Edit) -> Component:
-    """The component with an edit; an end of one kind (DTEND, DUE, DURATION) takes the place of one of the other."""
+def with_edit(component: Component, edit: Edit) -> Component:
+    """The component after an edit; a new DTEND, DUE or DURATION removes an end of another kind."""
     dropped = set(edit.removed).union(*(_OTHER_END.get(line.name, ()) for line in edit.properties))
-    changed = replaced(component, edit.properties, dropped)
+    changed = with_lines(component, edit.properties, dropped)
     if edit.alarms is None:
         return changed
     kept = [child for child in changed.components if child.name != "VALARM"]
     return Component(changed.name, changed.properties, [*kept, *edit.alarms])
 
 
-def replaced(component: Component, lines: Iterable[Property], dropped: AbstractSet[str] = frozenset()) -> Component:
-    """The component with each line in the place of those of its name, or at its end, and without those dropped."""
+def with_lines(component: Component, lines: Iterable[Property], dropped: AbstractSet[str] = frozenset()) -> Component:
+    """The component with new lines in the place of those of the same name, or at its end; ``dropped`` names go."""
     fresh: dict[str, list[Property]] = {}
     for line in lines:
         fresh.setdefault(line.name, []).append(line)
@@ -72,13 +74,13 @@ def replaced(component: Component, lines: Iterable[Property], dropped: AbstractS
     return Component(component.name, properties, component.components)
 
 
-def lines_of(component: Component, name: str) -> list[str]:
+def raw_lines(component: Component, name: str) -> list[str]:
     """The lines of one name as they were sent."""
     return [line.raw for line in component.all(name)]
 
 
 def start_line(component: Component) -> Property | None:
-    """The line that says when a component begins: a VTODO may have a DUE alone (RFC 5545 §3.6.2)."""
+    """The line with which a component begins: a VTODO may have a DUE alone (RFC 5545 §3.6.2)."""
     return component.first("DTSTART") or (component.first("DUE") if component.name == "VTODO" else None)
 
 
@@ -87,23 +89,23 @@ def alarms_of(component: Component) -> list[Component]:
     return [child for child in component.components if child.name == "VALARM"]
 
 
-def revised(component: Component, before: Component, now: int) -> Component:
-    """The component marked as changed at ``now`` (epoch seconds), as a new revision where RFC 5546 §2.1.4 says so."""
+def with_revision(component: Component, before: Component, now: int) -> Component:
+    """The component marked as changed at ``now`` (epoch seconds), and as a new revision if RFC 5546 §2.1.4 says so."""
     stamp = utc_text(now)
     lines = [Property.make("DTSTAMP", stamp), Property.make("LAST-MODIFIED", stamp)]
-    if any(lines_of(component, name) != lines_of(before, name) for name in _SIGNIFICANT):
+    if any(raw_lines(component, name) != raw_lines(before, name) for name in _SIGNIFICANT):
         lines.append(Property.make("SEQUENCE", str(sequence_of(before) + 1)))
-    return replaced(component, lines)
+    return with_lines(component, lines)
 
 
 def sequence_of(component: Component) -> int:
-    """The revision number of a component (RFC 5545 §3.8.7.4); 0 when it has none that can be read."""
+    """The revision number of a component (RFC 5545 §3.8.7.4); 0 when it has none or it is unreadable."""
     text = (component.value("SEQUENCE") or "").strip()
     return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
-def text_of(document: Document, members: Iterable[Component], timezones: Iterable[Component] = ()) -> bytes:
-    """The object's text with other members: its own lines and other components stay, new time zones come along."""
+def render_document(document: Document, members: Iterable[Component], timezones: Iterable[Component] = ()) -> bytes:
+    """The text of the object with other members; its own lines and other components stay, new time zones are added."""
     known = set(document.timezones)
     added = [zone for zone in timezones if tzid_of(zone) not in known]
     kind = document.component.name

@@ -1,6 +1,6 @@
-"""One occurrence changed or taken away (RFC 5545 §3.8.4.4, §3.8.5.1).
+"""Change or removal of one occurrence (RFC 5545 §3.8.4.4, §3.8.5.1).
 
-Rules of this module: a change of one occurrence is an override component beside the master; a removal is an EXDATE.
+Rules of this module: a changed occurrence is an override component beside the master, a removed one an EXDATE.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.editing.base import (
-    is_following,
+    is_range_override,
     key_of,
+    master_occurrences,
     original_key,
     original_line,
     original_wall,
-    originals,
     override_at,
     series_time,
 )
-from protocol.ical.editing.edit import Edit, applied, replaced, revised, start_line, text_of
+from protocol.ical.editing.edit import Edit, render_document, start_line, with_edit, with_lines, with_revision
 from protocol.ical.editing.series import change_all, with_moved_end
-from protocol.ical.editing.times import SeriesTime, end_as_far
+from protocol.ical.editing.times import SeriesTime, with_same_length
 from protocol.ical.lines import with_value
 from protocol.ical.names import EXTENT_NAMES, RECURRENCE_NAMES
 from protocol.ical.recurrence import Budget, Occurrence, is_recurring, occurrences
@@ -32,9 +32,9 @@ _END_OF = {"VEVENT": "DTEND", "VTODO": "DUE"}
 def change_occurrence(
     document: Document, occurrence: Occurrence, edit: Edit, *, now: int, budget: Budget | None = None
 ) -> bytes:
-    """The object with one occurrence changed; of an object that does not recur, the object changed.
+    """The text of the object with one occurrence changed, or of an object that does not recur with the object changed.
 
-    ``now`` is epoch seconds. A new DTSTART without a new end moves the end along.
+    ``now`` is epoch seconds. A new DTSTART without a new end moves the end too.
     """
     if not is_recurring(document):
         return change_all(document, edit, now=now)
@@ -42,11 +42,11 @@ def change_occurrence(
     key = key_of(document, time, occurrence, budget)
     existing = override_at(document, time, key)
     base = existing
-    if base is None or is_following(base):
-        base = _instance(document, occurrence, time, key)
-    changed = revised(with_moved_end(base, applied(base, edit), document.timezones), base, now)
+    if base is None or is_range_override(base):
+        base = _explicit_override(document, occurrence, time, key)
+    changed = with_revision(with_moved_end(base, with_edit(base, edit), document.timezones), base, now)
     members = _without(document, existing, time, budget)
-    return text_of(document, [*members, changed], edit.timezones)
+    return render_document(document, [*members, changed], edit.timezones)
 
 
 def remove_occurrence(
@@ -58,70 +58,73 @@ def remove_occurrence(
     key = key_of(document, time, occurrence, budget)
     members = _without(document, override_at(document, time, key), time, budget)
     if master is None or not is_recurring(document):
-        return text_of(document, members) if members and master is None else None
+        return render_document(document, members) if members and master is None else None
     dates = [*master.all("EXDATE"), original_line("EXDATE", time, occurrence.wall, key)]
-    changed = revised(replaced(master, dates), master, now)
+    changed = with_revision(with_lines(master, dates), master, now)
     overrides = tuple(item for item in members if item is not master)
     rest = Document(document.calendar, document.uid, document.component, changed, overrides, document.timezones)
     if not occurrences(rest, TimeRange(-FOREVER, None), budget=budget, limit=1):
         return None
-    return text_of(document, rest.members)
+    return render_document(document, rest.members)
 
 
 def _without(
     document: Document, override: Component | None, time: SeriesTime, budget: Budget | None
 ) -> list[Component]:
-    """The components without an override; one that also changes what comes after it begins with the next occurrence."""
+    """The components without an override; a range override then begins with the next occurrence."""
     members = [item for item in document.members if item is not override]
     own = None if override is None else original_key(override, time)
-    if override is not None and own is not None and is_following(override):
-        members.extend(said_from(document, override, time, own + 1, budget))
+    if override is not None and own is not None and is_range_override(override):
+        members.extend(reanchored(document, override, time, own + 1, budget))
     return members
 
 
-def said_from(
+def reanchored(
     document: Document, override: Component, time: SeriesTime, low: int, budget: Budget | None = None
 ) -> list[Component]:
-    """What a THISANDFUTURE override says, said of the first occurrence at the instant ``low`` or after it."""
+    """A range override rewritten to begin with the first occurrence at the instant ``low`` or later."""
     if document.master is None:
         return []
     known = {original_key(item, time) for item in document.overrides}
-    after = [key for item in document.overrides if is_following(item) and (key := original_key(item, time)) is not None]
+    after = [
+        key for item in document.overrides if is_range_override(item) and (key := original_key(item, time)) is not None
+    ]
     end = min((key for key in after if key >= low), default=None)
     periods = sum(line.value.count("/") for line in document.master.all("RDATE"))
-    said: list[Component] = []
-    # All that may come before the one that is looked for has an override or is a PERIOD.
-    for item in originals(document, TimeRange(low, end), budget, limit=len(known) + periods + 1):
+    found: list[Component] = []
+    # Whatever may come before the occurrence to find has an override or is a PERIOD.
+    for item in master_occurrences(document, TimeRange(low, end), budget, limit=len(known) + periods + 1):
         if item.start < low or item.start in known:
             continue
         if item.whole_day or item.end == item.start:
-            return [*said, _anchored(document, override, item, time)]
-        # An override's length is that of all after it; a PERIOD's is its own (RFC 5545 §3.8.5.2): it is said alone.
-        said.append(_instance(document, _moved(document, override, item, time), time, item.start))
-    return said
+            return [*found, _anchored_at(document, override, item, time)]
+        # The override's length holds for all later ones; a PERIOD has its own (RFC 5545 §3.8.5.2) and needs an
+        # override.
+        found.append(_explicit_override(document, _shifted(document, override, item, time), time, item.start))
+    return found
 
 
-def _anchored(document: Document, override: Component, original: Occurrence, time: SeriesTime) -> Component:
-    """The THISANDFUTURE override as that of a later occurrence, with the same shift and the same length."""
+def _anchored_at(document: Document, override: Component, original: Occurrence, time: SeriesTime) -> Component:
+    """The range override of a later occurrence, with the same shift and the same length."""
     line = original_line("RECURRENCE-ID", time, original.wall, original.start)
     lines = [with_value(line, line.value, params=";RANGE=THISANDFUTURE", drop=frozenset())]
     start = start_line(override)
     own = None if start is None else SeriesTime.of(start, document.timezones)
     if start is not None and own is not None:
-        # In a DST gap the clock shows another time, but what is written there is what moves all that comes after.
+        # In a DST gap the clock shows another time, but the written time is what moves the later occurrences.
         wall = original.wall + _shift(override, own, time)
         lines.append(own.line(start.name, wall, like=start))
         for item in (item for name in _END_OF.values() if name != start.name for item in override.all(name)):
             end = SeriesTime.of(item, document.timezones)
-            lines.append(item if end is None else end_as_far(item, own, end, own, wall))
-    return replaced(override, lines, RECURRENCE_NAMES)
+            lines.append(item if end is None else with_same_length(item, own, end, own, wall))
+    return with_lines(override, lines, RECURRENCE_NAMES)
 
 
-def _moved(document: Document, override: Component, original: Occurrence, time: SeriesTime) -> Occurrence:
-    """An occurrence with a length of its own, as a THISANDFUTURE override before it moved it."""
+def _shifted(document: Document, override: Component, original: Occurrence, time: SeriesTime) -> Occurrence:
+    """An occurrence with a length of its own, shifted by the range override before it."""
     line = start_line(override)
     own = None if line is None else SeriesTime.of(line, document.timezones)
-    # Without a time of its own it moved nothing.
+    # An override without a time of its own moves nothing.
     start = original.start if own is None else own.instant(original.wall + _shift(override, own, time))
     return original._replace(
         start=start,
@@ -138,8 +141,8 @@ def _shift(component: Component, own: SeriesTime, time: SeriesTime) -> int:
     return 0 if wall is None else own.wall - wall
 
 
-def _instance(document: Document, occurrence: Occurrence, time: SeriesTime, key: int) -> Component:
-    """An override that says exactly what an occurrence says now; ``key`` is its original start as an instant."""
+def _explicit_override(document: Document, occurrence: Occurrence, time: SeriesTime, key: int) -> Component:
+    """An override that states an occurrence as it is now; ``key`` is its original start as an instant."""
     source = occurrence.component
     lines = [line for line in source.properties if line.name not in RECURRENCE_NAMES and line.name != "RECURRENCE-ID"]
     lines.insert(_after_uid(lines), original_line("RECURRENCE-ID", time, occurrence.wall, key))
@@ -147,26 +150,26 @@ def _instance(document: Document, occurrence: Occurrence, time: SeriesTime, key:
     start = source.first("DTSTART")
     like = start_line(source) or (None if document.master is None else start_line(document.master))
     if start is None and like is not None and occurrence.end > occurrence.start:
-        # With a DUE alone only a PERIOD lasts, without any time as long as the master: that has to be said now.
+        # Beside a DUE alone only a PERIOD gives a length; an override without any time would take the master's.
         start = Property("DTSTART", like.value, None, f"DTSTART{like.params_text}:{like.value}")
     own = None if start is None else SeriesTime.of(start, document.timezones)
     ends = [line for line in lines if line.name in _END_OF.values()]
-    shown = [] if start is None else [_at(start, occurrence.start, document)]
-    changed = replaced(bare, [*shown, *(_at(line, occurrence.end, document) for line in ends)])
+    shown = [] if start is None else [_line_at(start, occurrence.start, document)]
+    changed = with_lines(bare, [*shown, *(_line_at(line, occurrence.end, document) for line in ends)])
     if start is None or own is None:
         return changed
     if not ends:
-        # What the master wrote is kept also in a DST gap, where the clock shows another time: a nominal DURATION counts
-        # from what is written (RFC 5545 §3.3.5, §3.3.6).
+        # The master's written time is kept even in a DST gap, where the clock shows another: a nominal DURATION counts
+        # from the written time (RFC 5545 §3.3.5, §3.3.6).
         wall = occurrence.wall + _shift(source, own, time)
         if own.instant(wall) == occurrence.start:
-            changed = replaced(bare, [own.line("DTSTART", wall, like=start)])
+            changed = with_lines(bare, [own.line("DTSTART", wall, like=start)])
     if _end_of(changed, document) == occurrence.end or source.name not in _END_OF:
         return changed
-    # The PERIOD of an RDATE has a length of its own, whatever the master says or does not say of its end.
+    # The PERIOD of an RDATE has its own length, whatever end the master has.
     name = _END_OF[source.name]
     end = own.line_at(name, occurrence.end, source.first(name) or Property.make(name, ""))
-    return replaced(bare, [*shown, end] if occurrence.end > occurrence.start else shown, EXTENT_NAMES)
+    return with_lines(bare, [*shown, end] if occurrence.end > occurrence.start else shown, EXTENT_NAMES)
 
 
 def _end_of(component: Component, document: Document) -> int | None:
@@ -175,8 +178,8 @@ def _end_of(component: Component, document: Document) -> int | None:
     return None if timing is None else timing.end(timing.start.wall, timing.start.instant)
 
 
-def _at(line: Property, instant: int, document: Document) -> Property:
-    """The line at another instant (wall seconds where it floats), in its own form."""
+def _line_at(line: Property, instant: int, document: Document) -> Property:
+    """The line at another instant, in its own form (for floating time, wall seconds)."""
     time = SeriesTime.of(line, document.timezones)
     return line if time is None else time.line_at(line.name, instant, line)
 

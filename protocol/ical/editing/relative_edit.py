@@ -1,7 +1,7 @@
-"""An edit of one occurrence, put on the series that is changed from there on (RFC 5545 §3.8.2.4, §3.8.5).
+"""An edit of one occurrence, applied to the series from that occurrence on (RFC 5545 §3.8.2.4, §3.8.5).
 
-A user says when the occurrence that they see shall be; a series says when its DTSTART is, which may be another one: the
-first was removed, or the one they see is an extra date. Rules of this module: the distance between the two stays.
+The user gives a time for the occurrence they see, but a series gives the time of its DTSTART. The two differ when the
+first occurrence was removed or the chosen one is an extra date. Rules of this module: their distance stays the same.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ from dataclasses import replace
 
 from protocol.ical.components import Component
 from protocol.ical.document import Document
-from protocol.ical.editing.base import is_following, original_key, series_time
-from protocol.ical.editing.edit import Edit, applied, revised
+from protocol.ical.editing.base import is_range_override, original_key, series_time
+from protocol.ical.editing.edit import Edit, with_edit, with_revision
 from protocol.ical.editing.series import changed_members, with_moved_end
-from protocol.ical.editing.times import SeriesTime, end_as_far
+from protocol.ical.editing.times import SeriesTime, with_same_length
 from protocol.ical.names import END_NAMES, RECURRENCE_NAMES
 from protocol.ical.timezones import tzid_of
 
 
-def changed_from(part: Document, edit: Edit, delta: int, now: int) -> list[Component]:
-    """The components of a series changed as one occurrence of it is, which is ``delta`` of wall time behind DTSTART.
+def changed_members_from(part: Document, edit: Edit, delta: int, now: int) -> list[Component]:
+    """The components of a series, changed so that one occurrence changes as asked; it is ``delta`` after DTSTART.
 
-    An override of that very occurrence is changed too: the user chose it.
+    ``delta`` is wall time in seconds. An override of that occurrence changes too, because the user chose it.
     """
     members = changed_members(part, _rebased(edit, part, delta), now)
     time = series_time(part)
     chosen = time.instant(time.wall + delta)
     for place, override in enumerate(part.overrides, len(members) - len(part.overrides)):
-        if original_key(override, time) == chosen and not is_following(override):
-            members[place] = _with_edit(members[place], edit, part, now)
+        if original_key(override, time) == chosen and not is_range_override(override):
+            members[place] = _edited_override(members[place], edit, part, now)
     return members
 
 
 def _rebased(edit: Edit, part: Document, delta: int) -> Edit:
-    """The edit with the times that DTSTART and its end have when the occurrence has those of the edit."""
+    """The edit with times for DTSTART and its end that give the occurrence the times asked for."""
     if not delta:
         return edit
     timezones = {**part.timezones, **{tzid_of(zone): zone for zone in edit.timezones}}
@@ -47,16 +47,16 @@ def _rebased(edit: Edit, part: Document, delta: int) -> Edit:
         if line.name == "DTSTART":
             lines.append(seen.line("DTSTART", seen.wall - delta, like=line))
         elif end is not None:
-            lines.append(end_as_far(line, seen, end, seen, seen.wall - delta))
+            lines.append(with_same_length(line, seen, end, seen, seen.wall - delta))
         else:
             lines.append(line)
     return replace(edit, properties=tuple(lines))
 
 
-def _with_edit(override: Component, edit: Edit, part: Document, now: int) -> Component:
+def _edited_override(override: Component, edit: Edit, part: Document, now: int) -> Component:
     lines = tuple(line for line in edit.properties if line.name not in RECURRENCE_NAMES)
     own = replace(edit, properties=lines, removed=edit.removed - RECURRENCE_NAMES)
     if not own.names and own.alarms is None:
         return override
     timezones = {**part.timezones, **{tzid_of(zone): zone for zone in edit.timezones}}
-    return revised(with_moved_end(override, applied(override, own), timezones), override, now)
+    return with_revision(with_moved_end(override, with_edit(override, own), timezones), override, now)

@@ -1,8 +1,8 @@
-"""What rules still yield from a moment on, for an object that begins there (RFC 5545 §3.3.10, RFC 7529 §4.1).
+"""What a rule still yields for an object that begins later in the series (RFC 5545 §3.3.10, RFC 7529 §4.1).
 
-A rule says its days and its phase by its DTSTART. Under a later DTSTART it goes on as it is, or with its days written
-out, or, when its phase is another and its end is near, as dates. Rules of this module: a rule that none of these says
-is refused, never approximated.
+A rule takes missing days and its phase from DTSTART. Under a later DTSTART it stays as it is, or gets its days written
+out, or becomes dates when its phase differs and its end is near. Rules of this module: a rule that none of these can
+express is refused, never approximated.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from protocol.ical.values import Form
 from protocol.model import DAY, HOUR, MINUTE
 
 _COMPARED = 60
-"""Starts that tell two patterns of one rule apart: another phase shows in the first, a lost day within some years."""
+"""This many starts tell two patterns apart: a phase shows in the first one, a lost day within some years."""
 MOST_DATES = 500
-"""More dates than that are not written in the place of a rule."""
+"""A rule is not replaced by more dates than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesRule:
-    """One RRULE or EXRULE of a series with what it yields; ``alone``: its COUNT counts DTSTART."""
+    """One RRULE or EXRULE of a series with its starts; ``is_only_rule``: its COUNT counts DTSTART."""
 
     line: Property
     bound: BoundRule
     time: SeriesTime
-    alone: bool
+    is_only_rule: bool
 
     def starts(self, budget: Budget, low: int = -END, high: int = END) -> Iterator[int]:
         """Its starts in ``[low, high)``, in wall time of the series."""
@@ -65,94 +65,96 @@ def rules_of(
     """The RRULEs or EXRULEs of a series."""
     recurrence = recurrence_set_of(master, (), timezones)
     rules = recurrence.rules if name == "RRULE" else recurrence.exclusion_rules
-    alone = name == "RRULE" and len(rules) == 1
-    return tuple(SeriesRule(line, rule, time, alone) for line, rule in zip(master.all(name), rules, strict=False))
+    is_only_rule = name == "RRULE" and len(rules) == 1
+    return tuple(
+        SeriesRule(line, rule, time, is_only_rule) for line, rule in zip(master.all(name), rules, strict=False)
+    )
 
 
-def rest_of_rule(rule: SeriesRule, cut: int, start: int, budget: Budget) -> tuple[list[Property], list[int]]:
-    """What an RRULE yields from the instant ``cut`` on, for a series with DTSTART ``start``: as a rule, or as dates."""
-    first = rule.next_from(cut, budget)
+def remaining_rule(rule: SeriesRule, point: int, start: int, budget: Budget) -> tuple[list[Property], list[int]]:
+    """The RRULE of a series that begins at ``start``, from the instant ``point`` on: as a rule, or as dates."""
+    first = rule.next_from(point, budget)
     if first is None:
         return [], []
-    line = _under_start(rule, first, start)
+    line = _line_for_start(rule, first, start)
     if line is None:
-        return [], dates_of(rule.starts_from(cut, budget))
-    return [_with_rest_of_count(rule, line, start, budget)], []
+        return [], limited_dates(rule.starts_from(point, budget))
+    return [_with_remaining_count(rule, line, start, budget)], []
 
 
 def earlier_by_instant(rule: SeriesRule, start: int, instant: int, budget: Budget) -> list[int]:
-    """Starts that come after ``start`` by wall time, and yet before the instant of the cut: those of a DST gap."""
+    """Starts after ``start`` by wall time but before ``instant``: those of a DST gap."""
     walls = rule.starts(budget, start, start + rule.time.disorder(start))
     return [wall for wall in walls if rule.time.instant(wall) < instant]
 
 
-def uncounted_before(rule: SeriesRule, cut: int, budget: Budget) -> list[int]:
-    """Starts behind the last that COUNT gives, and yet before the instant ``cut``: an UNTIL there lets them in."""
+def uncounted_before(rule: SeriesRule, point: int, budget: Budget) -> list[int]:
+    """Starts after the last that COUNT allows but before the instant ``point``; an UNTIL there would add them."""
     if rule.bound.series.rule.count is None:
         return []
     series, time = rule.bound.series, rule.time
-    wall = time.wall_at(cut)
-    # Those it may be one with began as much before the gap as they lie in it.
+    wall = time.wall_at(point)
+    # A start in a gap may be the same as one that lies as far before the gap.
     low, high = wall - 2 * time.disorder(wall), wall + time.disorder(wall)
     endless = Series(replace(series.rule, count=None), series.start, all_day=time.form is Form.DATE)
     counted = set(map(time.instant, rule.starts(budget, low, high)))
     walls = endless.starts(low, high, budget)
-    return [found for found in walls if time.instant(found) < cut and time.instant(found) not in counted]
+    return [found for found in walls if time.instant(found) < point and time.instant(found) not in counted]
 
 
-def rest_of_exclusion(
-    rule: SeriesRule, last: int, cut: int, start: int, budget: Budget, *, spoken: bool
+def remaining_exclusion(
+    rule: SeriesRule, last: int, point: int, start: int, budget: Budget, *, is_overridden: bool
 ) -> tuple[list[Property], list[int]]:
-    """The same of an EXRULE; as dates it excludes nothing after ``last``, where the series ends.
+    """The same for an EXRULE; its dates end with ``last``, the end of the series.
 
-    ``spoken``: what is at the cut is shown, also when the rule excludes it.
+    ``is_overridden``: the occurrence at ``point`` is shown even when the rule excludes it.
     """
-    first = rule.next_from(cut, budget)
+    first = rule.next_from(point, budget)
     if first is None:
         return [], []
     time = rule.time
-    excludes_cut = spoken and time.instant(first) == cut
-    line = None if excludes_cut else _under_start(rule, first, start)
+    excludes_cut = is_overridden and time.instant(first) == point
+    line = None if excludes_cut else _line_for_start(rule, first, start)
     if line is not None:
-        return [_with_rest_of_count(rule, line, start, budget)], []
-    walls = takewhile(lambda wall: wall <= last, rule.starts_from(cut, budget))
-    return [], dates_of(wall for wall in walls if not excludes_cut or time.instant(wall) != cut)
+        return [_with_remaining_count(rule, line, start, budget)], []
+    walls = takewhile(lambda wall: wall <= last, rule.starts_from(point, budget))
+    return [], limited_dates(wall for wall in walls if not excludes_cut or time.instant(wall) != point)
 
 
 def excluded_starts(
     master: Component, line: Property, time: SeriesTime, timezones: Mapping[str, Component]
 ) -> list[int]:
-    """Every start that an EXRULE excludes; refuses when they are too many to be written as dates."""
+    """Every start that an EXRULE excludes; refuses when they are too many to write as dates."""
     budget = Budget()
     extra = [wall for each in master.all("RDATE") for wall in time.walls(each)]
-    last = last_of(rules_of(master, "RRULE", time, timezones), [time.wall, *extra], budget)
+    last = last_start(rules_of(master, "RRULE", time, timezones), [time.wall, *extra], budget)
     alike = (each for each in rules_of(master, "EXRULE", time, timezones) if each.line.raw == line.raw)
-    return dates_of(next(alike).starts(budget, high=last + 1))
+    return limited_dates(next(alike).starts(budget, high=last + 1))
 
 
-def last_of(rules: Iterable[SeriesRule], extra: Iterable[int], budget: Budget) -> int:
-    """The last start that rules and extra dates may have, in wall time."""
+def last_start(rules: Iterable[SeriesRule], extra: Iterable[int], budget: Budget) -> int:
+    """The last start that rules and extra dates can have, in wall time."""
     walls = [END - 1 if each.bound.series.forever else each.bound.series.last(budget) for each in rules]
     return max((END - 1 if wall is None else wall for wall in (*walls, *extra)), default=-END)
 
 
-def dates_of(walls: Iterator[int]) -> list[int]:
-    """Starts to be written as dates; refuses when they are too many."""
+def limited_dates(walls: Iterator[int]) -> list[int]:
+    """Starts to write as dates; refuses when they are too many."""
     found = list(islice(walls, MOST_DATES + 1))
     if len(found) > MOST_DATES:
         raise Refusal(
             Condition.VALID_CALENDAR_OBJECT_RESOURCE,
-            "The rules of this series cannot be said from another start, and have too many dates to list them.",
+            "The rules of this series cannot be expressed from another start, and have too many dates to list.",
         )
     return found
 
 
-def _under_start(rule: SeriesRule, first: int, start: int) -> Property | None:
-    """The rule as it has to be said under another DTSTART, to go on with its start ``first``; ``None``: it cannot."""
+def _line_for_start(rule: SeriesRule, first: int, start: int) -> Property | None:
+    """The rule rewritten for another DTSTART so that it goes on with ``first``; ``None``: that is impossible."""
     all_day = rule.time.form is Form.DATE
     series = rule.bound.series
     wanted = _pattern(rule.line, series.start, first, all_day=all_day)
-    for line in (rule.line, _written_out(rule.line, series.rule, series.start, all_day=all_day)):
+    for line in (rule.line, _with_explicit_parts(rule.line, series.rule, series.start, all_day=all_day)):
         if _pattern(line, start, first, all_day=all_day) == wanted:
             return line
     return None
@@ -164,8 +166,8 @@ def _pattern(line: Property, start: int, low: int, *, all_day: bool) -> list[int
     return list(islice(series.starts(low, END, Budget()), _COMPARED))
 
 
-def _written_out(line: Property, rule: Rule, start: int, *, all_day: bool) -> Property:
-    """The rule with the days and times that it took from its DTSTART."""
+def _with_explicit_parts(line: Property, rule: Rule, start: int, *, all_day: bool) -> Property:
+    """The rule with the days and times that it takes from its DTSTART written out."""
     system = calendar_system(rule.rscale)
     days = completed(rule, system, start // DAY)
     changes: dict[str, str | None] = {}
@@ -189,14 +191,14 @@ def _month(label: int) -> str:
     return str(label) if label < LEAP_MONTH else f"{label - LEAP_MONTH}L"
 
 
-def _with_rest_of_count(rule: SeriesRule, line: Property, start: int, budget: Budget) -> Property:
+def _with_remaining_count(rule: SeriesRule, line: Property, start: int, budget: Budget) -> Property:
     count = parts_of(line).get("COUNT", "").strip()
     if not count.isdecimal():
         return line
-    if rule.alone:
+    if rule.is_only_rule:
         gone = sum(1 for _ in rule.starts(budget, high=start))
         return with_parts(line, COUNT=str(max(int(count) - gone, 1)))
-    # Which starts the COUNT of one rule among several counts is not defined (RFC 5545 §3.8.5.3); where it ends is.
+    # RFC 5545 §3.8.5.3 does not define which starts one COUNT among several rules counts; the end of a rule is known.
     last = rule.bound.series.last(budget)
     if last is None or last >= END - DAY:
         return with_parts(line, COUNT=None)

@@ -1,6 +1,6 @@
-"""A recurrence rule's text with one part changed (RFC 5545 §3.3.10).
+"""The text of a recurrence rule with some parts changed (RFC 5545 §3.3.10).
 
-Rules of this module: parts that are not changed keep their text and their order.
+Rules of this module: unchanged parts keep their text and their order.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from protocol.model import DAY, HOUR, MINUTE
 
 _GREGORIAN = ("GREGORIAN", "GREGORY")
 _LAST = wall_seconds(parse_when("99991231T235959")[0])
-_SINGLE = frozenset({"BYMONTH", "BYMONTHDAY", "BYDAY"})
-_MANY = frozenset({"BYYEARDAY", "BYWEEKNO", "BYSETPOS"})
+_DAY_PARTS = frozenset({"BYMONTH", "BYMONTHDAY", "BYDAY"})
+_OTHER_DAY_PARTS = frozenset({"BYYEARDAY", "BYWEEKNO", "BYSETPOS"})
 _MONTHLY = frozenset({"MONTHLY", "YEARLY"})
 
 
@@ -31,7 +31,7 @@ def parts_of(line: Property) -> dict[str, str]:
 
 
 def with_parts(line: Property, **changes: str | None) -> Property:
-    """The rule with parts put in place, added at its end, or (``None``) taken away."""
+    """The rule with parts replaced, added at its end, or (``None``) removed."""
     parts = parts_of(line)
     for name, value in changes.items():
         if value is None:
@@ -42,7 +42,7 @@ def with_parts(line: Property, **changes: str | None) -> Property:
 
 
 def ended_before(line: Property, time: SeriesTime, instant: int) -> Property:
-    """The rule without anything from an instant on: UNTIL in the form that RFC 5545 §3.3.10 wants of its DTSTART."""
+    """The rule ended before an instant; UNTIL has the form that RFC 5545 §3.3.10 requires for its DTSTART."""
     if time.form is Form.DATE:
         until = render_when(wall_of(instant - DAY), Form.DATE)
     else:
@@ -51,7 +51,7 @@ def ended_before(line: Property, time: SeriesTime, instant: int) -> Property:
 
 
 def moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int, after: Series) -> str | None:
-    """The UNTIL of a series that moved by ``delta`` seconds of wall time; ``None`` when it cannot be read.
+    """The UNTIL of a series that moved by ``delta`` seconds of wall time; ``None`` when it is unreadable.
 
     ``after`` is the moved rule without its end.
     """
@@ -78,21 +78,21 @@ def moved_until(text: str, old: SeriesTime, new: SeriesTime, delta: int, after: 
     dropped = [new.instant(start) for start in near if old.instant(start - delta) > until]
     instant = new.instant(wall)
     if any(start > instant for start in kept) or any(start <= instant for start in dropped):
-        # Near a DST transition wall times and instants are not in the same order.
+        # Near a DST transition the order of wall times differs from that of instants.
         instant = max(kept) if kept else min(dropped) - 1
     return render_when(wall_of(min(instant, _LAST)), Form.UTC)
 
 
 def ways_to_move(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Iterator[dict[str, str | None]]:
-    """The changes that may say a rule's days and times as they are after its DTSTART moved, the least first."""
+    """The changes that may adapt a rule's days and times to its moved DTSTART, the smallest first."""
     tried: list[dict[str, str | None]] = []
-    for changes in _ways(parts, old, new):
+    for changes in _candidate_changes(parts, old, new):
         if changes not in tried:
             tried.append(changes)
             yield changes
 
 
-def _ways(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Iterator[dict[str, str | None]]:
+def _candidate_changes(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Iterator[dict[str, str | None]]:
     times = moved_times(parts, old, new)
     yield {}
     yield times
@@ -101,22 +101,22 @@ def _ways(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> Iterator[d
         return
     by_day: dict[str, str | None] = {}
     if "BYDAY" in parts:
-        by_day["BYDAY"] = ",".join(_later(day, days) for day in parts["BYDAY"].upper().split(","))
+        by_day["BYDAY"] = ",".join(_shifted_weekday(day, days) for day in parts["BYDAY"].upper().split(","))
         yield times | by_day
-        # A fortnight's weekdays stay together only when the week begins as much later (RFC 5545 §3.3.10, WKST).
-        yield times | by_day | {"WKST": _later(parts.get("WKST", "MO").strip().upper(), days)}
+        # The weekdays of a fortnight stay together only when WKST moves as far (RFC 5545 §3.3.10).
+        yield times | by_day | {"WKST": _shifted_weekday(parts.get("WKST", "MO").strip().upper(), days)}
     for name, most in (("BYMONTHDAY", 31), ("BYYEARDAY", 366)):
-        if name in parts and (numbers := _later_numbers(parts[name], days, most)):
+        if name in parts and (numbers := _shifted_numbers(parts[name], days, most)):
             yield times | by_day | {name: numbers}
     before, after = wall_of(old.wall), wall_of(new.wall)
-    like_start = times | _like_start(parts, before, after)
+    like_start = times | _parts_like_start(parts, before, after)
     yield like_start
     if "BYMONTH" in parts:
-        yield like_start | {"BYMONTH": _later_months(parts["BYMONTH"], after.month - before.month)}
+        yield like_start | {"BYMONTH": _shifted_months(parts["BYMONTH"], after.month - before.month)}
 
 
 def moved_times(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> dict[str, str | None]:
-    """BYHOUR, BYMINUTE and BYSECOND as much later as DTSTART's hour, minute and second are."""
+    """BYHOUR, BYMINUTE and BYSECOND, moved as far as the hour, minute and second of DTSTART."""
     if new.form is Form.DATE:
         return {name: None for name in TIMES_OF_DAY if name in parts}
     if old.form is Form.DATE:
@@ -130,24 +130,24 @@ def moved_times(parts: dict[str, str], old: SeriesTime, new: SeriesTime) -> dict
     return changes
 
 
-def named_anew(parts: dict[str, str], old: datetime, new: datetime) -> dict[str, str | None] | None:
-    """The month, day of the month or n-th weekday of the new DTSTART in the place of the old one's.
+def parts_for_start(parts: dict[str, str], old: datetime, new: datetime) -> dict[str, str | None] | None:
+    """The month, day of the month or n-th weekday of the new DTSTART in place of the old one's.
 
-    ``None``: the rule does not have just one occurrence a month, on the day of DTSTART.
+    ``None``: the rule does not have exactly one occurrence a month, on the day of DTSTART.
     """
-    changes = _like_start(parts, old, new)
+    changes = _parts_like_start(parts, old, new)
     frequency, scale = parts.get("FREQ", "").upper(), parts.get("RSCALE", "GREGORIAN").upper()
     if frequency not in _MONTHLY or scale not in _GREGORIAN or parts.get("SKIP", "OMIT").upper() != "OMIT":
         return None
-    if _MANY & parts.keys() or any("," in parts.get(name, "") for name in TIMES_OF_DAY):
+    if _OTHER_DAY_PARTS & parts.keys() or any("," in parts.get(name, "") for name in TIMES_OF_DAY):
         return None
-    if {"BYDAY", "BYMONTHDAY"} <= parts.keys() or not (_SINGLE & parts.keys()) <= changes.keys():
+    if {"BYDAY", "BYMONTHDAY"} <= parts.keys() or not (_DAY_PARTS & parts.keys()) <= changes.keys():
         return None
     return changes
 
 
-def _like_start(parts: dict[str, str], old: datetime, new: datetime) -> dict[str, str | None]:
-    """The month, day of the month or n-th weekday that was the old DTSTART's, as the new one's."""
+def _parts_like_start(parts: dict[str, str], old: datetime, new: datetime) -> dict[str, str | None]:
+    """The parts that named the month, day of the month or n-th weekday of the old DTSTART, for the new one."""
     by_day = parts.get("BYDAY", "").upper()
     changes: dict[str, str | None] = {}
     if parts.get("BYMONTHDAY") == str(old.day):
@@ -157,13 +157,13 @@ def _like_start(parts: dict[str, str], old: datetime, new: datetime) -> dict[str
     if by_day in _nth_weekdays(old):
         place = _nth_weekdays(old).index(by_day)
         names = _nth_weekdays(new)
-        # Few months have a fifth one: then it is said from the other end.
+        # Few months have a fifth one, so count from the other end.
         changes["BYDAY"] = names[1 - place] if "5" in names[place] else names[place]
     return changes
 
 
-def _later_numbers(text: str, days: int, most: int) -> str:
-    """Days of a month or year so many days later, counted from the same end of it; empty when there are none such."""
+def _shifted_numbers(text: str, days: int, most: int) -> str:
+    """Days of a month or year, ``days`` later, counted from the same end; empty when one does not exist."""
     later = []
     for item in text.split(","):
         if not item.strip().lstrip("+-").isdecimal():
@@ -179,13 +179,13 @@ def _later_numbers(text: str, days: int, most: int) -> str:
     return ",".join(later)
 
 
-def _later_months(text: str, months: int) -> str:
-    """Months so many later; what is no month stays."""
+def _shifted_months(text: str, months: int) -> str:
+    """Months, ``months`` later; what is not a month stays."""
     items = [item.strip() for item in text.split(",")]
     return ",".join(str((int(item) - 1 + months) % 12 + 1) if item.isdecimal() else item for item in items)
 
 
-def _later(day: str, days: int) -> str:
+def _shifted_weekday(day: str, days: int) -> str:
     code = day[-2:]
     if code not in WEEKDAYS:
         return day
@@ -193,7 +193,7 @@ def _later(day: str, days: int) -> str:
 
 
 def _nth_weekdays(at: datetime) -> tuple[str, str]:
-    """A date as n-th weekday of its month, from the front and from the back."""
+    """A date as n-th weekday of its month, counted from the front and from the back."""
     weekday = WEEKDAYS[at.weekday()]
     length = monthrange(at.year, at.month)[1]
     return f"{(at.day - 1) // 7 + 1}{weekday}", f"-{(length - at.day) // 7 + 1}{weekday}"

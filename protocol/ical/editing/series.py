@@ -1,6 +1,6 @@
-"""The whole series changed: times, rule, exceptions and overrides move together (RFC 5545 §3.8.5).
+"""Change of the whole series: times, rules, exceptions and overrides move together (RFC 5545 §3.8.5).
 
-Rules of this module: what an override had the same as the series follows the series; what it has of its own stays.
+Rules of this module: where an override equals the series it follows the change; where it differs it stays.
 """
 
 from __future__ import annotations
@@ -12,11 +12,20 @@ from protocol.errors import Condition, Refusal
 from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.editing.base import original_wall, series_time
-from protocol.ical.editing.edit import Edit, alarms_of, applied, lines_of, replaced, revised, start_line, text_of
+from protocol.ical.editing.edit import (
+    Edit,
+    alarms_of,
+    raw_lines,
+    render_document,
+    start_line,
+    with_edit,
+    with_lines,
+    with_revision,
+)
 from protocol.ical.editing.moved_rules import moved_rule
 from protocol.ical.editing.remaining_rules import excluded_starts
 from protocol.ical.editing.series_move import SeriesMove
-from protocol.ical.editing.times import SeriesTime, end_as_far
+from protocol.ical.editing.times import SeriesTime, with_same_length
 from protocol.ical.names import DATE_LIST_NAMES, END_NAMES, EXTENT_NAMES, RECURRENCE_NAMES, TIME_NAMES
 from protocol.ical.timezones import tzid_of
 from protocol.ical.values import Form
@@ -24,15 +33,15 @@ from protocol.model import DAY
 
 
 def change_all(document: Document, edit: Edit, *, now: int) -> bytes:
-    """The object with every occurrence changed; ``now`` is epoch seconds.
+    """The text of the object with every occurrence changed; ``now`` is epoch seconds.
 
-    A new DTSTART moves the series: end, rule, RDATE, EXDATE and the overrides' RECURRENCE-ID by the same wall time, and
-    those overrides that stand where their occurrence was. Of the other properties and the alarms, an override takes
-    the new ones where it had the same as the master. Refuses with ``max-instances`` when it costs too much to find out
-    where the occurrences of all exceptions go, and with ``valid-calendar-object-resource`` for a rule that cannot be
-    said at the new times and has too many occurrences to list them.
+    A new DTSTART moves end, rules, RDATE, EXDATE and the overrides' RECURRENCE-ID by the same wall time, and each
+    override that is at the original time of its occurrence. Other properties and alarms change in an override where
+    they equalled the master's. Refuses with ``max-instances`` when finding the new places of all exceptions costs too
+    much, and with ``valid-calendar-object-resource`` when a rule cannot express the new times and has too many
+    occurrences to list.
     """
-    return text_of(document, changed_members(document, edit, now), edit.timezones)
+    return render_document(document, changed_members(document, edit, now), edit.timezones)
 
 
 def changed_members(document: Document, edit: Edit, now: int) -> list[Component]:
@@ -41,53 +50,55 @@ def changed_members(document: Document, edit: Edit, now: int) -> list[Component]
     if master is None:
         if len(document.overrides) > 1 and edit.names & TIME_NAMES:
             raise Refusal(
-                Condition.VALID_CALENDAR_OBJECT_RESOURCE, "Without the series, its occurrences have no common time."
+                Condition.VALID_CALENDAR_OBJECT_RESOURCE,
+                "Without their series, occurrences have no common time."
+                "Without its series, the occurrences have no common time to change.",
             )
         return [
-            revised(with_moved_end(item, applied(item, edit), document.timezones), item, now)
+            with_revision(with_moved_end(item, with_edit(item, edit), document.timezones), item, now)
             for item in document.overrides
         ]
     timezones = {**document.timezones, **{tzid_of(zone): zone for zone in edit.timezones}}
-    changed = with_moved_end(master, applied(master, edit), timezones)
+    changed = with_moved_end(master, with_edit(master, edit), timezones)
     move = None
     if _starts(changed) != _starts(master):
         new = _time_of(changed, timezones)
-        # A master that had no time had no occurrences to move.
+        # A master without a time had no occurrences to move.
         old = new if start_line(master) is None else series_time(document)
         move = SeriesMove.of(master, old, new, document.timezones, edit.names)
         changed = _moved_series(master, changed, edit, move, timezones)
-    members = [revised(changed, master, now)]
+    members = [with_revision(changed, master, now)]
     for override in document.overrides:
-        item = _with_shared(override, master, changed, edit)
+        item = _with_shared_changes(override, master, changed, edit)
         if move is None:
             time = series_time(document)
             move = SeriesMove(time, time, ())
         item = _moved_override(item, override, master, changed, move, timezones)
         same = item.properties == override.properties and item.components == override.components
-        members.append(override if same else revised(item, override, now))
+        members.append(override if same else with_revision(item, override, now))
     return members
 
 
 def _is_timed(duration: str | None) -> bool:
-    """Whether a DURATION says hours, which whole days do not have (RFC 5545 §3.8.2.5)."""
+    """Whether a DURATION has hours, minutes or seconds, which whole days do not have (RFC 5545 §3.8.2.5)."""
     return duration is not None and "T" in duration.upper()
 
 
 def _starts(component: Component) -> list[str]:
     line = start_line(component)
-    return [] if line is None else lines_of(component, line.name)
+    return [] if line is None else raw_lines(component, line.name)
 
 
 def _time_of(component: Component, timezones: Mapping[str, Component]) -> SeriesTime:
     line = start_line(component)
     time = None if line is None else SeriesTime.of(line, timezones)
     if time is None:
-        raise Refusal(Condition.VALID_CALENDAR_DATA, "The new start is no DATE or DATE-TIME.")
+        raise Refusal(Condition.VALID_CALENDAR_DATA, "The new start is not a DATE or DATE-TIME.")
     return time
 
 
 def with_moved_end(before: Component, after: Component, timezones: Mapping[str, Component]) -> Component:
-    """The edited component with its end as far from its start as before, where the edit moved the start alone."""
+    """The edited component; when only its start moved, the end keeps its distance from the start."""
     if _starts(before) == _starts(after):
         return after
     old_line, new_line = before.first("DTSTART"), after.first("DTSTART")
@@ -98,22 +109,22 @@ def with_moved_end(before: Component, after: Component, timezones: Mapping[str, 
         return after
     if old.form is not Form.DATE and new.form is Form.DATE and _is_timed(after.value("DURATION")):
         raise Refusal(Condition.VALID_CALENDAR_DATA, "A DTSTART that is a DATE needs a DURATION of whole days.")
-    # One time alone keeps what the clock on the wall shows; of a series the end says how long each occurrence lasts.
+    # A single event keeps the wall time of its length; in a series the end gives each occurrence an exact length.
     recurs = any(line.name in RECURRENCE_NAMES for line in before.properties)
     ends = []
     for name in END_NAMES:
         line = after.first(name)
         end = None if line is None else SeriesTime.of(line, timezones)
-        if line is None or end is None or lines_of(before, name) != lines_of(after, name):
+        if line is None or end is None or raw_lines(before, name) != raw_lines(after, name):
             continue
         if (old.form is Form.DATE) is not (new.form is Form.DATE):
             raise Refusal(Condition.VALID_CALENDAR_DATA, f"A DTSTART of another type needs a new {name}.")
         if recurs:
-            ends.append(end_as_far(line, old, end, new, new.wall))
+            ends.append(with_same_length(line, old, end, new, new.wall))
         else:
             form = end if old.same_form(new) else new
             ends.append(form.line(name, end.wall + new.wall - old.wall, like=line))
-    return replaced(after, ends)
+    return with_lines(after, ends)
 
 
 def _moved_series(
@@ -130,7 +141,7 @@ def _moved_series(
             again = next(rules).line
             lines.extend(() if again is None else (again,))
         elif line.name == "EXRULE":
-            rule = replaced(master, changed.all("RRULE"), {"RRULE"}) if "RRULE" in edit.names else master
+            rule = with_lines(master, changed.all("RRULE"), {"RRULE"}) if "RRULE" in edit.names else master
             lines.extend(_moved_exclusion(rule, line, move, timezones))
         else:
             lines.append(line)
@@ -140,22 +151,22 @@ def _moved_series(
 def _moved_exclusion(
     master: Component, line: Property, move: SeriesMove, timezones: Mapping[str, Component]
 ) -> list[Property]:
-    """An EXRULE of the series that moved: as a rule, or when that excluded other occurrences, as EXDATEs."""
+    """An EXRULE of a moved series: as a rule, or as EXDATEs when the rule would exclude other occurrences."""
     rule = moved_rule(line, move.old, move.new, move.trials)
     if rule is not None and rule.line is not None and move.exact and rule.exact:
         return [rule.line]
-    walls = [move.to(wall) for wall in excluded_starts(master, line, move.old, timezones)]
+    walls = [move.target(wall) for wall in excluded_starts(master, line, move.old, timezones)]
     return move.new.lines("EXDATE", walls)
 
 
-def _with_shared(override: Component, master: Component, changed: Component, edit: Edit) -> Component:
-    """The override with those changes of the master that concern what both had the same."""
+def _with_shared_changes(override: Component, master: Component, changed: Component, edit: Edit) -> Component:
+    """The override with those changes of the master in which the two were equal before."""
     names = {name for name in edit.names - TIME_NAMES - RECURRENCE_NAMES}
-    shared = {name for name in names if lines_of(override, name) == lines_of(master, name)}
+    shared = {name for name in names if raw_lines(override, name) == raw_lines(master, name)}
     fresh = [line for line in changed.properties if line.name in shared]
-    result = replaced(override, fresh, shared - {line.name for line in fresh})
+    result = with_lines(override, fresh, shared - {line.name for line in fresh})
     if edit.alarms is not None and alarms_of(override) == alarms_of(master):
-        result = applied(result, Edit(alarms=edit.alarms))
+        result = with_edit(result, Edit(alarms=edit.alarms))
     return result
 
 
@@ -167,7 +178,7 @@ def _moved_override(
     move: SeriesMove,
     timezones: Mapping[str, Component],
 ) -> Component:
-    """The override of the moved series: its RECURRENCE-ID, and its own times where they were the series'."""
+    """An override of a moved series: its RECURRENCE-ID moves, and its own times where they equalled the series'."""
     old, new = move.old, move.new
     moves = bool(move.delta) or not old.same_form(new)
     line = item.first("RECURRENCE-ID")
@@ -175,21 +186,21 @@ def _moved_override(
     if line is None or wall is None:
         return item
     lines = move.lines(line) if moves else []
-    to = move.to(wall)
+    target = move.target(wall)
     start = start_line(override)
     own = None if start is None else SeriesTime.of(start, timezones)
     if start is None or own is None or own.wall not in old.readings(wall) or not own.same_form(old):
-        return replaced(item, lines)
-    if not moves and all(lines_of(master, name) == lines_of(changed, name) for name in EXTENT_NAMES):
+        return with_lines(item, lines)
+    if not moves and all(raw_lines(master, name) == raw_lines(changed, name) for name in EXTENT_NAMES):
         return item
     if moves:
-        lines.append(new.line(start.name, to, like=start))
+        lines.append(new.line(start.name, target, like=start))
     if start.name == "DUE":
-        return replaced(item, lines)
+        return with_lines(item, lines)
     follows = _length(override, timezones) == _length(master, timezones)
     source = changed if follows else override
-    lines.extend(_ends_at(source, new, to, timezones))
-    return replaced(item, lines, EXTENT_NAMES - {line.name for line in lines})
+    lines.extend(_ends_at(source, new, target, timezones))
+    return with_lines(item, lines, EXTENT_NAMES - {line.name for line in lines})
 
 
 def _time(component: Component, name: str, timezones: Mapping[str, Component]) -> SeriesTime | None:
@@ -198,7 +209,7 @@ def _time(component: Component, name: str, timezones: Mapping[str, Component]) -
 
 
 def _length(component: Component, timezones: Mapping[str, Component]) -> tuple[str, int | str | None]:
-    """How long a component says it is: by which property, and seconds or the DURATION."""
+    """The length a component states: the property that states it, and seconds or the DURATION's text."""
     start = _time(component, "DTSTART", timezones)
     for name in END_NAMES:
         end = _time(component, name, timezones)
@@ -222,5 +233,5 @@ def _ends_at(source: Component, new: SeriesTime, wall: int, timezones: Mapping[s
                 # Whole days end after they begin (RFC 5545 §3.6.1).
                 days = start.form is not Form.DATE and new.form is Form.DATE
                 later = DAY - (end.wall - start.wall) % DAY if days else 0
-                ends.append(end_as_far(line, start, replace(end, wall=end.wall + later % DAY), new, wall))
+                ends.append(with_same_length(line, start, replace(end, wall=end.wall + later % DAY), new, wall))
     return ends

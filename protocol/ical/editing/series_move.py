@@ -1,8 +1,8 @@
-"""A series that moves: what becomes of its rules, and where each of its occurrences goes (RFC 5545 §3.3.10, §3.8.5).
+"""The move of a series: new rules, and the new place of each occurrence (RFC 5545 §3.3.10, §3.8.5).
 
-Rules of this module: an exception is of an occurrence, so it goes where that occurrence goes. Most rules can be said
-again so that every start moves by the same wall time, and one that names the day of DTSTART names its new day
-(docs/decisions/0009). Any other becomes dates, or is refused: no series is left whose DTSTART its rule does not have.
+Rules of this module: an exception moves with its occurrence. Most rules can be rewritten so that every start moves by
+the same wall time, and a rule that names the day of DTSTART names the new day (docs/decisions/0009). Any other rule
+becomes dates or is refused, so that the DTSTART of every series is a start of its rule.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import MAXYEAR, MINYEAR
 
 from protocol.ical.components import Component, Property
-from protocol.ical.editing.moved_rules import TRIALS, RuleMove, as_dates, left_alone, moved_rule
+from protocol.ical.editing.moved_rules import TRIALS, RuleMove, as_only_rule, moved_rule, rule_as_dates
 from protocol.ical.editing.remaining_rules import rules_of
 from protocol.ical.editing.times import SeriesTime
 from protocol.ical.lines import with_value
@@ -23,7 +23,7 @@ from protocol.ical.values import Duration, Form, render_duration, wall_of, wall_
 from protocol.model import DAY
 
 _CYCLE = 28 * 366 * DAY
-"""After 28 years every day of the year has fallen on each weekday, in leap years and others."""
+"""Within 28 years every date falls on each weekday, in leap years and in others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class SeriesMove:
     extra: frozenset[int] = frozenset()
     """The RDATEs, as keys."""
     trials: Budget = field(default_factory=lambda: Budget(TRIALS))
-    """For finding out how to say rules."""
+    """For attempts to rewrite rules."""
     budget: Budget = field(default_factory=Budget)
-    """For asking rules where occurrences are."""
+    """For the occurrences of rules."""
 
     @classmethod
     def of(
@@ -49,22 +49,22 @@ class SeriesMove:
         timezones: Mapping[str, Component],
         kept: frozenset[str] = frozenset(),
     ) -> SeriesMove:
-        """The move of a series; the rules named in ``kept`` are not the old ones, so nothing is asked of them.
+        """The move of a series; rules whose name is in ``kept`` come from the edit, so they are not moved.
 
-        Refuses with ``valid-calendar-object-resource`` when a rule has too many starts to say each of them.
+        Refuses with ``valid-calendar-object-resource`` when a rule becomes too many dates.
         """
         rules = () if "RRULE" in kept else rules_of(master, "RRULE", old, timezones)
         keys = frozenset(key for line in master.all("RDATE") for key in old.keys(line))
         trials, budget = Budget(TRIALS), Budget()
         delta = new.wall - old.wall
-        moves = [moved_rule(each.line, old, new, trials) or as_dates(each, old, delta, budget) for each in rules]
+        moves = [moved_rule(each.line, old, new, trials) or rule_as_dates(each, old, delta, budget) for each in rules]
         if len(moves) > 1 and sum(move.line is not None for move in moves) == 1:
-            moves = [left_alone(move, new, trials) for move in moves]
+            moves = [as_only_rule(move, new, trials) for move in moves]
         return cls(old, new, tuple(moves), keys, trials)
 
     @property
     def delta(self) -> int:
-        """By how much wall time DTSTART moved."""
+        """How far DTSTART moved, in wall time."""
         return self.new.wall - self.old.wall
 
     @property
@@ -74,14 +74,14 @@ class SeriesMove:
 
     @property
     def dates(self) -> list[Property]:
-        """The RDATEs for rules that could not be said again, but for those that the series has anyway."""
+        """The RDATEs for rules that could not be rewritten, without those that the series already has."""
         walls = (wall for rule in self.rules for wall in rule.dates)
         return self.new.lines(
             "RDATE", (wall for wall in walls if self.old.instant(wall - self.delta) not in self.extra)
         )
 
-    def to(self, wall: int) -> int:
-        """Where the occurrence that began at a wall time begins now."""
+    def target(self, wall: int) -> int:
+        """The new start of the occurrence that began at a wall time."""
         readings = self.old.readings(wall)
         if self.old.wall in readings:
             return self.new.wall
@@ -91,14 +91,14 @@ class SeriesMove:
         for reading in readings:
             for rule in self.rules:
                 if self._has(rule.before, reading):
-                    return reading + self.delta if rule.exact else self._in_month(rule, reading)
-        return moved if self.exact or self.old.instant(wall) in self.extra else self._beside(moved)
+                    return reading + self.delta if rule.exact else self._in_new_month(rule, reading)
+        return moved if self.exact or self.old.instant(wall) in self.extra else self._free_start(moved)
 
     def changes_order(self, master: Component) -> bool:
-        """Whether two starts change their order, or become one, in a DST gap before the move or after it.
+        """Whether two starts swap their order or become equal in a DST gap, before the move or after it.
 
-        A start in a gap is an instant as much behind the gap as it lies in it (RFC 5545 §3.3.5). A series that is moved
-        by wall time meets that on other nights, or none.
+        A start in a gap means an instant that is as far behind the gap as the start lies in it (RFC 5545 §3.3.5). A
+        moved series meets gaps on other nights, or none.
         """
         extra = {wall for line in master.all("RDATE") for wall in self.old.walls(line)}
         moved = {wall + self.delta for wall in extra}
@@ -118,18 +118,18 @@ class SeriesMove:
                 return True
         return False
 
-    def _in_month(self, rule: RuleMove, wall: int) -> int:
-        """Where the one occurrence of a month goes: to that of the month that is as much later as DTSTART's."""
+    def _in_new_month(self, rule: RuleMove, wall: int) -> int:
+        """The new place of a monthly occurrence: in the month that is as many months later as the new DTSTART's."""
         at, old, new = wall_of(wall), wall_of(self.old.wall), wall_of(self.new.wall)
         year, month = divmod(12 * (at.year + new.year - old.year) + at.month - 1 + new.month - old.month, 12)
         if not MINYEAR <= year <= MAXYEAR:
             return wall + self.delta
         first = wall_seconds(at.replace(year=year, month=month + 1, day=1, hour=0, minute=0, second=0))
         found = rule.starts(first, first + monthrange(year, month + 1)[1] * DAY, self.budget)
-        return found[0] if found else self._beside(wall + self.delta)
+        return found[0] if found else self._free_start(wall + self.delta)
 
-    def _beside(self, wall: int) -> int:
-        """A time for what is said of no occurrence, so that it is not said of one that comes to lie there."""
+    def _free_start(self, wall: int) -> int:
+        """A time without an occurrence, for an exception that belongs to none: it must not hit another one."""
         while any(rule.starts(wall, wall + 1, self.budget) for rule in self.rules):
             wall += DAY
         return wall
@@ -142,7 +142,7 @@ class SeriesMove:
         return list(series.starts(low, high, self.budget))
 
     def lines(self, line: Property) -> list[Property]:
-        """An EXDATE, RDATE or RECURRENCE-ID of the series as it is after the move."""
+        """An EXDATE, RDATE or RECURRENCE-ID of the series, after the move."""
         values: list[str] = []
         whole_days: list[int] = []
         for text in line.value.split(","):
@@ -156,8 +156,10 @@ class SeriesMove:
                 values.extend(map(self.new.text, walls))
                 continue
             wall = self.old.wall_of(moment)
-            to = self.to(wall)
-            values.append(self.new.text(to) + self._period_end(line, moment, to, rest) if slash else self.new.text(to))
+            target = self.target(wall)
+            values.append(
+                self.new.text(target) + self._period_end(line, moment, target, rest) if slash else self.new.text(target)
+            )
         found = []
         if whole_days:
             dates = ",".join(map(replace(self.new, form=Form.DATE).text, whole_days))
@@ -169,21 +171,21 @@ class SeriesMove:
             found.append(with_value(line, ",".join(values), params=params))
         return found
 
-    def _period_end(self, line: Property, start: Moment, to: int, rest: str) -> str:
-        """The end of a PERIOD that now begins at ``to``, with its solidus; a DATE has none (RFC 5545 §3.3.9)."""
+    def _period_end(self, line: Property, start: Moment, target: int, rest: str) -> str:
+        """The end of a PERIOD that now begins at ``target``, with its solidus; a DATE has none (RFC 5545 §3.3.9)."""
         if self.new.form is Form.DATE:
             return ""
         end = None if rest[:1] in "Pp+-" else moment_of(rest, line, self.old.zones)
         if end is None:
             return f"/{rest}"
         length = self.old.key_of(end) - self.old.key_of(start)
-        instant = self.new.instant(to) + length
+        instant = self.new.instant(target) + length
         wall = self.new.wall_at(instant)
-        # The second pass of an hour that comes twice has no name in local time: then the length is said.
+        # Local time cannot express the second pass of an hour that comes twice: write the length instead.
         return f"/{self.new.text(wall) if self.new.instant(wall) == instant else render_duration(Duration(0, length))}"
 
     def _day(self, day: int) -> tuple[list[int], list[int]]:
-        """A whole day excluded from a timed series: as days, or as the starts that it now means."""
+        """A whole day excluded from a timed series: as new days, or as the starts it now stands for."""
         days = self.new.wall // DAY - self.old.wall // DAY
         clock = self.old.clock
         extra = [key if clock is None else clock.to_wall(key) for key in self.extra]
@@ -191,8 +193,8 @@ class SeriesMove:
         starts += [wall for wall in extra if day <= wall < day + DAY]
         if not starts or self.new.form is Form.DATE:
             return [day + days * DAY], []
-        walls = sorted({self.to(wall) for wall in starts})
+        walls = sorted({self.target(wall) for wall in starts})
         moved = sorted({wall - wall % DAY for wall in walls})
         now = {wall for place in moved for rule in self.rules for wall in rule.starts(place, place + DAY, self.budget)}
-        now |= {wall for wall in map(self.to, extra) if wall - wall % DAY in moved}
+        now |= {wall for wall in map(self.target, extra) if wall - wall % DAY in moved}
         return (moved, []) if now <= set(walls) else ([], walls)

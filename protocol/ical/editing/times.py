@@ -1,7 +1,7 @@
-"""Wall times of one series: read, moved and written again in its own form (RFC 5545 §3.3.4, §3.3.5, §3.8.5).
+"""Wall times of one series: read, moved and written in the form of the series (RFC 5545 §3.3.4, §3.3.5, §3.8.5).
 
-Rules of this module: lines and numbers. Wall time is epoch seconds of the clock on the wall read as UTC, in the zone of
-the series' DTSTART; a time moved by ``delta`` keeps what a person reads on it, not the seconds that pass.
+Rules of this module: lines and numbers. Wall time is what a clock in the zone of DTSTART shows, as epoch seconds read
+as UTC. A time moved by ``delta`` keeps its distance on the clock, not in elapsed seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from protocol.model import DAY
 
 @dataclass(frozen=True, slots=True)
 class SeriesTime:
-    """How a series writes its times: from its DTSTART (or, without a master, a RECURRENCE-ID)."""
+    """The form of a series' times: that of its DTSTART (or, without a master, of a RECURRENCE-ID)."""
 
     wall: int
     form: Form
@@ -42,30 +42,30 @@ class SeriesTime:
         return cls(moment.wall, moment.form, moment.clock, tzid, zones)
 
     def same_form(self, other: SeriesTime) -> bool:
-        """Whether both write their times alike."""
+        """Whether both write their times in the same way."""
         return (self.form, self.tzid) == (other.form, other.tzid)
 
     def line(self, name: str, wall: int, like: Property | None = None) -> Property:
-        """A property of this form at a wall time; ``like`` gives it its foreign parameters."""
+        """A property of this form at a wall time, with the foreign parameters of ``like``."""
         kept = "" if like is None else params_without(like, TIME_PARAMS | {"RANGE"})
         params = (";VALUE=DATE" if self.form is Form.DATE else self.tzid) + kept
         value = self.text(wall)
         return Property(name, value, None, f"{name}{params}:{value}")
 
     def lines(self, name: str, walls: Iterable[int]) -> list[Property]:
-        """All those wall times as one line, or none."""
+        """All those wall times as one line, or no line."""
         texts = list(dict.fromkeys(map(self.text, sorted(set(walls)))))
         return [with_value(self.line(name, 0), ",".join(texts), drop=frozenset())] if texts else []
 
     def line_at(self, name: str, instant: int, like: Property) -> Property:
-        """A property at an instant; the second pass of an hour that comes twice has no name in local time but UTC."""
+        """A property at an instant; in UTC for the second pass of an hour that comes twice, which has no local time."""
         wall = instant if self.clock is None else self.clock.to_wall(instant)
         if self.instant(wall) == instant:
             return self.line(name, wall, like=like)
         return with_value(like, utc_text(instant))
 
     def text(self, wall: int) -> str:
-        """A value of this form; refuses with CALDAV:max-date-time what has none (RFC 4791 §5.2.7)."""
+        """A value of this form; refuses with CALDAV:max-date-time beyond the years 1 to 9999 (RFC 4791 §5.2.7)."""
         try:
             return render_when(wall_of(wall), self.form)
         except ValueError:
@@ -74,7 +74,7 @@ class SeriesTime:
             ) from None
 
     def wall_of(self, moment: Moment) -> int:
-        """Another time as original start of this series, in its wall time."""
+        """Another time as an original start of this series, in wall time."""
         if self.form is Form.DATE:
             return moment.wall - moment.wall % DAY
         if moment.form is Form.DATE:
@@ -84,7 +84,7 @@ class SeriesTime:
         return self.clock.to_wall(moment.instant)
 
     def key_of(self, moment: Moment) -> int:
-        """Which original start another time means, as an instant: in a DST gap two wall times are the same one."""
+        """The original start that another time means, as an instant: two wall times of a DST gap may be the same."""
         wall = self.wall_of(moment)
         if self.form is Form.DATE or moment.form is Form.DATE or self.clock is None or moment.clock is None:
             return self.instant(wall)
@@ -105,7 +105,7 @@ class SeriesTime:
         return found
 
     def readings(self, wall: int) -> tuple[int, ...]:
-        """The wall times that are the same instant as one: behind a DST gap there is a second (RFC 5545 §3.3.5)."""
+        """The wall times of the same instant as ``wall``: a time in a DST gap has a second one (RFC 5545 §3.3.5)."""
         if self.clock is None:
             return (wall,)
         instant = self.clock.to_epoch(wall)
@@ -113,26 +113,26 @@ class SeriesTime:
         return wall, *(other for other in shown if other != wall and self.clock.to_epoch(other) == instant)
 
     def wall_at(self, instant: int) -> int:
-        """What the clock shows at an instant; of floating time and whole days the number itself."""
+        """The wall time of an instant; for floating time and whole days the number itself."""
         return instant if self.clock is None else self.clock.to_wall(instant)
 
     def disorder(self, wall: int) -> int:
-        """By how many seconds wall times and instants may be in another order around a wall time (RFC 5545 §3.3.5)."""
+        """How many seconds wall times and instants may differ in order around a wall time (RFC 5545 §3.3.5)."""
         if self.clock is None:
             return 0
         near = self.clock.transitions(wall - 3 * DAY, wall + 3 * DAY)
         return max((abs(after - before) for _, before, after in near), default=0)
 
     def instant(self, wall: int) -> int:
-        """Epoch seconds of a wall time; of floating time and whole days the number itself."""
+        """The epoch seconds of a wall time; for floating time and whole days the number itself."""
         return wall if self.clock is None else self.clock.to_epoch(wall)
 
 
-def end_as_far(line: Property, start: SeriesTime, end: SeriesTime, new: SeriesTime, wall: int) -> Property:
-    """The DTEND or DUE ``end`` of a component that began at ``start``, for one that begins at ``wall`` of ``new``.
+def with_same_length(line: Property, start: SeriesTime, end: SeriesTime, new: SeriesTime, wall: int) -> Property:
+    """A DTEND or DUE: ``end`` belonged to a start at ``start``, the new one belongs to a start at ``wall`` of ``new``.
 
-    An end time says an exact length, for every occurrence (RFC 5545 §3.8.5.3): on a night when the clocks change
-    the clock on the wall does not.
+    An end time gives every occurrence the same exact length (RFC 5545 §3.8.5.3), so the end keeps that length when the
+    clocks change, not its wall time.
     """
     form = end if start.same_form(new) else new
     clock = form.clock or new.clock
