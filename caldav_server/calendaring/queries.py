@@ -20,7 +20,7 @@ from protocol.errors import Condition, Refusal
 from protocol.ical import availability, calendar_timezone, freebusy, timezones
 from protocol.ical.document import Document
 from protocol.ical.filters import Bounds, CompFilter, bounds, matches, satisfies
-from protocol.ical.instants import absolute, wall_range_of
+from protocol.ical.instants import to_instants, wall_range_of
 from protocol.model import (
     BusyType,
     Calendar,
@@ -217,7 +217,7 @@ def _busy(
     for start, end, floating, kind, object_id in rows:
         if object_id in skipped:
             continue
-        yield freebusy.BusyPeriod(*absolute(start, end, bool(floating), zone), BusyType(kind))
+        yield freebusy.BusyPeriod(*to_instants(start, end, bool(floating), zone), BusyType(kind))
     for each in _each(tx, calendar, beyond):
         with allowance.budget() as budget:
             yield from freebusy.busy_periods(document_of(each.data), window, zone, budget)

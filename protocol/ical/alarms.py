@@ -43,25 +43,25 @@ class AlarmInstant:
 class _Trigger:
     """A VALARM read: an instant of its own, or an offset from the start or end of its component; then its repeats."""
 
-    absolute: int | None
+    fixed: int | None
     offset: Duration
     from_end: bool
     repeats: int
     every: int
 
     @property
-    def tail(self) -> int:
+    def repeat_span(self) -> int:
         """Seconds from the first to the last time it goes off."""
         return self.repeats * self.every
 
     @property
     def reach(self) -> int:
         """No time it goes off is farther from its component's than this: some hours, doubled as often as is needed."""
-        farthest = max(abs(self.offset.total), abs(self.offset.total + self.tail)) + self.room
+        farthest = max(abs(self.offset.total), abs(self.offset.total + self.repeat_span)) + self.tolerance
         return _NEAR << (farthest // _NEAR).bit_length()
 
     @property
-    def room(self) -> int:
+    def tolerance(self) -> int:
         """By how much nominal days may be longer or shorter than 24 hours, and floating time elsewhere, generously."""
         return DAY if self.offset.days else 2 * HOUR
 
@@ -102,9 +102,9 @@ def due(document: Document, window: TimeRange, zone: Zone | None, budget: Budget
     """
     found: list[AlarmInstant] = []
     for component in document.members:
-        if _is_settled(component):
+        if _is_done(component):
             continue
-        audible = [alarm for alarm in component.components if alarm.name == "VALARM" and not _is_mute(alarm)]
+        audible = [alarm for alarm in component.components if alarm.name == "VALARM" and not _is_silent(alarm)]
         if audible:
             heard = _acknowledged(component, document, "X-MOZ-LASTACK")
             found.extend(
@@ -116,13 +116,13 @@ def due(document: Document, window: TimeRange, zone: Zone | None, budget: Budget
     return found
 
 
-def _is_settled(component: Component) -> bool:
+def _is_done(component: Component) -> bool:
     if component.first("COMPLETED") is not None:
         return True
     return (component.value("STATUS") or "").strip().upper() in _SILENT_STATUS
 
 
-def _is_mute(alarm: Component) -> bool:
+def _is_silent(alarm: Component) -> bool:
     return (alarm.value("ACTION") or "").strip().upper() == "NONE"
 
 
@@ -140,23 +140,23 @@ def _instants(
     budget: Budget,
 ) -> Iterator[AlarmInstant]:
     for alarm in alarms:
-        trigger = _read(alarm, document, zone)
+        trigger = _trigger_of(alarm, document, zone)
         if trigger is None:
             continue
-        if trigger.absolute is not None:
-            for at in trigger.times(trigger.absolute, window):
+        if trigger.fixed is not None:
+            for at in trigger.times(trigger.fixed, window):
                 budget.spend(1)
                 yield AlarmInstant(at, alarm, component)
             continue
-        home = _home(component, document, zone)
-        for times in _near(document, component, trigger, window, zone, budget):
-            first = _shift(times[trigger.from_end], trigger.offset, home)
+        zone_of_days = _zone_of_days(component, document, zone)
+        for times in _occurrences_near(document, component, trigger, window, zone, budget):
+            first = _shift(times[trigger.from_end], trigger.offset, zone_of_days)
             for at in trigger.times(first, window):
                 budget.spend(1)
                 yield AlarmInstant(at, alarm, component, times[0])
 
 
-def _near(
+def _occurrences_near(
     document: Document, component: Component, trigger: _Trigger, window: TimeRange, zone: Zone | None, budget: Budget
 ) -> Iterator[Span]:
     """The occurrences that a component describes and whose alarm may go off in a window."""
@@ -164,7 +164,8 @@ def _near(
     if known is None:
         return
     times, place = known[trigger.from_end], itemgetter(int(trigger.from_end))
-    latest, earliest = trigger.offset.total + trigger.tail + trigger.room, trigger.offset.total - trigger.room
+    offset = trigger.offset.total
+    latest, earliest = offset + trigger.repeat_span + trigger.tolerance, offset - trigger.tolerance
     first = 0 if window.start is None else bisect_left(times, window.start - latest, key=place)
     last = len(times) if window.end is None else bisect_right(times, window.end - earliest, key=place)
     for number in range(first, last):
@@ -202,7 +203,7 @@ def _spans_around(
     return spans
 
 
-def _home(component: Component, document: Document, zone: Zone | None) -> Zone:
+def _zone_of_days(component: Component, document: Document, zone: Zone | None) -> Zone:
     """The zone whose calendar counts the days of a trigger."""
     for name in START_NAMES:
         line = component.first(name)
@@ -220,7 +221,7 @@ def _shift(at: int, offset: Duration, zone: Zone) -> int:
     return clock.to_epoch(clock.to_wall(at) + offset.days * DAY) + offset.seconds
 
 
-def _read(alarm: Component, document: Document, zone: Zone | None) -> _Trigger | None:
+def _trigger_of(alarm: Component, document: Document, zone: Zone | None) -> _Trigger | None:
     """The trigger of a VALARM; ``None`` when it has none that can be read."""
     line = alarm.first("TRIGGER")
     if line is None:

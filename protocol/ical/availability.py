@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from protocol.ical.components import Component, property_map
-from protocol.ical.instants import Timezones, absolute, room_around
+from protocol.ical.instants import Timezones, to_instants, widened
 from protocol.ical.overlap import end_of
 from protocol.ical.periods import BusyPeriod, Span, clip, subtract, union
 from protocol.ical.recurrence import Budget, occurrences_of
@@ -43,7 +43,7 @@ def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, bu
     budget does not suffice.
     """
     timezones = definitions_of(calendar.components)
-    wider = room_around(window, zone)
+    wider = widened(window, zone)
     found = []
     for component in calendar.components:
         if component.name != "VAVAILABILITY":
@@ -54,7 +54,7 @@ def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, bu
         spans: list[Span] = []
         for master, overrides in series_of(component):
             spans.extend(
-                absolute(item.start, item.end, item.floating, zone)
+                to_instants(item.start, item.end, item.floating, zone)
                 for item in occurrences_of(master, overrides, timezones, wider, zone_floating=zone, budget=budget)
             )
         found.append(
@@ -75,12 +75,12 @@ def extent(component: Component, timezones: Timezones, zone: Zone | None) -> Spa
     lines = (props.get("DTSTART"), props.get("DTEND"))
     begins, ends = (None if line is None else moment_of(line.value, line, zones) for line in lines)
     if begins is None:
-        return -FOREVER, FOREVER if ends is None else absolute(ends.instant, ends.instant, ends.floating, zone)[1]
+        return -FOREVER, FOREVER if ends is None else to_instants(ends.instant, ends.instant, ends.floating, zone)[1]
     try:
         last = end_of(props, begins, zones, "DTEND")
     except ValueError:
         last = None
-    start, end = absolute(begins.instant, begins.instant if last is None else last, begins.floating, zone)
+    start, end = to_instants(begins.instant, begins.instant if last is None else last, begins.floating, zone)
     return start, FOREVER if last is None else end
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from protocol.ical import availability
 from protocol.ical.components import Component, Property, escape, fold, property_map
 from protocol.ical.document import Document
-from protocol.ical.instants import absolute, instant
+from protocol.ical.instants import instant, to_instants
 from protocol.ical.instants import periods as periods_of_line
 from protocol.ical.names import FBTYPES
 from protocol.ical.overlap import busy_type as busy_type_of
@@ -51,7 +51,7 @@ def _event_periods(document: Document, window: TimeRange, zone: Zone | None, bud
     if not any(busy_type(member) for member in document.members):
         return []
     return [
-        BusyPeriod(*absolute(entry.start, entry.end, entry.floating, zone), entry.busy)
+        BusyPeriod(*to_instants(entry.start, entry.end, entry.floating, zone), entry.busy)
         for _, entry, _ in range_matches(document, window, zone, budget)
         if entry.busy is not BusyType.FREE
     ]

@@ -11,11 +11,11 @@ from protocol.errors import Refusal
 from protocol.ical.components import property_map
 from protocol.ical.document import Document
 from protocol.ical.overlap import (
-    Shape,
-    entries_of,
+    IntervalOf,
+    interval_of,
+    intervals_of,
     is_series,
     series_property_map,
-    shape_of,
 )
 from protocol.ical.recurrence import Budget, Occurrence, count_until, occurrences, span, zones_used
 from protocol.ical.timing import Zones
@@ -46,7 +46,7 @@ def index_document(document: Document, *, horizon: int, cap: int = 1500) -> Obje
     entries: list[IndexEntry] = []
     for member in document.members:
         try:
-            entries.extend(entries_of(member, props if member is master else property_map(member), zones))
+            entries.extend(intervals_of(member, props if member is master else property_map(member), zones))
         except (ValueError, OverflowError):
             continue  # validation lets only times through that can be read; a view made elsewhere may hold others
     if len(entries) == 1:
@@ -71,13 +71,15 @@ def _index_series(document: Document, horizon: int, cap: int) -> ObjectIndex:
     first, last = span(document)
     found, complete = _expand(document, first, last, horizon, cap)
     kind = document.component.name
-    shapes: dict[int, Shape] = {}
+    intervals: dict[int, IntervalOf] = {}
     entries: list[IndexEntry] = []
     for item in found:
-        shape = shapes.get(id(item.component))
-        if shape is None:
-            shape = shapes[id(item.component)] = shape_of(kind, series_property_map(item.component, document.master))
-        entries.append(shape(item.start, item.end, item.floating))
+        interval = intervals.get(id(item.component))
+        if interval is None:
+            interval = intervals[id(item.component)] = interval_of(
+                kind, series_property_map(item.component, document.master)
+            )
+        entries.append(interval(item.start, item.end, item.floating))
     entries.sort()
     if complete == FOREVER:
         first = entries[0].start if entries else FOREVER

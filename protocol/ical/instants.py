@@ -67,7 +67,7 @@ def period_of(text: str, zone: Zone | None) -> tuple[int, int] | None:
     return begins, begins + rest.total if isinstance(rest, Duration) else to_epoch(rest, home)
 
 
-def absolute(start: int, end: int, floating: bool, zone: Zone | None) -> tuple[int, int]:
+def to_instants(start: int, end: int, floating: bool, zone: Zone | None) -> tuple[int, int]:
     """Start and end as instants; floating time, wall seconds read as UTC, is taken in ``zone`` (``None``: UTC).
 
     What begins in a gap of the zone and ends soon after it has no length (RFC 5545 §3.3.5).
@@ -112,7 +112,7 @@ def wall_range_of(window: TimeRange, zone: Zone | None) -> WallRange:
     )
 
 
-def room_around(window: TimeRange, zone: Zone | None) -> TimeRange:
+def widened(window: TimeRange, zone: Zone | None) -> TimeRange:
     """A range with a second of room at each end, and so much at a transition that no floating time in it is missed."""
     wide, sure = wall_range_of(window, zone)
     start, end = window.start, window.end

@@ -24,7 +24,7 @@ class Joiner:
         self._name = name
         self._zones: dict[str, bytes] = {}
         """The definitions in the stream by name; of a name that everybody knows, whichever came first."""
-        self._later: list[bytes] = []
+        self._deferred: list[bytes] = []
         """The objects whose zones are not those of the stream."""
 
     def begin(self) -> bytes:
@@ -43,8 +43,8 @@ class Joiner:
         """The components of one stored object, without those VTIMEZONEs that are in the stream already."""
         parts = _top_components(data)
         zones = {_name_of(part): part for part in parts if _is_zone(part)}
-        if any(self._zones.get(name, part) != part and _is_own(name) for name, part in zones.items()):
-            self._later.append(data)
+        if any(self._zones.get(name, part) != part and _is_private_zone(name) for name, part in zones.items()):
+            self._deferred.append(data)
             return b""
         new = {name: part for name, part in zones.items() if name not in self._zones}
         self._zones |= new
@@ -53,11 +53,11 @@ class Joiner:
     def end(self) -> bytes:
         """The tail of the stream, with what had to wait for a VCALENDAR of its own."""
         tail = b"END:VCALENDAR\r\n"
-        later = self._later
-        while later:
-            further = Joiner(self._name)
-            tail += b"".join([further.begin(), *map(further.add, later), b"END:VCALENDAR\r\n"])
-            later = further._later
+        deferred = self._deferred
+        while deferred:
+            more = Joiner(self._name)
+            tail += b"".join([more.begin(), *map(more.add, deferred), b"END:VCALENDAR\r\n"])
+            deferred = more._deferred
         return tail
 
 
@@ -71,7 +71,7 @@ def _name_of(zone: bytes) -> str:
     return as_parameter(name.decode("utf-8", "surrogateescape"))
 
 
-def _is_own(name: str) -> bool:
+def _is_private_zone(name: str) -> bool:
     """Whether only its definition says what a zone is: the law of known zones counts, whatever is sent along."""
     return name.lower() in AMBIGUOUS or zone_by_name(name) is None
 
@@ -87,7 +87,7 @@ def _top_components(data: bytes) -> list[bytes]:
     while (start := _BEGIN.search(data, position)) is not None:
         end = re.compile(rb"^END:" + re.escape(start.group(1)) + rb"[ \t]*(?:\r?\n|\Z)", re.MULTILINE | re.IGNORECASE)
         depth_from, closing = start.end(), end.search(data, start.end())
-        while closing is not None and _nested(data, depth_from, closing.start(), start.group(1)):
+        while closing is not None and _opens_again(data, depth_from, closing.start(), start.group(1)):
             depth_from, closing = closing.end(), end.search(data, closing.end())
         if closing is None:
             break
@@ -97,6 +97,6 @@ def _top_components(data: bytes) -> list[bytes]:
     return parts
 
 
-def _nested(data: bytes, start: int, end: int, name: bytes) -> bool:
+def _opens_again(data: bytes, start: int, end: int, name: bytes) -> bool:
     """Whether a component of the same name begins inside, so that the END found first is not the outer one's."""
     return any(each.group(1).upper() == name.upper() for each in _BEGIN.finditer(data, start, end))

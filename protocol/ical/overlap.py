@@ -47,7 +47,7 @@ from protocol.model import DAY, FOREVER, BusyType, IndexEntry
 
 _DATE_LENGTH = 8
 _RECURRING_KINDS = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
-Shape = Callable[[int, int, bool], IndexEntry]
+IntervalOf = Callable[[int, int, bool], IndexEntry]
 """Gives the interval of an occurrence from its start, its end, and whether these are floating."""
 
 _FREE = BusyType.FREE
@@ -60,7 +60,7 @@ def after(start: Moment, duration: Duration) -> int:
     return start.clock.to_epoch(start.wall + duration.days * DAY) + duration.seconds
 
 
-def shape_of(kind: str, props: PropertyMap) -> Shape:
+def interval_of(kind: str, props: PropertyMap) -> IntervalOf:
     """What gives the interval of each occurrence of a series of ``kind``, described by ``props``."""
     if kind == "VEVENT":
         return partial(_event_entry, busy_type(props))
@@ -77,8 +77,8 @@ def is_series(master: Component, props: PropertyMap, overrides: tuple[Component,
     An override says so too: a master that does not recur is the one occurrence that it may take the place of
     (RFC 5545 §3.8.4.4).
     """
-    says = bool(overrides) or not RECURRENCE_NAMES.isdisjoint(props)
-    return says and not props.keys().isdisjoint(START_NAMES) and master.name in _RECURRING_KINDS
+    is_described = bool(overrides) or not RECURRENCE_NAMES.isdisjoint(props)
+    return is_described and not props.keys().isdisjoint(START_NAMES) and master.name in _RECURRING_KINDS
 
 
 def series_property_map(component: Component, master: Component | None) -> PropertyMap:
@@ -89,9 +89,9 @@ def series_property_map(component: Component, master: Component | None) -> Prope
     return {**{name: line for name, line in property_map(master).items() if name in TIME_NAMES}, **props}
 
 
-def entries_of(component: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
+def intervals_of(component: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
     """The intervals of one component that does not recur; ``ValueError`` or ``OverflowError`` for unreadable times."""
-    return _SHAPES[component.name](component, props, zones)
+    return _INTERVALS[component.name](component, props, zones)
 
 
 def _event(_: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
@@ -232,7 +232,7 @@ def _availability(_: Component, props: PropertyMap, zones: Zones) -> list[IndexE
     return [IndexEntry(start.instant, FOREVER if last is None else max(last, start.instant + 1), start.floating)]
 
 
-_SHAPES = {
+_INTERVALS = {
     "VEVENT": _event,
     "VTODO": _todo,
     "VJOURNAL": _journal,

@@ -16,7 +16,7 @@ from protocol.ical.components import PRODID, caret_decode
 from protocol.ical.timezones.tzids import as_parameter, definition_of
 from protocol.model import Uid
 
-_MARK = re.compile(
+_MARKER = re.compile(
     rb"^(BEGIN|END|UID|TZID|METHOD)(?:\r?\n[ \t])*"
     rb'(?:;(?>"(?:[^"\r\n]|\r?\n[ \t])*+"|[^:\r\n]|\r?\n[ \t])*+)?'
     rb":([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?\n?",
@@ -58,7 +58,7 @@ class Splitter:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._zones, self._groups = _survey(data)
+        self._zones, self._groups = _scan_components(data)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -81,28 +81,28 @@ class Splitter:
 
 def components(data: bytes) -> list[bytes]:
     """The components of a text as their own lines, VTIMEZONEs and whatever is around them left out."""
-    return [_whole_lines(data, start, end) for group in _survey(data)[1] for start, end in group.spans]
+    return [_whole_lines(data, start, end) for group in _scan_components(data)[1] for start, end in group.spans]
 
 
-def _survey(data: bytes) -> tuple[_Zones, list[_Group]]:
+def _scan_components(data: bytes) -> tuple[_Zones, list[_Group]]:
     zones: _Zones = {}
     groups: dict[object, _Group] = {}
     depth = calendar = 0
     current: _Open | None = None
-    for mark in _MARK.finditer(data):
-        key = mark.group(1).upper()
+    for marker in _MARKER.finditer(data):
+        key = marker.group(1).upper()
         if key == b"BEGIN":
             depth += 1
             calendar += depth == 1
             if depth == 2:
-                current = _Open(mark.group(2).strip().upper(), mark.start())
+                current = _Open(marker.group(2).strip().upper(), marker.start())
         elif key == b"END":
             depth -= 1
             if depth == 1 and current is not None:
-                _close(current, mark.end(), calendar, zones, groups)
+                _close_component(current, marker.end(), calendar, zones, groups)
                 current = None
         elif depth == 2 and current is not None:
-            value = _FOLD.sub(b"", mark.group(2)).strip()
+            value = _FOLD.sub(b"", marker.group(2)).strip()
             if key == b"UID" and current.uid is None:
                 current.uid = value.decode("utf-8", "replace")
             elif key == b"TZID":
@@ -110,7 +110,7 @@ def _survey(data: bytes) -> tuple[_Zones, list[_Group]]:
     return zones, list(groups.values())
 
 
-def _close(current: _Open, end: int, calendar: int, zones: _Zones, groups: dict[object, _Group]) -> None:
+def _close_component(current: _Open, end: int, calendar: int, zones: _Zones, groups: dict[object, _Group]) -> None:
     if current.name == b"VTIMEZONE":
         zones.setdefault(calendar, {}).setdefault(current.tzid, (current.start, end))
         return
@@ -133,9 +133,9 @@ def with_uid(data: bytes) -> tuple[Uid, bytes]:
     digest = hashlib.sha256(data).hexdigest()[:32]
     uid = Uid(f"{digest}@import")
     depth = 0
-    for mark in _MARK.finditer(data):
-        key = mark.group(1).upper()
+    for marker in _MARKER.finditer(data):
+        key = marker.group(1).upper()
         depth += (key == b"BEGIN") - (key == b"END")
-        if key == b"BEGIN" and depth == 2 and mark.group(2).strip().upper() != b"VTIMEZONE":
-            return uid, b"".join((data[: mark.end()], f"UID:{uid}\r\n".encode(), data[mark.end() :]))
+        if key == b"BEGIN" and depth == 2 and marker.group(2).strip().upper() != b"VTIMEZONE":
+            return uid, b"".join((data[: marker.end()], f"UID:{uid}\r\n".encode(), data[marker.end() :]))
     return uid, data

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from protocol.ical import overlap
 from protocol.ical.components import Component, property_map
 from protocol.ical.document import Document
-from protocol.ical.instants import WallRange, absolute, room_around, wall_range_of
+from protocol.ical.instants import WallRange, to_instants, wall_range_of, widened
 from protocol.ical.names import RULE_NAMES
 from protocol.ical.recurrence import Budget, Occurrence, occurrences
 from protocol.ical.timezones import Zone
@@ -59,23 +59,27 @@ def meets(item: RangeMatch, document: Document, window: TimeRange, walls: WallRa
         return window.overlaps(entry.start, entry.end)
     if walls.sure.overlaps(entry.start, entry.end):
         return True
-    return not walls.exact and walls.wide.overlaps(entry.start, entry.end) and _placed(item, document, window, zone)
+    return (
+        not walls.exact
+        and walls.wide.overlaps(entry.start, entry.end)
+        and _meets_floating(item, document, window, zone)
+    )
 
 
-def _placed(item: RangeMatch, document: Document, window: TimeRange, zone: Zone | None) -> bool:
+def _meets_floating(item: RangeMatch, document: Document, window: TimeRange, zone: Zone | None) -> bool:
     """Whether a floating occurrence meets a range, decided on the instants of its times (RFC 5545 §3.3.5)."""
     component = item.component
     times = effective_span(item, document, zone)
-    if component.name in _BY_THEIR_TIMES and times is not None:
+    if component.name in _TIMED_BY_START_AND_END and times is not None:
         master = None if item.occurrence is None else document.master
         props = overlap.series_property_map(component, master)
-        entry = overlap.shape_of(component.name, props)(*times, False)
+        entry = overlap.interval_of(component.name, props)(*times, False)
         return window.overlaps(entry.start, entry.end)
-    start, end = absolute(item.entry.start, item.entry.end, True, zone) if times is None else times
+    start, end = to_instants(item.entry.start, item.entry.end, True, zone) if times is None else times
     return window.overlaps(start, max(end, start + 1))
 
 
-_BY_THEIR_TIMES = frozenset({"VEVENT", "VTODO"})
+_TIMED_BY_START_AND_END = frozenset({"VEVENT", "VTODO"})
 
 
 def candidate_matches(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[RangeMatch]:
@@ -86,7 +90,7 @@ def candidate_matches(document: Document, window: TimeRange, zone: Zone | None, 
     zones = Zones(document.timezones)
     for member in document.members:
         try:
-            entries = overlap.entries_of(member, property_map(member), zones)
+            entries = overlap.intervals_of(member, property_map(member), zones)
         except (ValueError, OverflowError):
             continue  # no time that can be read: no time range can meet it
         for entry in entries:
@@ -116,15 +120,15 @@ def override_matches(document: Document, zone: Zone | None, budget: Budget) -> d
 
 def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[RangeMatch]:
     # A second wider, since a table may count what only touches the range.
-    wider = room_around(window, zone)
-    shapes: dict[int, overlap.Shape] = {}
+    wider = widened(window, zone)
+    intervals: dict[int, overlap.IntervalOf] = {}
     for occurrence in occurrences(document, wider, zone_floating=zone, budget=budget):
         component = occurrence.component
-        shape = shapes.get(id(component))
-        if shape is None:
+        interval = intervals.get(id(component))
+        if interval is None:
             props = overlap.series_property_map(component, document.master)
-            shape = shapes[id(component)] = overlap.shape_of(component.name, props)
-        yield RangeMatch(component, shape(occurrence.start, occurrence.end, occurrence.floating), occurrence)
+            interval = intervals[id(component)] = overlap.interval_of(component.name, props)
+        yield RangeMatch(component, interval(occurrence.start, occurrence.end, occurrence.floating), occurrence)
 
 
 def effective_span(item: RangeMatch, document: Document, zone: Zone | None) -> tuple[int, int] | None:
@@ -133,7 +137,7 @@ def effective_span(item: RangeMatch, document: Document, zone: Zone | None) -> t
     ``None`` for a component without DTSTART and DUE; one that has only DUE starts and ends there.
     """
     if item.occurrence is not None:
-        return absolute(item.occurrence.start, item.occurrence.end, item.occurrence.floating, zone)
+        return to_instants(item.occurrence.start, item.occurrence.end, item.occurrence.floating, zone)
     return own_span(item.component, document, zone)
 
 
@@ -147,12 +151,12 @@ def own_span(component: Component, document: Document, zone: Zone | None) -> tup
             if end_name not in props:
                 return None
             only = read_moment(props[end_name], zones)
-            return absolute(only.instant, only.instant, only.floating, zone)
+            return to_instants(only.instant, only.instant, only.floating, zone)
         start = read_moment(props["DTSTART"], zones)
         end = overlap.end_of(props, start, zones, end_name)
         if end is None:
             whole_day = start.form is Form.DATE and component.name != "VTODO"
             end = start.instant + (DAY if whole_day else 0)
-        return absolute(start.instant, end, start.floating, zone)
+        return to_instants(start.instant, end, start.floating, zone)
     except (ValueError, OverflowError):
         return None

@@ -24,7 +24,7 @@ from protocol.ical.filters import (
     satisfies,
 )
 from protocol.ical.index import index_document
-from protocol.ical.instants import absolute, wall_range_of
+from protocol.ical.instants import to_instants, wall_range_of
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget
 from protocol.ical.rendering import CalendarDataRequest, render
@@ -699,7 +699,7 @@ def test_9_8_floating_time_is_where_the_clock_first_shows_it(
     rule=st.sampled_from([(), ("RRULE:FREQ=DAILY;COUNT=3",)]),
 )
 def test_floating_time_near_a_transition(kind, near, begin, length, low, width, slip, rule) -> None:
-    """As what ``absolute`` makes of its times would be; and the index loses nothing and is sure of nothing wrong."""
+    """As what ``to_instants`` makes of its times would be; and the index loses nothing and is sure of nothing wrong."""
     first = near + 5400 + begin * 180  # wall time
     last = first if length is None or kind == "VJOURNAL" else first + length * 180
     ends = (
@@ -707,7 +707,7 @@ def test_floating_time_near_a_transition(kind, near, begin, length, low, width, 
     )
     data = calendar(component(kind, "UID:1", when("DTSTART", first, "floating"), *ends, *rule))
     window = TimeRange(near + low * 180 + slip, near + (low + width) * 180 + slip)
-    starts, stops = absolute(first, last, True, BERLIN)
+    starts, stops = to_instants(first, last, True, BERLIN)
     fixed = calendar(
         component(
             kind,

@@ -15,7 +15,7 @@ from protocol.ical.components import Property
 from protocol.ical.document import parse_calendar
 from protocol.ical.freebusy import BusyPeriod, busy_periods, merge, render_freebusy
 from protocol.ical.index import index_document
-from protocol.ical.instants import absolute
+from protocol.ical.instants import to_instants
 from protocol.ical.periods import clip, subtract, union, utc_text
 from protocol.ical.recurrence import Budget
 from protocol.model import BusyType, TimeRange
@@ -210,7 +210,7 @@ def test_days_of_an_extent_are_nominal(start: str, end: str) -> None:
     assert stamps(away) == ["20111105T040000Z-050000Z UNAVAILABLE"]
     assert away[0].end == at("20111107T050000Z")
     [entry] = index_document(document(data), horizon=at("20120101T000000Z")).entries
-    assert absolute(entry.start, entry.end, entry.floating, EASTERN) == away[0][:2]
+    assert to_instants(entry.start, entry.end, entry.floating, EASTERN) == away[0][:2]
 
 
 def test_available_time_at_a_transition() -> None:

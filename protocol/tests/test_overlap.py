@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from protocol.ical.components import Component, property_map
-from protocol.ical.overlap import entries_of
+from protocol.ical.overlap import intervals_of
 from protocol.ical.scanner import scan
 from protocol.ical.timing import Zones
 from protocol.model import FOREVER, BusyType, IndexEntry
@@ -27,7 +27,7 @@ def component_of(name: str, *lines: str) -> Component:
 
 def entries(name: str, *lines: str) -> list[IndexEntry]:
     component = component_of(name, *lines)
-    return entries_of(component, property_map(component), Zones({}))
+    return intervals_of(component, property_map(component), Zones({}))
 
 
 START = "DTSTART:20240101T120000Z"

@@ -15,7 +15,7 @@ from protocol.ical.components import Component, Property
 from protocol.ical.document import Document
 from protocol.ical.filters.text import param_matches, satisfies, texts_of
 from protocol.ical.filters.tree import ANY, CompFilter, PropFilter
-from protocol.ical.instants import absolute, instant, instants, room_around, wall_range_of
+from protocol.ical.instants import instant, instants, to_instants, wall_range_of, widened
 from protocol.ical.names import END_NAMES, START_NAMES
 from protocol.ical.recurrence import Budget, occurrences_of, span
 from protocol.ical.time_range import (
@@ -111,14 +111,14 @@ class _Matcher:
 
     def _available(self, component: Component, parent: Component, window: TimeRange) -> bool:
         timezones, zone = self._document.timezones, self._zone
-        wider = room_around(window, zone)
+        wider = widened(window, zone)
         self._budget.spend(len(parent.components))
         for master, overrides in availability.series_of(parent):
             if component is not master and not any(component is each for each in overrides):
                 continue  # what another UID's occurrences are, its own component will be asked
             found = occurrences_of(master, overrides, timezones, wider, zone_floating=zone, budget=self._budget)
             for item in found:
-                start, end = absolute(item.start, item.end, item.floating, zone)
+                start, end = to_instants(item.start, item.end, item.floating, zone)
                 if item.component is component and window.overlaps(start, max(end, start + 1)):
                     return True
         return False

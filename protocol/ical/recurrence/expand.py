@@ -25,13 +25,13 @@ from protocol.ical.timing import Timing
 from protocol.ical.values import wall_of
 from protocol.model import DAY, FOREVER, HOUR, TimeRange
 
-_UNORDERED = 2 * HOUR
+_GAP_DISORDER = 2 * HOUR
 """Within a DST gap instants and wall times are not in the same order."""
-_OPENING = 10
+_RULE_COST = 10
 """What asking a rule costs, in units of the budget, even when it yields nothing."""
-_FEW = 16
+_LINEAR_SEARCH = 16
 """Fewer dates are looked at one by one sooner than they are searched."""
-_NEAR = 8 * DAY
+_ONE_WALK = 8 * DAY
 """Weekly dates are compared with EXRULEs in one walk."""
 
 
@@ -93,27 +93,27 @@ def expand(recurrence: RecurrenceSet, window: Window, budget: Budget, limit: int
             _expand_series(recurrence, recurrence.timing, recurrence.master, window, budget, limit, found)
         else:
             start = recurrence.timing.start
-            _keep(found, window, recurrence.timing, start.wall, start.instant, start.wall, recurrence.master)
-    for override in _placed(recurrence, window, budget):
+            _add(found, window, recurrence.timing, start.wall, start.instant, start.wall, recurrence.master)
+    for override in _overrides_near(recurrence, window, budget):
         start = override.timing.start
-        _keep(found, window, override.timing, start.wall, start.instant, override.wall, override.component, recurrence)
+        _add(found, window, override.timing, start.wall, start.instant, override.wall, override.component, recurrence)
     found.sort(key=attrgetter("start"))
     return found if limit is None else found[:limit]
 
 
-def _placed(recurrence: RecurrenceSet, window: Window, budget: Budget) -> tuple[Override, ...]:
+def _overrides_near(recurrence: RecurrenceSet, window: Window, budget: Budget) -> tuple[Override, ...]:
     """The overrides that may meet the window."""
-    placed = recurrence.placed
-    if len(placed) < _FEW:
-        return placed
+    found = recurrence.overrides_by_start
+    if len(found) < _LINEAR_SEARCH:
+        return found
     begins = attrgetter("starts_at")
-    first = bisect_left(placed, min(window.low, window.wall_low) - recurrence.longest_override, key=begins)
-    placed = placed[first : bisect_right(placed, max(window.high, window.wall_high), key=begins)]
-    budget.spend(len(placed))
-    return placed
+    first = bisect_left(found, min(window.low, window.wall_low) - recurrence.longest_override, key=begins)
+    found = found[first : bisect_right(found, max(window.high, window.wall_high), key=begins)]
+    budget.spend(len(found))
+    return found
 
 
-def _keep(
+def _add(
     found: list[Occurrence],
     window: Window,
     timing: Timing,
@@ -147,7 +147,7 @@ def _expand_series(
     clock = timing.start.clock
     low, high = (window.wall_low, window.wall_high) if clock is None else (window.low, window.high)
     first, last = _wall_window(recurrence, timing, low, high)
-    taken = recurrence.taken
+    skipped = recurrence.skipped
     excluded_days = recurrence.excluded_days
     extras = _extras_in(recurrence, first, last, budget) if recurrence.extras else ()
     # A PERIOD on a start that the rule has as well: the more specific value says how long it lasts.
@@ -157,24 +157,24 @@ def _expand_series(
     whole_day = timing.all_day
     simple_end = not timing.days or timing.exact or clock is None
     length = timing.days * DAY + timing.seconds
-    following = recurrence.following
-    budget.spend(len(following))
+    range_overrides = recurrence.range_overrides
+    budget.spend(len(range_overrides))
     stop = None
     walls = _starts(recurrence, timing, first, last, budget)
     if recurrence.exclusion_rules:
-        walls = _without(recurrence, walls, first, last, budget)
+        walls = _not_excluded(recurrence, walls, first, last, budget)
     for wall in walls:
         if stop is not None and wall > stop:
             break
         instant = wall if clock is None else clock.to_epoch(wall)
-        if instant in taken or instant in seen:
+        if instant in skipped or instant in seen:
             continue
         seen.add(instant)
         if excluded_days and wall // DAY in excluded_days:
             continue
-        if following and instant > following[0].key:
+        if range_overrides and instant > range_overrides[0].key:
             budget.spend(1)
-            _keep_following(recurrence, window, wall, instant, found)
+            _add_after_range_override(recurrence, window, wall, instant, found)
         else:
             end = instant + length if simple_end else timing.end(wall, instant)
             if instant < high and (end > low or (end == instant and instant >= low)):
@@ -189,7 +189,7 @@ def _expand_series(
 def _extras_in(recurrence: RecurrenceSet, first: int, last: int, budget: Budget) -> tuple[Extra, ...]:
     """The RDATEs whose original starts may lie between two wall times, or before when their PERIODs last longer."""
     extras = recurrence.extras
-    if len(extras) >= _FEW:
+    if len(extras) >= _LINEAR_SEARCH:
         begins = attrgetter("key")
         low = bisect_left(extras, first - DAY - recurrence.longest_extra, key=begins)
         extras = extras[low : bisect_right(extras, last + DAY, key=begins)]
@@ -209,35 +209,35 @@ def _expand_extras(
 ) -> None:
     floating = timing.start.clock is None
     low, high = (window.wall_low, window.wall_high) if floating else (window.low, window.high)
-    kept = _kept_by_rules(recurrence, extras, budget) if recurrence.exclusion_rules else None
+    kept = _dates_not_excluded(recurrence, extras, budget) if recurrence.exclusion_rules else None
     for extra in extras:
-        if extra.key in recurrence.taken or extra.key in seen or extra.wall // DAY in recurrence.excluded_days:
+        if extra.key in recurrence.skipped or extra.key in seen or extra.wall // DAY in recurrence.excluded_days:
             continue
         if kept is not None and extra.wall not in kept:
             continue
-        if recurrence.following and extra.key > recurrence.following[0].key:
+        if recurrence.range_overrides and extra.key > recurrence.range_overrides[0].key:
             length = None if extra.end is None else extra.end - extra.key
-            _keep_following(recurrence, window, extra.wall, extra.key, found, length)
+            _add_after_range_override(recurrence, window, extra.wall, extra.key, found, length)
             continue
         end = timing.end(extra.wall, extra.key) if extra.end is None else extra.end
         if extra.key < high and (end > low or (end == extra.key and extra.key >= low)):
             found.append(Occurrence(extra.key, end, floating, extra.wall, timing.all_day, master, False))
 
 
-def _kept_by_rules(recurrence: RecurrenceSet, extras: tuple[Extra, ...], budget: Budget) -> set[int]:
+def _dates_not_excluded(recurrence: RecurrenceSet, extras: tuple[Extra, ...], budget: Budget) -> set[int]:
     """The wall times of RDATEs that no EXRULE yields; those near each other are compared in one walk."""
     walls = sorted({extra.wall for extra in extras})
     kept: set[int] = set()
     begin = 0
     for place in range(1, len(walls) + 1):
-        if place == len(walls) or walls[place] - walls[place - 1] > _NEAR:
+        if place == len(walls) or walls[place] - walls[place - 1] > _ONE_WALK:
             near = walls[begin:place]
-            kept.update(_without(recurrence, near, near[0], near[-1] + 1, budget))
+            kept.update(_not_excluded(recurrence, near, near[0], near[-1] + 1, budget))
             begin = place
     return kept
 
 
-def _keep_following(
+def _add_after_range_override(
     recurrence: RecurrenceSet,
     window: Window,
     wall: int,
@@ -249,26 +249,26 @@ def _keep_following(
 
     ``length`` is that of an RDATE with a PERIOD, which keeps it (RFC 5545 §3.8.5.3).
     """
-    place = bisect_right(recurrence.following, instant, key=attrgetter("key")) - 1
-    override = recurrence.following[place]
+    place = bisect_right(recurrence.range_overrides, instant, key=attrgetter("key")) - 1
+    override = recurrence.range_overrides[place]
     moved = wall + override.shift
     clock = override.timing.start.clock
     start = moved if clock is None else clock.to_epoch(moved)
-    _keep(found, window, override.timing, moved, start, wall, override.component, recurrence, length)
+    _add(found, window, override.timing, moved, start, wall, override.component, recurrence, length)
 
 
 def _disorder(recurrence: RecurrenceSet, clock: ZoneClock | None) -> int:
     least, most = recurrence.shifts
-    return (0 if clock is None else _UNORDERED) + most - least
+    return (0 if clock is None else _GAP_DISORDER) + most - least
 
 
 def _wall_window(recurrence: RecurrenceSet, timing: Timing, low: int, high: int) -> tuple[int, int]:
     """The wall times at which an occurrence that meets ``[low, high)`` may have its original start."""
     longest = timing.longest
-    if recurrence.following:
+    if recurrence.range_overrides:
         least, most = recurrence.shifts
         low, high = low - most - DAY, high - least + DAY
-        longest = max(longest, recurrence.longest_following)
+        longest = max(longest, recurrence.longest_range_override)
     first = max(low - longest, -END)
     last = min(high, END)
     clock = timing.start.clock
@@ -287,14 +287,14 @@ def _starts(recurrence: RecurrenceSet, timing: Timing, first: int, last: int, bu
         return (start,) if first <= start < last else ()
     clock = timing.start.clock
     if len(rules) == 1:
-        return _bounded(rules[0], clock, first, last, budget)
+        return _starts_until(rules[0], clock, first, last, budget)
     start = timing.start.wall
     itself = (start,) if first <= start < last else ()
-    budget.spend(_OPENING * len(rules))
-    return merge(itself, *(_bounded(rule, clock, first, last, budget) for rule in rules))
+    budget.spend(_RULE_COST * len(rules))
+    return merge(itself, *(_starts_until(rule, clock, first, last, budget) for rule in rules))
 
 
-def _bounded(rule: BoundRule, clock: ZoneClock | None, first: int, last: int, budget: Budget) -> Iterator[int]:
+def _starts_until(rule: BoundRule, clock: ZoneClock | None, first: int, last: int, budget: Budget) -> Iterator[int]:
     starts = rule.series.starts(first, last, budget)
     until = rule.until
     if until is None or clock is None or last + DAY < until:
@@ -303,11 +303,13 @@ def _bounded(rule: BoundRule, clock: ZoneClock | None, first: int, last: int, bu
     return (wall for wall in starts if wall == begin or clock.to_epoch(wall) <= until)
 
 
-def _without(recurrence: RecurrenceSet, walls: Iterable[int], first: int, last: int, budget: Budget) -> Iterator[int]:
+def _not_excluded(
+    recurrence: RecurrenceSet, walls: Iterable[int], first: int, last: int, budget: Budget
+) -> Iterator[int]:
     """The starts that no EXRULE yields too (RFC 2445 §4.8.5.2: obsolete, but still seen)."""
     clock = recurrence.timing.start.clock if recurrence.timing else None
-    budget.spend(_OPENING * len(recurrence.exclusion_rules))
-    excluded = merge(*(_bounded(rule, clock, first, last, budget) for rule in recurrence.exclusion_rules))
+    budget.spend(_RULE_COST * len(recurrence.exclusion_rules))
+    excluded = merge(*(_starts_until(rule, clock, first, last, budget) for rule in recurrence.exclusion_rules))
     next_excluded = next(excluded, END)
     for wall in walls:
         while next_excluded < wall:
@@ -354,8 +356,8 @@ def _span_of_series(recurrence: RecurrenceSet, timing: Timing, budget: Budget) -
             break
         if wall is not None and wall > start.wall:
             last = max(last, timing.end(wall, wall if start.clock is None else start.clock.to_epoch(wall)))
-    if recurrence.following and last < FOREVER:
-        last += recurrence.shifts[1] + recurrence.longest_following
-    if recurrence.following:
+    if recurrence.range_overrides and last < FOREVER:
+        last += recurrence.shifts[1] + recurrence.longest_range_override
+    if recurrence.range_overrides:
         first += recurrence.shifts[0]
     return first, last

@@ -55,7 +55,7 @@ class Override:
     timing: Timing
     wall: int
     key: int
-    following: bool = False
+    has_range: bool = False
     """RANGE=THISANDFUTURE."""
 
     @property
@@ -84,18 +84,18 @@ class RecurrenceSet:
     excluded_days: frozenset[int] = frozenset()
     """Local days (wall seconds // 86,400) taken away whole."""
     overrides: Mapping[int, Override] = field(default_factory=dict)
-    following: tuple[Override, ...] = ()
+    range_overrides: tuple[Override, ...] = ()
     """The overrides that also change what comes after them, in order."""
-    placed: tuple[Override, ...] = ()
+    overrides_by_start: tuple[Override, ...] = ()
     """All overrides in order of when they now begin."""
-    taken: frozenset[int] = frozenset()
+    skipped: frozenset[int] = frozenset()
     """The keys that no rule and no RDATE describes: excluded or overridden."""
     longest_extra: int = 0
     """No RDATE with a PERIOD lasts longer."""
     longest_override: int = 0
     shifts: tuple[int, int] = (0, 0)
     """How far THISANDFUTURE overrides moved what follows, in seconds: the least, 0 or less, and the most."""
-    longest_following: int = 0
+    longest_range_override: int = 0
 
     @property
     def recurring(self) -> bool:
@@ -126,7 +126,7 @@ def recurrence_set_of(
     recurrence = RecurrenceSet(zones, master, timing)
     if master is not None and timing is not None:
         _read_recurrence(recurrence, master, timing, count_until)
-    recurrence.taken = recurrence.excluded
+    recurrence.skipped = recurrence.excluded
     if overrides:
         _read_overrides(recurrence, overrides)
     return recurrence
@@ -269,14 +269,14 @@ def _read_overrides(recurrence: RecurrenceSet, components: Iterable[Component]) 
         if rival is None or rank(component) >= rank(rival.component):
             found[override.key] = override
     recurrence.overrides = found
-    recurrence.taken = recurrence.excluded | found.keys()
-    recurrence.placed = tuple(sorted(found.values(), key=attrgetter("starts_at")))
-    recurrence.longest_override = max((_length(override) for override in recurrence.placed), default=0)
-    recurrence.following = tuple(found[key] for key in sorted(found) if found[key].following)
-    if recurrence.following:
-        shifts = [override.shift for override in recurrence.following]
+    recurrence.skipped = recurrence.excluded | found.keys()
+    recurrence.overrides_by_start = tuple(sorted(found.values(), key=attrgetter("starts_at")))
+    recurrence.longest_override = max((_length(override) for override in recurrence.overrides_by_start), default=0)
+    recurrence.range_overrides = tuple(found[key] for key in sorted(found) if found[key].has_range)
+    if recurrence.range_overrides:
+        shifts = [override.shift for override in recurrence.range_overrides]
         recurrence.shifts = min(0, *shifts), max(0, *shifts)
-        recurrence.longest_following = max(override.timing.longest for override in recurrence.following)
+        recurrence.longest_range_override = max(override.timing.longest for override in recurrence.range_overrides)
 
 
 def _is_before(override: Override, start: Moment) -> bool:
@@ -305,5 +305,5 @@ def _override(component: Component, recurrence: RecurrenceSet) -> Override | Non
             return None
         base = recurrence.timing
         timing = Timing(Moment(wall, base.start.form, base.start.clock), base.days, base.seconds, base.exact)
-    following = (line.param("RANGE") or "").upper() == "THISANDFUTURE" and recurrence.timing is not None
-    return Override(component, timing, wall, key, following)
+    has_range = (line.param("RANGE") or "").upper() == "THISANDFUTURE" and recurrence.timing is not None
+    return Override(component, timing, wall, key, has_range)
