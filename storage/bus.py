@@ -3,7 +3,7 @@
 Announcements let other processes drop what they remember. They are hints: the database has the last word, so a lost
 one costs time and never data. Rules of this module: it is the only one that knows ``redis``; Redis that is gone, slow
 or flushed fails no request and delays none. Announcements are sent in the background; a counter waits for at most
-``PATIENCE`` and is not shared for a while after that. Without Redis one process is complete.
+``COUNTER_TIMEOUT`` and is not shared for a while after that. Without Redis one process is complete.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("storage")
 
-PATIENCE = 0.04
+COUNTER_TIMEOUT = 0.04
 """Seconds a request may wait for Redis."""
 
 CLOSE_SECONDS = 1.0
 """Seconds that ``close`` may take to send the last announcements."""
 
-LONGEST_PAUSE = 10.0
+MAX_PAUSE = 10.0
 """Seconds at most before Redis is tried again after it failed."""
 
 _FIRST_PAUSE = 0.1
 _COUNTER = "caldav-server:count:"
-_MOST_QUEUED = 10_000
-_MOST_COUNTERS = 50_000
+_MAX_QUEUED = 10_000
+_MAX_COUNTERS = 50_000
 
 CalendarListener = Callable[[PrincipalId, CalendarId, Seq], None]
 AccountsListener = Callable[[int], None]
@@ -68,10 +68,10 @@ class Bus:
         self._origin = os.urandom(8)
         self._listeners: dict[_Channel, list[Callable[..., None]]] = {one: [] for one in _CHANNELS.values()}
         self._gap_listeners: list[Callable[[], None]] = []
-        self._outgoing: deque[tuple[str, bytes]] = deque(maxlen=_MOST_QUEUED)
+        self._outgoing: deque[tuple[str, bytes]] = deque(maxlen=_MAX_QUEUED)
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._counts: FIFOCache[str, tuple[int, float]] = FIFOCache(_MOST_COUNTERS)
+        self._counts: FIFOCache[str, tuple[int, float]] = FIFOCache(_MAX_COUNTERS)
         self._client: Redis | None = None
         self._paused_until = 0.0
         self._pause = 0.25
@@ -81,7 +81,7 @@ class Bus:
     async def start(self) -> None:
         """Begins to send and to receive; returns at once, whether Redis is there or not."""
         if self._url:
-            self._client = self._connect(PATIENCE)
+            self._client = self._connect(COUNTER_TIMEOUT)
             self._tasks = [asyncio.create_task(self._send_all()), asyncio.create_task(self._receive_all())]
 
     async def close(self) -> None:
@@ -151,7 +151,7 @@ class Bus:
                         await self._send_waiting(client)
                     except _trouble():
                         await asyncio.sleep(pause)
-                        pause = min(pause * 2, LONGEST_PAUSE)
+                        pause = min(pause * 2, MAX_PAUSE)
                     else:
                         pause = _FIRST_PAUSE
         finally:
@@ -187,7 +187,7 @@ class Bus:
                 self.connected = False
                 await _close_quietly(client)
             # a connection that comes and goes must not make everybody forget ten times a second
-            pause = _FIRST_PAUSE if self._clock() - began > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
+            pause = _FIRST_PAUSE if self._clock() - began > MAX_PAUSE else min(pause * 2, MAX_PAUSE)
             await asyncio.sleep(pause)
 
     async def _receive(self, client: Redis) -> None:
@@ -212,17 +212,17 @@ class Bus:
     # -- counters
 
     async def count(self, key: str, seconds: int) -> int:
-        """Counts one more of ``key``; returns how many there were since its first, at most ``seconds`` ago.
+        """Adds one to the count of ``key`` and returns it; a count starts again ``seconds`` after its first.
 
-        It is the greater of this process's own count and the shared one: a lost Redis forgives nothing that this
-        process has seen.
+        The result is the greater of this process's own count and the shared one, so that the loss of Redis loses
+        nothing that this process counted.
         """
         own = self._count_here(key, seconds)
         shared = await self._count_shared(key, seconds)
         return own if shared is None else max(own, shared)
 
-    async def forget(self, key: str) -> None:
-        """Begins to count ``key`` anew (a successful login)."""
+    async def reset(self, key: str) -> None:
+        """Sets the count of ``key`` to zero (after a successful login)."""
         self._counts.pop(key, None)
         if self._is_ready():
             await self._ask("DEL", _COUNTER + key)
@@ -252,10 +252,10 @@ class Bus:
         if client is None:
             return None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(COUNTER_TIMEOUT):
                 answer = await client.execute_command(*command)  # type: ignore[no-untyped-call]
         except _trouble():
-            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            self._pause = min(self._pause * 2, MAX_PAUSE)
             self._paused_until = self._clock() + self._pause
             return None
         self._pause = 0.25

@@ -18,7 +18,6 @@ from caldav_server.accounts.passwords import (
     new_app_password,
     normalise,
 )
-from caldav_server.calendaring import homes
 from protocol.model import Credential, Principal, PrincipalId, PrincipalKind
 from storage import credentials, principals, server_state
 from storage.bus import Bus
@@ -69,6 +68,8 @@ def has_users(tx: Transaction) -> bool:
 
 def create(tx: Transaction, principal: Principal, now: int) -> Principal:
     """Stores a new principal and its home: calendar, inbox, outbox, notification."""
+    from caldav_server.calendaring import homes  # loads all of iCalendar, which most commands do without
+
     name = check_name(principal.name)
     if principals.find_by_name(tx, name) is not None:
         raise AccountError(f"there is already an account {name!r}")

@@ -1,7 +1,7 @@
-"""Password hashes: argon2id for what people choose, a plain hash for what the server makes up.
+"""Password hashes: argon2id (RFC 9106) for passwords that people choose, SHA-256 for app passwords.
 
-An app password is 150 random bits, so nobody can guess it and a fast hash protects it (RFC 9106 is for passwords that
-people choose). Rules of this module: no I/O, no clock; slow functions say so and belong in a thread.
+An app password has 150 random bits. Nobody can guess it, so a fast hash is enough. Rules of this module: no I/O, no
+clock; slow functions say so and belong in a thread.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _bare(password: str) -> str:
 
 
 def is_app_password(password: str) -> bool:
-    """Whether a text has the shape of an app password, however its groups are written."""
+    """Whether a text looks like an app password, with hyphens, with blanks or without either."""
     return _APP_SHAPE.fullmatch(_bare(password)) is not None
 
 
@@ -48,7 +48,7 @@ def hash_app_password(password: str) -> str:
 
 
 def find_app_password(password: str, credentials: Iterable[Credential]) -> Credential | None:
-    """The app password among a principal's credentials that this text is."""
+    """The credential whose app password this is; ``None`` when there is none."""
     wanted = hash_app_password(password)
     found = None
     for credential in credentials:
@@ -63,7 +63,7 @@ def normalise(text: str) -> str:
 
 
 class Hasher:
-    """Makes argon2id hashes with the figures of the settings and checks hashes of every kind that passlib knows."""
+    """Makes argon2id hashes with the parameters of the settings; verifies these and hashes of other servers."""
 
     def __init__(self, settings: AuthSettings) -> None:
         self._argon2 = PasswordHasher(
@@ -99,11 +99,11 @@ class Hasher:
             return False
 
     def is_outdated(self, hashed: str) -> bool:
-        """Whether a hash was made with other figures than the settings ask for."""
+        """Whether a hash was made with other parameters than those of the settings."""
         return not hashed.startswith("$argon2id") or self._argon2.check_needs_rehash(hashed)
 
-    def verify_nobody(self, password: str) -> bool:
-        """As slow as ``verify``, always false: an unknown name must not answer faster than a wrong password."""
+    def verify_decoy(self, password: str) -> bool:
+        """Always false, as slow as ``verify``: an unknown name must not be answered faster than a wrong password."""
         if not self._decoy:
             self._decoy = self._argon2.hash(secrets.token_hex(16))
         self.verify(self._decoy, password)

@@ -1,8 +1,8 @@
-"""Slowing down whoever guesses passwords, without locking out the people whose accounts are guessed at.
+"""Slows down password guessing without locking out the owners of the accounts.
 
-Wrong passwords are counted per account and network (IPv4 /24, IPv6 /64) and per network over all accounts; beyond a
-free number each costs a delay that doubles. A device that logged in lately is counted apart from its network, so
-that a neighbour or a forgotten phone cannot lock it out. Rules of this module: no clock, times come as arguments
+Wrong passwords are counted per account and network (IPv4 /24, IPv6 /64), and per network over all accounts. After a
+number of free failures each one costs a delay, and the delay doubles. A device that logged in lately is counted apart
+from its network, so that nobody else there can lock it out. Rules of this module: no clock, times are arguments
 (seconds of any monotonic clock); memory is bounded.
 """
 
@@ -16,12 +16,12 @@ from cachetools import FIFOCache
 
 from caldav_server.settings import AuthSettings
 
-MOST_ENTRIES = 50_000
+MAX_ENTRIES = 50_000
 FORGET_SECONDS = 3600.0
 
 
 def network_of(address: str) -> str:
-    """The network an address is counted with; an address that is none (a socket path) is its own."""
+    """The network an address belongs to; what is no IP address (a socket path) is a network of its own."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -39,7 +39,7 @@ class _Failures:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One login attempt, from before its password is looked at until its outcome is known."""
+    """One login attempt whose outcome is not known yet."""
 
     account: str
     network: str
@@ -48,29 +48,30 @@ class Attempt:
 
     @property
     def shared_key(self) -> str:
-        """The name under which the processes of a server count this account's failures from this network together."""
+        """The name under which all processes of a server count this account's failures from this network."""
         return f"login:{self.network}:{self.account}"
 
 
 class Throttle:
-    """What is remembered of failed and successful logins of this process."""
+    """The failed logins and the known devices of one process."""
 
     def __init__(self, settings: AuthSettings) -> None:
         self._free = settings.free_failures
         self._network_free = settings.network_failures
         self._max_delay = settings.max_delay_seconds
         self._known_seconds = settings.known_device_seconds
-        self._failures: FIFOCache[Hashable, _Failures] = FIFOCache(MOST_ENTRIES)
-        self._known: FIFOCache[tuple[str, str, str], float] = FIFOCache(MOST_ENTRIES)
+        self._failures: FIFOCache[Hashable, _Failures] = FIFOCache(MAX_ENTRIES)
+        """The accounts and networks, or devices, with their failures; the one that failed longest ago goes first."""
+        self._known_devices: FIFOCache[tuple[str, str, str], float] = FIFOCache(MAX_ENTRIES)
 
     def begin(self, account: str, address: str, agent: str, now: float) -> Attempt | float:
-        """An attempt that counts as failed until ``succeed`` says otherwise, or the seconds to wait.
+        """Begins an attempt, which counts as failed until ``succeed`` is called; or returns the seconds to wait.
 
-        Counting first means that many attempts at once cannot all slip through before the first one has failed.
+        Counting first keeps many attempts at once from passing before the first one has failed.
         """
         network = network_of(address)
         device = agent[:200]
-        known_at = self._known.get((account, network, device))
+        known_at = self._known_devices.get((account, network, device))
         if known_at is not None and now - known_at < self._known_seconds:
             keys: tuple[Hashable, ...] = ((account, network, device),)
         else:
@@ -93,14 +94,14 @@ class Throttle:
 
     def _count(self, key: Hashable, free: int, now: float) -> None:
         entry = self._failures.get(key) or _Failures()
-        self._failures[key] = entry  # sets its age anew, too
+        self._failures[key] = entry  # it is the youngest now
         entry.count += 1
         entry.last = now
         if entry.count >= free:
             entry.blocked_until = now + min(self._max_delay, 2.0 ** min(entry.count - free, 30))
 
-    def learn(self, attempt: Attempt, failures: int, now: float) -> None:
-        """Other processes have seen failures too: count them as if they had happened here."""
+    def raise_count(self, attempt: Attempt, failures: int, now: float) -> None:
+        """Counts the failures that other processes have seen as if they had happened here."""
         for key in attempt.keys:
             entry = self._failures.get(key)
             if key == attempt.network or entry is None or entry.count >= failures:
@@ -110,20 +111,20 @@ class Throttle:
                 entry.blocked_until = now + min(self._max_delay, 2.0 ** min(failures - self._free, 30))
 
     def succeed(self, attempt: Attempt, now: float) -> None:
-        """The password was right: the account's failures from here are forgotten, the device is known from now on."""
+        """The password was right: forgets the account's failures from this network and remembers the device."""
         for key in attempt.keys:
             if key != attempt.network:
                 self._failures.pop(key, None)
             else:
-                self._take_back(key)
-        self._known[attempt.account, attempt.network, attempt.device] = now
+                self._uncount(key)
+        self._known_devices[attempt.account, attempt.network, attempt.device] = now
 
     def abandon(self, attempt: Attempt) -> None:
-        """The attempt could not be judged (the database was away): it does not count."""
+        """The password could not be checked (the database was away): the attempt does not count."""
         for key in attempt.keys:
-            self._take_back(key)
+            self._uncount(key)
 
-    def _take_back(self, key: Hashable) -> None:
+    def _uncount(self, key: Hashable) -> None:
         entry = self._failures.get(key)
         if entry is not None:
             entry.count = max(0, entry.count - 1)

@@ -1,8 +1,8 @@
-"""How much text one home may hold (RFC 4331), asked of the database only where it could matter.
+"""The quota of a home: how much text it may hold (RFC 4331).
 
-The sizes of all calendars of a home have to be added up to know. So whoever asks is granted a small share of the room
-that was found, a sixty-fourth, and uses that up before asking again; where little room is left every write asks. While
-others fill the home, each process may still use the rest of its grant: that is how far the limit can be passed.
+Adding up the sizes of a home's calendars is slow. So a process that asks the database grants the home a sixty-fourth of
+the room that is left, and asks again when the grant is used up or a minute old. Other processes may fill the home
+meanwhile: the limit can be exceeded by what is left of the grants.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from storage import calendars as stored_calendars
 from storage.database import Transaction
 
 _SHARE = 64
-_SECONDS = 60
-"""A grant is forgotten after this time, since others may have used the room."""
+_GRANT_SECONDS = 60
+"""How long a grant counts: others may have used the room since."""
 
-_HOMES = 10_000
-"""How many homes' grants are remembered at most."""
+_MAX_HOMES = 10_000
+"""How many grants one process keeps; the oldest goes first."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Quota:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._grants: FIFOCache[PrincipalId, _Grant] = FIFOCache(_HOMES)
+        self._grants: FIFOCache[PrincipalId, _Grant] = FIFOCache(_MAX_HOMES)
         self._lock = threading.Lock()
         """Units of work run in several threads."""
 
@@ -61,7 +61,7 @@ class Quota:
         if room < 0:
             raise _full()
         with self._lock:
-            self._grants[principal_id] = _Grant(room // _SHARE, now + _SECONDS)
+            self._grants[principal_id] = _Grant(room // _SHARE, now + _GRANT_SECONDS)
 
 
 def _full() -> Refusal:

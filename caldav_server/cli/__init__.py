@@ -1,7 +1,7 @@
-"""The ``caldav-server`` command: its subcommands and where each is found.
+"""The ``caldav-server`` command: the table of its subcommands.
 
-Rules of this package: a command reads its settings, opens the database and calls one use-case; modules are imported
-when their command runs, so that every command starts fast.
+Rules of this package: a command reads its settings, opens the database and calls use-cases. It imports modules when it
+runs, so that every command starts fast.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """A group that imports a command when somebody wants it."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

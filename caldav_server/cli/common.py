@@ -1,4 +1,4 @@
-"""What every command shares: the options for settings, the open database, and how mistakes are told."""
+"""What the commands share: the options for settings, the open database, and messages for what goes wrong."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from caldav_server.settings import Override, Settings, SettingsError, load
-from storage.database import Database
 from storage.errors import SchemaError, StorageError
+
+if TYPE_CHECKING:
+    from storage.database import Database
 
 T = TypeVar("T")
 
 
 class Failure(click.ClickException):
-    """A mistake of the user or the surroundings: its message, no traceback."""
+    """Something the user can mend: the command ends with its message and no traceback."""
 
     exit_code = 1
 
 
 def read_settings(config: str | None, overrides: Sequence[Override]) -> Settings:
-    """The settings in force for a command."""
+    """The settings of a command, from file, environment and options."""
     try:
         return load(config, os.environ, overrides)
     except SettingsError as error:
@@ -34,7 +36,7 @@ def read_settings(config: str | None, overrides: Sequence[Override]) -> Settings
 
 
 def with_settings(command: Callable[..., T]) -> Callable[..., T]:
-    """Adds --config and --database to a command and hands it ``settings`` instead."""
+    """Adds --config and --database to a command, which gets ``settings`` instead."""
 
     @click.option("--config", metavar="FILE", help="The TOML file with the settings.")
     @click.option("--database", metavar="URL", help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.")
@@ -48,7 +50,7 @@ def with_settings(command: Callable[..., T]) -> Callable[..., T]:
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
-    """The database of the settings, at the schema of this program, closed at the end."""
+    """Opens the database of the settings, requires the schema of this version, and closes it at the end."""
     from caldav_server.observability.instrumented_database import open_database as open_it
 
     with storage_problems():
@@ -62,7 +64,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
 
 @contextmanager
 def storage_problems() -> Iterator[None]:
-    """Turns what can go wrong with a database into a message."""
+    """Turns errors of the database into messages."""
     try:
         yield
     except SchemaError as error:
@@ -72,7 +74,7 @@ def storage_problems() -> Iterator[None]:
 
 
 def run(work: Awaitable[T]) -> T:
-    """Runs a coroutine of a use-case to its end."""
+    """Runs a coroutine to its end and returns its result."""
 
     async def main() -> T:
         return await work
@@ -81,5 +83,5 @@ def run(work: Awaitable[T]) -> T:
 
 
 def now() -> int:
-    """The time of a command, UTC epoch seconds."""
+    """The time, as UTC epoch seconds."""
     return int(time.time())

@@ -1,4 +1,4 @@
-"""Progress bars for commands that take long, on a terminal only."""
+"""Progress bars of long commands; they appear on a terminal only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def counting(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; what it yields is called with the number of items done since the last call."""
+    """A progress bar on standard error; yields a function that takes the number of items done since its last call."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""Commands about the server itself: serve, migrate, reindex, check-config."""
+"""Commands about the server itself: serve, migrate, reindex, restored, check-config."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def serve(config: str | None, bind: str | None, database: str | None, workers: i
     from caldav_server.cli import welcome
 
     with storage_problems():
-        first = welcome.prepare(settings, now())
+        first = welcome.prepare_database(settings, now())
         try:
-            status = serving.serve(settings, lambda address: welcome.announce(settings, address, first))
+            status = serving.serve(settings, lambda address: welcome.print_welcome(settings, address, first))
         except OSError as error:
             raise Failure(f"cannot serve on {settings.server.bind}: {error}") from error
     raise SystemExit(status)
@@ -64,16 +64,14 @@ def reindex(settings: Settings) -> None:
 @click.command()
 @with_settings
 def restored(settings: Settings) -> None:
-    """Say that the database came back from a backup: clients then read everything anew.
+    """Make every sync token void after a restore from a backup: clients then read everything again.
 
-    They may have seen changes that the backup does not hold, so none of their sync tokens may count any longer.
-    Run it while no server does.
+    Clients may have seen changes that the backup does not hold. Run it while no server runs.
     """
     with open_database(settings) as db:
-        from storage.ids import new_epoch
-        from storage.server_state import set_epoch
+        from caldav_server.calendaring.epoch import void_sync_tokens
 
-        run(db.write(lambda tx: set_epoch(tx, new_epoch())))
+        run(void_sync_tokens(db))
     click.echo("Every sync token given out before is void now.")
 
 

@@ -1,4 +1,4 @@
-"""The first start: an empty database gets its schema and one account; every start says where the server is."""
+"""The first start: makes the schema and one account in an empty database, and prints how to connect."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class FirstAccount:
     password: str
 
 
-def prepare(settings: Settings, now: int) -> FirstAccount | None:
-    """Sets up a new database; the first account when there was none yet.
+def prepare_database(settings: Settings, now: int) -> FirstAccount | None:
+    """Makes the schema of a new database, and the first account when there is none: returns it.
 
-    An older schema is not touched: bringing data to a new version is ``caldav-server migrate``, with a backup made.
+    An older schema stays as it is: its administrator makes a backup and runs ``caldav-server migrate``.
     """
     db = open_database(settings)
     try:
@@ -54,8 +54,8 @@ def prepare(settings: Settings, now: int) -> FirstAccount | None:
         db.close()
 
 
-def announce(settings: Settings, address: str, first: FirstAccount | None) -> None:
-    """Prints where the server is and, after the first start, how to connect each client."""
+def print_welcome(settings: Settings, address: str, first: FirstAccount | None) -> None:
+    """Prints the address of the server and, at the first start, how to connect each client."""
     scheme = "https" if settings.tls.certificate else "http"
     own = address if address.startswith("unix:") else f"{scheme}://{address}{settings.server.base_path}"
     base = settings.server.base_url or own

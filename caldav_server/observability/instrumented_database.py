@@ -1,7 +1,4 @@
-"""Opening the database that the settings name; apart, so that a command need not load the server for it.
-
-A server opens it timed: how many units of work of each kind there were and how long they took, waiting included.
-"""
+"""The database of the settings, with a count and the durations of its units of work for /metrics."""
 
 from __future__ import annotations
 
@@ -19,24 +16,24 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Timing:
-    """Units of work of one kind: how many, and their seconds in all."""
+class Summary:
+    """How many units of work of one kind there were, and their seconds in all, waiting for a thread included."""
 
     count: int = 0
     seconds: float = 0.0
 
     def add(self, started: float) -> None:
-        """One more, begun at ``started`` of ``time.perf_counter``."""
+        """Adds one that began at ``started``, a time of ``time.perf_counter``."""
         self.count += 1
         self.seconds += time.perf_counter() - started
 
 
 class InstrumentedDatabase(Database):
-    """A database that counts what it does, for /metrics."""
+    """A database that counts and times its units of work."""
 
     def __init__(self, url: str, engine: Engine) -> None:
         super().__init__(url, engine)
-        self.reads, self.writes, self.points = Timing(), Timing(), Timing()
+        self.reads, self.writes, self.points = Summary(), Summary(), Summary()
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """As ``Database.read``."""
@@ -64,7 +61,7 @@ class InstrumentedDatabase(Database):
 
 
 def open_database(settings: Settings) -> InstrumentedDatabase:
-    """The database of the settings; for SQLite its folder is made when it is not there."""
+    """Opens the database of the settings; makes the folder of a SQLite file when there is none."""
     url = settings.database.url
     if url.startswith("sqlite:///"):
         folder = Path(url.removeprefix("sqlite:///")).parent

@@ -1,8 +1,8 @@
-"""What the server counts about itself, as plain numbers, and their rendering for Prometheus.
+"""Metrics: what the server counts about itself, and the text format of Prometheus.
 
-The event loop is one thread, so counting is an addition; text is only made when /metrics is read. With several workers
-the one that is asked collects the others' numbers over their private sockets and labels each with its worker.
-Rules of this module: no label takes its values from outside; a method that is not in the table is ``other``.
+The event loop is one thread, so counting is an addition. Text is made when somebody reads /metrics. With several
+workers, the one that is asked collects the numbers of the others and labels each with its worker. Rules of this
+module: no label takes its value from a client; a method that is not in the table counts as ``other``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Family(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(slots=True)
 class _Series:
-    """What is counted of one method."""
+    """The numbers of one method."""
 
     by_class: list[int] = field(default_factory=lambda: [0] * 5)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
@@ -62,9 +62,9 @@ class Metrics:
             "in_flight_requests": ("Requests being served now.", lambda: self.in_flight)
         }
 
-    def gauge(self, name: str, sentence: str, read: Callable[[], float]) -> None:
-        """Adds a number that is read when somebody asks."""
-        self._gauges[name] = (sentence, read)
+    def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
+        """Adds a number that ``read`` returns when somebody asks for it."""
+        self._gauges[name] = (description, read)
 
     def request(self, method: str, status: int, size: int, seconds: float) -> None:
         """Counts one answered request."""
@@ -89,12 +89,12 @@ class Metrics:
             Family("response_bytes", "counter", "Bytes of body sent.", sent),
             Family("request_seconds", "histogram", "Time from head to the end of the answer.", list(_histogram(used))),
             *(
-                Family(name, "counter", sentence, [Sample("_total", {}, self.counters[name])])
-                for name, sentence in COUNTERS.items()
+                Family(name, "counter", description, [Sample("_total", {}, self.counters[name])])
+                for name, description in COUNTERS.items()
             ),
             *(
-                Family(name, "gauge", sentence, [Sample("", {}, read())])
-                for name, (sentence, read) in self._gauges.items()
+                Family(name, "gauge", description, [Sample("", {}, read())])
+                for name, (description, read) in self._gauges.items()
             ),
         ]
 

@@ -1,7 +1,4 @@
-"""Every setting there is: its name, its default, its sentence and what it may be.
-
-The tables are in ``model``; ``load`` reads them from the defaults, a TOML file, the environment and the command line.
-"""
+"""The settings: ``model`` has a row for each, ``load`` reads their values."""
 
 from caldav_server.settings.load import Override, SettingsError, environment_name, load, render_reference
 from caldav_server.settings.model import (

@@ -1,7 +1,7 @@
-"""Settings from their four sources, each overriding the one before: defaults, TOML file, environment, command line.
+"""Settings from four sources: defaults, TOML file, environment, command line; each overrides those before it.
 
-Every mistake is reported with the source, the key and what was expected, all of them at once. Rules of this module:
-no setting is named here; what a setting is stands in ``model``.
+All mistakes are reported at once, each with its source, its key and what was expected. Rules of this module: it names
+no setting; ``model`` has them all.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A value from the command line: ``flag`` is what the user typed, for the error message."""
+    """A value from the command line; ``flag`` is the option's name, for the error message."""
 
     section: str
     key: str
@@ -130,7 +130,7 @@ def _read_file(path: Path, problems: list[str]) -> Iterator[tuple[str, str, obje
 
 
 def _from_text(row: _Setting, text: str) -> object:
-    """An environment variable's text as the setting's type; left as text where it cannot be that."""
+    """The text of an environment variable as the setting's type; stays a text when it cannot be converted."""
     if row.kind is bool:
         return True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
     if row.kind is tuple:
@@ -144,7 +144,7 @@ def _from_text(row: _Setting, text: str) -> object:
 
 
 def _problem(row: _Setting, value: object) -> str:
-    """What is wrong with a value, as "it must be ..."; empty when nothing is."""
+    """What is wrong with a value, as "it must be ..."; empty when it is right."""
     if row.kind is tuple:
         fits = isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value)
     elif row.kind is float:

@@ -1,8 +1,8 @@
-"""The settings as data: one frozen dataclass per section, one row per setting.
+"""The settings: one frozen dataclass per section, one row per setting.
 
-Rules of this module: a row is a name, a type, a default, one sentence for the administrator and what the value may
-be. Everything that describes a setting (the example file, the environment variable, the error message) is computed
-from its row by ``load``.
+Rules of this module: a row is a name, a type, a default, one sentence for the administrator and a check of the value.
+``load`` computes everything that describes a setting from its row: the example file, the environment variable, the
+error message.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Check = Callable[[Any], bool]
 
 
 def _row(default: Any, sentence: str, expected: str = "", check: Check | None = None) -> Any:
-    """One setting: ``expected`` completes the sentence "it must be ..." when ``check`` says no."""
+    """One setting; ``expected`` completes the message "it must be ..." when ``check`` is false."""
     return field(default=default, metadata={SENTENCE: sentence, EXPECTED: expected, CHECK: check})
 
 
@@ -35,7 +35,7 @@ def _number(default: float, sentence: str, low: float, high: float = float("inf"
 
 
 def _choice(default: str, sentence: str, *choices: str) -> Any:
-    """One word out of a few."""
+    """One of a few words."""
     return _row(default, sentence, "one of " + ", ".join(choices), lambda value: value in choices)
 
 
@@ -117,7 +117,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """Where everything is remembered."""
+    """Where the data is stored."""
 
     url: str = _row(
         "sqlite:///data/caldav.db",
@@ -136,7 +136,7 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """How much of anything one request or one object may be; what exceeds a limit is refused by name."""
+    """The largest requests and objects; the refusal of a larger one names the condition."""
 
     resource_bytes: int = _number(
         _OBJECT.size, "The largest calendar object, in bytes (CALDAV:max-resource-size).", 1024
@@ -212,7 +212,7 @@ class TlsSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """Whom to believe about the client's address."""
+    """Which reverse proxies are believed, and in which headers."""
 
     trusted: tuple[str, ...] = _row(
         (), "Addresses or networks of reverse proxies whose headers are believed; unix when they use the socket.",
@@ -243,7 +243,7 @@ class TimeoutSettings:
     body_rate: int = _number(
         4096, "The slowest a body may arrive once body_seconds are used up, in bytes per second.", 1
     )
-    write_seconds: float = _number(30.0, "How long a client may leave an answer lying before it is cut off.", 0.1)
+    write_seconds: float = _number(30.0, "How long a client may stop reading an answer before it is cut off.", 0.1)
     keep_alive_seconds: float = _number(300.0, "How long an idle connection stays open.", 1)
 
 
@@ -261,7 +261,7 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
-    """Figures for Prometheus, at /metrics."""
+    """Metrics for Prometheus, at /metrics."""
 
     enabled: bool = _row(True, "Whether /metrics answers.")
     allowed: tuple[str, ...] = _row(
@@ -271,11 +271,11 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True)
 class RedisSettings:
-    """Optional: how processes on several machines tell each other of changes."""
+    """Optional: through Redis the processes of a server tell each other of changes at once."""
 
     url: str = _row(
         "",
-        "redis://HOST:PORT/0, or unix:///PATH; empty for none: the server is complete without it.",
+        "redis://HOST:PORT/0, or unix:///PATH; empty for none, which the server can do without.",
         "redis://..., rediss://... or unix://...",
         lambda value: not value or value.startswith(("redis://", "rediss://", "unix://")),
     )

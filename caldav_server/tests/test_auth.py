@@ -374,14 +374,14 @@ def test_delays_double_up_to_the_limit_and_are_forgotten() -> None:
 
 
 def test_what_the_throttle_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("caldav_server.accounts.throttle.MOST_ENTRIES", 4)
+    monkeypatch.setattr("caldav_server.accounts.throttle.MAX_ENTRIES", 4)
     throttle = Throttle(AuthSettings(free_failures=1))
     for number in range(100):
         attempt = throttle.begin(f"a{number}", f"192.0.{number}.1", "", 0.0)
         assert isinstance(attempt, Attempt)
         if number % 2 == 0:
             throttle.succeed(attempt, 0.0)
-    assert len(throttle._failures) == len(throttle._known) == 4
+    assert len(throttle._failures) == len(throttle._known_devices) == 4
     assert isinstance(throttle.begin("a99", "192.0.99.1", "", 0.0), float)  # the latest is remembered,
     assert isinstance(throttle.begin("a0", "192.0.0.1", "", 0.0), Attempt)  # the oldest is not
 

@@ -59,7 +59,7 @@ def test_plenty_of_room_is_asked_about_once(home: dict[str, int]) -> None:
 
 
 def test_grants_are_bounded(home: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quota, "_HOMES", 2)
+    monkeypatch.setattr(quota, "_MAX_HOMES", 2)
     rules = Quota(1 << 33)
     for name in ("a", "b", "c", "c", "b", "a"):
         rules.require(cast("Transaction", None), PrincipalId(name), 1, 0)

@@ -58,7 +58,7 @@ async def test_without_redis_one_process_is_complete() -> None:
     bus.announce(PID, CID, Seq(7))
     assert heard == [(PID, CID, 7)]
     assert [await bus.count("a", 60) for _ in range(3)] == [1, 2, 3]
-    await bus.forget("a")
+    await bus.reset("a")
     assert await bus.count("a", 60) == 1
     assert not bus.connected
     await bus.close()
@@ -75,7 +75,7 @@ async def test_a_counter_ends_with_its_window() -> None:
 
 
 async def test_counters_are_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.bus._MOST_COUNTERS", 3)
+    monkeypatch.setattr("storage.bus._MAX_COUNTERS", 3)
     bus = Bus()
     assert [await bus.count(key, 60) for key in ("a", "b", "a", "c", "d")] == [1, 1, 2, 1, 1]
     assert len(bus._counts) == 3
@@ -127,7 +127,7 @@ async def test_closing_waits_for_a_frozen_redis_no_longer_than_a_second(redis: R
 async def test_counters_are_shared(pair: tuple[Bus, Bus], redis: RedisServer) -> None:
     counts = [await pair[n % 2].count("k", 60) for n in range(6)]
     assert counts == [1, 2, 3, 4, 5, 6]
-    await pair[0].forget("k")
+    await pair[0].reset("k")
     assert await pair[0].count("k", 60) == 1
 
 

@@ -31,7 +31,7 @@ from storage import server_state
 from storage.bus import Bus
 from storage.database import Database, Transaction
 
-MOST_HEADER = 4096
+MAX_HEADER = 4096
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
 
@@ -49,7 +49,7 @@ def parse_basic(header: str) -> Credentials | None:
     Names and passwords are UTF-8; what is not is read as Latin-1, which some clients still send.
     """
     scheme, _, token = header.partition(" ")
-    if scheme.lower() != "basic" or len(header) > MOST_HEADER:
+    if scheme.lower() != "basic" or len(header) > MAX_HEADER:
         return None
     try:
         raw = base64.b64decode(token.strip().encode("ascii"), validate=True)
@@ -153,10 +153,10 @@ class BasicLogin:
             self._counters["auth_failures"] += 1
             logs.get().warning("login failed", account=given.name, remote=request.remote, agent=agent[:200])
             self._cache.remember(digest, None, version, generation)
-            self._throttle.learn(attempt, await self._bus.count(attempt.shared_key, int(FORGET_SECONDS)), now)
+            self._throttle.raise_count(attempt, await self._bus.count(attempt.shared_key, int(FORGET_SECONDS)), now)
             return self._unauthorized()
         self._throttle.succeed(attempt, now)
-        await self._bus.forget(attempt.shared_key)
+        await self._bus.reset(attempt.shared_key)
         self._cache.remember(digest, principal, version, generation)
         if matched.kind == passwords.PASSWORD and self.hasher.is_outdated(matched.hash):
             await self._renew(matched, given.password)
@@ -173,7 +173,7 @@ class BasicLogin:
             chosen = None
         self._counters["auth_hashes"] += 1
         if chosen is None:
-            await self._in_thread(lambda: self.hasher.verify_nobody(password))
+            await self._in_thread(lambda: self.hasher.verify_decoy(password))
             return None
         hashed = chosen.hash
         return chosen if await self._in_thread(lambda: self.hasher.verify(hashed, password)) else None
@@ -195,8 +195,8 @@ class BasicLogin:
         return Response(401, dict(self.challenge), b"Please log in.\n")
 
     async def start(self) -> None:
-        """Makes the decoy hash, so that the first unknown name takes no longer than the next."""
-        await self._in_thread(lambda: self.hasher.verify_nobody(""))
+        """Makes the decoy hash now, so that the first unknown name takes no longer than the next one."""
+        await self._in_thread(lambda: self.hasher.verify_decoy(""))
 
     def close(self) -> None:
         """Ends the hashing threads."""
@@ -208,9 +208,9 @@ def _try_later(status: int, seconds: float, message: str) -> Response:
 
 
 def _look_up(tx: Transaction, name: str) -> tuple[int, Principal | None, list[Credential]]:
-    """The accounts version, the principal that logs in under a name or mail address, and its credentials.
+    """The accounts version, the principal of a name or mail address, and its credentials.
 
-    Names are compared as given first and in lower case then, since phones like to begin them with a capital.
+    A name is looked up as given, then in lower case, because phones begin it with a capital letter.
     """
     version = server_state.accounts_version(tx)
     found = stored_principals.find_by_name(tx, name)
