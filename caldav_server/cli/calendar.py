@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import multiprocessing
-import os
-import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,12 +20,6 @@ if TYPE_CHECKING:
     from protocol.model import Calendar, CalendarObject, Principal
     from storage.database import Database, Transaction
 
-WORTH_READERS, MOST_READERS = 2000, 4
-"""Objects from which on an import is parsed by processes of its own, and how many: one writer cannot follow more."""
-
-_RARELY = (100_000, 20, 20)
-"""Thresholds of the garbage collector."""
-_PR_SET_PDEATHSIG = 1
 _COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY")
 
 
@@ -125,57 +112,19 @@ def import_file(settings: Settings, owner: str, name: str, file: str, quiet: boo
 
 async def _import(db: Database, settings: Settings, owner: str, name: str, file: Splitter, quiet: bool) -> Counter[str]:
     from caldav_server.calendaring.importing import import_calendar
+    from caldav_server.cli.parsers import parsers, rare_collections
     from caldav_server.cli.progress import counting
 
     ctx, principal, place = await _place(db, settings, owner, name)
     counts: Counter[str] = Counter()
-    with _rare_collections(), counting("Importing", len(file)) as advance, _readers(len(file)) as readers:
-        async for outcomes in import_calendar(ctx, principal, place, file, readers):
+    with rare_collections(), counting("Importing", len(file)) as advance, parsers(len(file)) as pool:
+        async for outcomes in import_calendar(ctx, principal, place, file, pool):
             for one in outcomes:
                 counts[one.became.value] += 1
                 if not quiet or one.became.value == "refused":
                     click.echo(f"{one.became.value:<10}{one.uid}  {one.message}".rstrip())
             advance(len(outcomes))
     return counts
-
-
-@contextmanager
-def _readers(total: int) -> Iterator[ProcessPoolExecutor | None]:
-    """Processes that parse an import of so many objects, where they are worth their start."""
-    spare = min((os.cpu_count() or 1) - 1, MOST_READERS)
-    if total < WORTH_READERS or spare < 1:
-        yield None
-        return
-    # spawned, not forked: storage threads hold locks that a copy of this process would wait for
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(spare, mp_context=context, initializer=_only_with, initargs=(os.getpid(),)) as pool:
-        try:
-            yield pool
-        except BrokenProcessPool:
-            raise Failure("a process that reads the file was ended; import again, what is stored stays") from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """An import makes millions of rows and no cycles: looking for these after every 700 rows is a tenth of its work."""
-    usual = gc.get_threshold()
-    gc.set_threshold(*_RARELY)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-
-
-def _only_with(parent: int) -> None:
-    """In a reader: leave interrupts to the command, and end with it, however it ends."""
-    gc.set_threshold(*_RARELY)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError, AttributeError):  # another system than Linux
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before that was said
-        os._exit(0)
 
 
 @calendar.command("export")
