@@ -1,8 +1,8 @@
 """When alarms go off (RFC 5545 §3.6.6 and §3.8.6, RFC 9074, RFC 4791 §9.9 for VALARM).
 
-Rules of this module: it says at which instants; whom to tell and how is elsewhere. A filter asks for every trigger
-(``overlaps``), a reminder only for those that shall be heard (``due``): not acknowledged, not ACTION:NONE, not of what
-is cancelled or done. Nominal days of a trigger are days of the calendar of the zone its component is in.
+Rules of this module: it gives instants, and does not decide whom to tell and how. A filter asks for every trigger
+(``overlaps``). A reminder asks for those that a person should notice (``due``): not acknowledged, not ACTION:NONE, and
+not of a component that is cancelled or done. The days of a trigger are calendar days in the zone of its component.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CACHE_KEY = "alarms"
 
 @dataclass(frozen=True, slots=True)
 class AlarmInstant:
-    """One moment at which an alarm goes off; ``start`` is that of the occurrence it warns of, if it has one."""
+    """One moment at which an alarm goes off; ``start`` is the start of its occurrence, if it has one."""
 
     at: int
     alarm: Component
@@ -41,7 +41,7 @@ class AlarmInstant:
 
 @dataclass(frozen=True, slots=True)
 class _Trigger:
-    """A VALARM read: an instant of its own, or an offset from the start or end of its component; then its repeats."""
+    """A VALARM that was read: a fixed instant, or an offset from the start or end of its component; and its repeats."""
 
     fixed: int | None
     offset: Duration
@@ -51,22 +51,22 @@ class _Trigger:
 
     @property
     def repeat_span(self) -> int:
-        """Seconds from the first to the last time it goes off."""
+        """Seconds from the first time it goes off to the last."""
         return self.repeats * self.every
 
     @property
     def reach(self) -> int:
-        """No time it goes off is farther from its component's than this: some hours, doubled as often as is needed."""
+        """An upper bound for the distance of the alarm from its component: some hours, doubled as often as needed."""
         farthest = max(abs(self.offset.total), abs(self.offset.total + self.repeat_span)) + self.tolerance
         return _NEAR << (farthest // _NEAR).bit_length()
 
     @property
     def tolerance(self) -> int:
-        """By how much nominal days may be longer or shorter than 24 hours, and floating time elsewhere, generously."""
+        """A generous bound for how far nominal days differ from 24 hours, and floating time from its zone."""
         return DAY if self.offset.days else 2 * HOUR
 
     def times(self, first: int, window: TimeRange) -> range:
-        """The instants in a window, given the first one."""
+        """Its instants in a window, when the first is ``first``."""
         low, high = window.start, window.end
         since = 0 if low is None or low <= first else -((first - low) // max(self.every, 1))
         until = self.repeats + 1
@@ -89,16 +89,16 @@ class _Expanded(NamedTuple):
 def overlaps(
     document: Document, component: Component, alarm: Component, window: TimeRange, zone: Zone | None, budget: Budget
 ) -> bool:
-    """Whether an alarm of a component goes off in a window, for whichever of its occurrences (RFC 4791 §9.9)."""
+    """Whether an alarm of a component goes off in a window, for any of its occurrences (RFC 4791 §9.9)."""
     return any(True for _ in _instants(document, component, [alarm], window, zone, budget))
 
 
 def due(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[AlarmInstant]:
-    """The alarms to be heard in a window, in order of time.
+    """The alarms to notice in a window, in order of time.
 
-    ``zone`` is where floating and all-day data are at home (``None``: UTC). An alarm acknowledged at or after the
-    moment it goes off stays silent, its later ones do not (RFC 9074 §6); a snooze is an alarm of its own (§7).
-    Refuses with ``max-instances`` when the budget does not suffice.
+    ``zone`` is the zone of floating and all-day data (``None``: UTC). An alarm acknowledged at or after the moment it
+    goes off stays silent, but its later ones do not (RFC 9074 §6). A snooze is an alarm of its own (§7). Refuses with
+    ``max-instances`` when the budget is used up.
     """
     found: list[AlarmInstant] = []
     for component in document.members:
@@ -159,7 +159,7 @@ def _instants(
 def _occurrences_near(
     document: Document, component: Component, trigger: _Trigger, window: TimeRange, zone: Zone | None, budget: Budget
 ) -> Iterator[Span]:
-    """The occurrences that a component describes and whose alarm may go off in a window."""
+    """The occurrences of a component whose alarm may go off in a window."""
     known = _spans_around(document, trigger.reach, window, zone, budget).get(id(component))
     if known is None:
         return
@@ -176,7 +176,7 @@ def _occurrences_near(
 def _spans_around(
     document: Document, reach: int, window: TimeRange, zone: Zone | None, budget: Budget
 ) -> dict[int, tuple[list[Span], list[Span]]]:
-    """Of each component by ``id`` its occurrences within ``reach`` of a window, by their starts and by their ends.
+    """The occurrences of each component (by ``id``) within ``reach`` of a window, sorted by start and by end.
 
     A component may have hundreds of alarms and an object thousands of components: they share one expansion.
     """
@@ -222,7 +222,7 @@ def _shift(at: int, offset: Duration, zone: Zone) -> int:
 
 
 def _trigger_of(alarm: Component, document: Document, zone: Zone | None) -> _Trigger | None:
-    """The trigger of a VALARM; ``None`` when it has none that can be read."""
+    """The trigger of a VALARM; ``None`` when it has none or it is unreadable."""
     line = alarm.first("TRIGGER")
     if line is None:
         return None
@@ -238,7 +238,7 @@ def _trigger_of(alarm: Component, document: Document, zone: Zone | None) -> _Tri
 
 
 def _repeats(alarm: Component) -> tuple[int, int]:
-    """REPEAT and the seconds between; both properties or none (RFC 5545 §3.8.6.2)."""
+    """REPEAT and the seconds between repeats; 0 unless both properties are there (RFC 5545 §3.8.6.2)."""
     count, pause = (alarm.value("REPEAT") or "").strip(), alarm.value("DURATION")
     if not count.isdecimal() or len(count) > 6 or pause is None:
         return 0, 0

@@ -1,7 +1,7 @@
-"""VAVAILABILITY: when somebody can be reached, and so when not (RFC 7953).
+"""VAVAILABILITY: when a person is available, and so when not (RFC 7953).
 
-Rules of this module: it reads VAVAILABILITY into spans of time and says which time they make unavailable (§5); what
-events do on top of that is ``periods.merge``.
+Rules of this module: it turns VAVAILABILITY into spans of time and tells which time it makes unavailable (§5);
+``periods.merge`` adds events to that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from protocol.model import FOREVER, BusyType, TimeRange
 
 _BUSYTYPES = {"BUSY": BusyType.BUSY, "BUSY-TENTATIVE": BusyType.TENTATIVE}
 _LOWEST = 10
-"""The rank of PRIORITY 0 or none, which stands behind 9 (RFC 7953 §3.1)."""
+"""The rank of a PRIORITY of 0 or none, which is below 9 (RFC 7953 §3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class Availability:
     free: tuple[Span, ...]
     busytype: BusyType = BusyType.UNAVAILABLE
     rank: int = _LOWEST
-    """1 overrides 2 and so on."""
+    """1 overrides 2, and so on."""
 
 
 def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Availability]:
-    """The VAVAILABILITY components of a VCALENDAR that meet a window, their AVAILABLE occurrences expanded in it.
+    """The VAVAILABILITY components of a VCALENDAR that meet a window, with their AVAILABLE occurrences in it.
 
-    ``calendar`` is an object's or the value of CALDAV:calendar-availability. Refuses with ``max-instances`` when the
-    budget does not suffice.
+    ``calendar`` is that of an object, or the value of CALDAV:calendar-availability. Refuses with ``max-instances`` when
+    the budget is used up.
     """
     timezones = definitions_of(calendar.components)
     wider = widened(window, zone)
@@ -70,7 +70,7 @@ def availabilities(calendar: Component, window: TimeRange, zone: Zone | None, bu
 
 
 def extent(component: Component, timezones: Timezones, zone: Zone | None) -> Span:
-    """Start and end of a VAVAILABILITY; what it leaves open is ``FOREVER`` (RFC 7953 §3.1)."""
+    """Start and end of a VAVAILABILITY; an end that it leaves open is ``FOREVER`` (RFC 7953 §3.1)."""
     props, zones = property_map(component), Zones(timezones)
     lines = (props.get("DTSTART"), props.get("DTEND"))
     begins, ends = (None if line is None else moment_of(line.value, line, zones) for line in lines)
@@ -85,9 +85,9 @@ def extent(component: Component, timezones: Timezones, zone: Zone | None) -> Spa
 
 
 def unavailable(found: Iterable[Availability], window: TimeRange) -> list[BusyPeriod]:
-    """The time that VAVAILABILITY makes busy in a window, disjoint and sorted: a higher priority overrides a lower.
+    """The busy time that VAVAILABILITY makes in a window, disjoint and sorted; a higher priority overrides a lower.
 
-    Those of one priority are taken together: what any of them calls available is available.
+    Components of one priority add up: time that any of them calls available is available.
     """
     spans: dict[BusyType, list[Span]] = {}
     ranked = sorted(found, key=lambda item: -item.rank)
@@ -114,7 +114,7 @@ def _rank(component: Component) -> int:
 
 
 def series_of(component: Component) -> Iterator[tuple[Component | None, tuple[Component, ...]]]:
-    """The AVAILABLE components of a VAVAILABILITY as master and overrides, UID by UID: they recur as events do."""
+    """The AVAILABLE components of a VAVAILABILITY, UID by UID, as master and overrides: they recur as events do."""
     groups: dict[str, list[Component]] = {}
     for number, item in enumerate(component.components):
         if item.name == "AVAILABLE":
@@ -122,7 +122,7 @@ def series_of(component: Component) -> Iterator[tuple[Component | None, tuple[Co
     for members in groups.values():
         masters = [item for item in members if item.first("RECURRENCE-ID") is None]
         overrides = tuple(item for item in members if item.first("RECURRENCE-ID") is not None)
-        # Two blocks that carelessly share a UID are still two blocks of available time.
+        # Two blocks that share a UID by mistake are still two blocks of available time.
         for number, master in enumerate(masters):
             yield master, () if number else overrides
         if not masters:

@@ -1,6 +1,6 @@
-"""The value of CALDAV:calendar-timezone and CALDAV:timezone: a VCALENDAR text that holds one VTIMEZONE.
+"""The value of CALDAV:calendar-timezone and CALDAV:timezone: a VCALENDAR text with one VTIMEZONE.
 
-RFC 4791 §5.2.2 and §9.8; the reverse, from a name to the text, is for CALDAV:calendar-timezone-id (RFC 7809 §5.2).
+RFC 4791 §5.2.2 and §9.8. ``render`` makes that text from a name, for CALDAV:calendar-timezone-id (RFC 7809 §5.2).
 """
 
 from __future__ import annotations

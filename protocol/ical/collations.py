@@ -1,7 +1,7 @@
 """Collations: how two texts compare in a query (RFC 4791 §7.5; RFC 4790 §9; RFC 5051).
 
-Rules of this module: one row per collation, each a function from a text to its comparison form; two texts compare by
-comparing those forms, and a form of a substring is a substring of the form.
+Rules of this module: each collation is a function from a text to its comparison form. Texts are compared by their
+forms, and the form of a substring is a substring of the form.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ COLLATIONS: Mapping[str, Callable[[str], str]] = MappingProxyType(
 
 
 def collation(identifier: str) -> Callable[[str], str]:
-    """The comparison form of a collation; ``default`` is i;ascii-casemap. Refuses what the server does not know."""
+    """The comparison form of a collation; ``default`` is i;ascii-casemap. Refuses an unknown collation."""
     found = COLLATIONS.get(ASCII_CASEMAP if identifier == "default" else identifier)
     if found is None:
         raise Refusal(

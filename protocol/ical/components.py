@@ -1,8 +1,8 @@
 """The two nouns of iCalendar text: a content line and a component (RFC 5545 §3.1, §3.6; RFC 6868).
 
-Rules of this module: no parsing of whole files (``scanner``), no meaning of any property (``validation``, ``index``,
-``recurrence``). A ``Property`` is never changed once made: to change a line, put another Property in its place, so
-that ``raw`` always says the same as ``name``, ``params`` and ``value``.
+Rules of this module: it does not parse whole files (``scanner``) and knows no property's meaning (``validation``,
+``index``, ``recurrence``). A ``Property`` never changes: to change a line, put another Property in its place, so that
+``raw`` always agrees with ``name``, ``params`` and ``value``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 PRODID = "-//caldav-server//caldav-server//EN"
-"""What this server signs the iCalendar data with that it makes itself."""
+"""The PRODID of the iCalendar data that this server makes itself."""
 
 Params = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -24,7 +24,7 @@ _FOLD_AT = 75
 
 
 class Property:
-    """One content line; ``value`` is unfolded but not unescaped, ``params`` are split on first use."""
+    """One content line; ``value`` is unfolded but still escaped, ``params`` are split on first use."""
 
     __slots__ = ("_params", "name", "raw", "value")
 
@@ -38,21 +38,21 @@ class Property:
 
     @classmethod
     def make(cls, name: str, value: str, params: Params = ()) -> Property:
-        """A line of our own: parameter values are encoded by RFC 6868 and quoted where they must be."""
+        """A new line: parameter values are encoded by RFC 6868 and quoted where needed."""
         head = name + "".join(f";{key}={','.join(map(_quote, values))}" for key, values in params)
         encoded = tuple((key, tuple(_caret_encode(item) for item in values)) for key, values in params)
         return cls(name, value, encoded, f"{head}:{value}")
 
     @property
     def params(self) -> Params:
-        """Upper-case names with their values, quotes removed, RFC 6868 not yet decoded."""
+        """Upper-case names with their values, without quotes, not yet decoded by RFC 6868."""
         if self._params is None:
             self._params = split_params(self.raw[: len(self.raw) - len(self.value) - 1])
         return self._params
 
     @property
     def params_text(self) -> str:
-        """The parameters as written, from the first semicolon to the colon; equal texts are equal parameters."""
+        """The parameters as written, from the first semicolon to the colon; equal texts mean equal parameters."""
         return self.raw[len(self.name) : len(self.raw) - len(self.value) - 1]
 
     def param(self, name: str) -> str | None:
@@ -70,7 +70,7 @@ class Property:
         return ()
 
     def text(self) -> str:
-        """The value unescaped as TEXT (RFC 5545 §3.3.11); an unknown escape stands for its second character."""
+        """The value unescaped as TEXT (RFC 5545 §3.3.11); an unknown escape gives its second character."""
         return unescape(self.value)
 
     def __eq__(self, other: object) -> bool:
@@ -86,7 +86,7 @@ class Property:
 
 @dataclass(slots=True)
 class Component:
-    """One ``BEGIN``..``END`` block; names are upper case, order is the text's."""
+    """One ``BEGIN``..``END`` block; names are upper case, the order is that of the text."""
 
     name: str
     properties: list[Property] = field(default_factory=list)
@@ -162,7 +162,7 @@ def split_params(head: str) -> Params:
 
 
 def split_outside_quotes(text: str, separator: str) -> list[str]:
-    """Split at ``separator`` where it is not between double quotes; an unclosed quote runs to the end."""
+    """Split at ``separator`` outside double quotes; an unclosed quote runs to the end."""
     pieces = text.split(separator)
     if '"' not in text:
         return pieces
@@ -188,7 +188,7 @@ def split_outside_quotes(text: str, separator: str) -> list[str]:
 def render_component(component: Component) -> str:
     """A component as text: CRLF line ends, lines folded at 75 octets and never inside a character (RFC 5545 §3.1)."""
     lines: list[str] = []
-    # An explicit stack: the depth of a component is the client's choice, the interpreter's stack is ours.
+    # An explicit stack, because the client chooses the depth and the interpreter's stack is limited.
     pending: list[Component | str] = [component]
     while pending:
         item = pending.pop()
@@ -204,7 +204,7 @@ def render_component(component: Component) -> str:
 
 
 def fold(line: str) -> str:
-    """One content line with a CRLF and a space wherever 75 octets would be exceeded (RFC 5545 §3.1)."""
+    """One content line, folded with a CRLF and a space so that no line exceeds 75 octets (RFC 5545 §3.1)."""
     if len(line) <= _FOLD_AT and line.isascii():
         return line
     if line.isascii():

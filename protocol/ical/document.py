@@ -1,8 +1,7 @@
 """A parsed calendar object resource: one UID, its master and its overrides (RFC 4791 §4.1).
 
-Rules of this module: it only assembles; reading is ``scanner``, the rules are ``validation``, tolerated defects are
-``compat``. A Document is a view: the client's bytes stay the truth, and whatever a repair changed here is changed
-nowhere else unless ``Parsed.data`` says so.
+Rules of this module: it assembles; ``scanner`` reads, ``validation`` has the rules, ``compat`` the tolerated defects. A
+Document is a view: the client's bytes stay the truth. A repair changes the view only, unless ``Parsed.data`` differs.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class Document:
-    """A VCALENDAR of one UID: ``master`` is ``None`` when only overridden occurrences are known."""
+    """A VCALENDAR of one UID; ``master`` is ``None`` when it has overridden occurrences only."""
 
     calendar: Component
     uid: Uid
@@ -43,9 +42,9 @@ class Document:
     master: Component | None
     overrides: tuple[Component, ...] = ()
     timezones: dict[str, Component] = field(default_factory=dict)
-    """VTIMEZONEs as defined in this object, by TZID as parameters write it: ask by ``timezones.definition_of``."""
+    """The VTIMEZONEs of this object by the TZID that parameters write; ``timezones.definition_of`` looks one up."""
     cache: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
-    """For results derived from this document alone (parsed rules, resolved zones); never written by two threads."""
+    """For results derived from this document alone (parsed rules, resolved zones); two threads never write it."""
 
     @property
     def members(self) -> tuple[Component, ...]:
@@ -55,7 +54,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What reading a body gave: ``data`` is the body itself unless a repair had to change the text."""
+    """The result of reading a body: ``data`` is the body itself, unless a repair had to change the text."""
 
     document: Document
     repairs: tuple[str, ...]
@@ -67,8 +66,8 @@ def parse_document(
 ) -> Parsed:
     """Read one calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks.
 
-    ``charset`` is what the Content-Type names: another one than UTF-8 is stored as UTF-8. ``strict`` turns each repair
-    whose row in ``compat`` has a condition into that refusal (``Prefer: handling=strict``).
+    ``charset`` comes from the Content-Type; a text in another charset than UTF-8 is stored as UTF-8. ``strict``
+    (``Prefer: handling=strict``) refuses each repair whose row in ``compat`` has a condition.
     """
     text, repairs = transcode(data, charset)
     scanned = scan(text, limits)
@@ -84,9 +83,9 @@ def parse_document(
 
 
 def document_of(calendar: Component, limits: Limits = DEFAULT, *, strict: bool = False) -> tuple[Document, list[str]]:
-    """The Document of a VCALENDAR that holds one UID, and the repairs its view needed (RFC 4791 §4.1).
+    """The Document of a VCALENDAR with one UID, and the repairs that its view needed (RFC 4791 §4.1).
 
-    The calendar's components become the view: the caller gives them away.
+    The components of ``calendar`` become the view, so the caller must not use them any more.
     """
     timezones: dict[str, Component] = {}
     members: list[Component] = []
@@ -144,7 +143,7 @@ def _refuse_repaired(repairs: list[str]) -> None:
 
 
 def parse_calendar(data: bytes, limits: Limits = DEFAULT) -> Component:
-    """Any iCalendar stream as one VCALENDAR: several are merged into the first, no rule about UIDs holds."""
+    """Any iCalendar stream as one VCALENDAR: several are merged into the first; UIDs are not checked."""
     roots = _calendars(scan(data, limits).roots)
     first, *others = roots
     for other in others:

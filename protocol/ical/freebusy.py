@@ -1,7 +1,7 @@
-"""Free-busy time of calendar objects, and the VFREEBUSY that answers (RFC 4791 §7.10, RFC 5545 §3.6.4, RFC 7953 §4).
+"""Free-busy time of calendar objects, and the VFREEBUSY of an answer (RFC 4791 §7.10, RFC 5545 §3.6.4, RFC 7953 §4).
 
-Rules of this module: which periods an object contributes and how the answer is written; arithmetic of periods is
-``periods``, VAVAILABILITY is ``availability``. Nothing of an object but its times and their types leaves it.
+Rules of this module: it collects the periods of an object and writes the answer; ``periods`` does the arithmetic,
+``availability`` reads VAVAILABILITY. Only the times of an object and their types appear in an answer.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ __all__ = ["BusyPeriod", "busy_periods", "busy_type", "merge", "render_freebusy"
 
 
 def busy_type(event: Component) -> BusyType:
-    """What a VEVENT does to free-busy time, by the TRANSP and STATUS table of RFC 4791 §7.10."""
+    """The free-busy time that a VEVENT makes, by the TRANSP and STATUS table of RFC 4791 §7.10."""
     return busy_type_of(property_map(event))
 
 
 def busy_periods(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[BusyPeriod]:
     """The periods of one object that meet a window, neither clipped nor merged; VTODO and VJOURNAL have none.
 
-    ``zone`` is where floating and all-day data are at home. VAVAILABILITY comes as the time it makes unavailable, so
-    several of them meet by priority only through ``availability.unavailable``. Refuses with ``max-instances`` when
-    the budget does not suffice.
+    ``zone`` is the zone of floating and all-day data. VAVAILABILITY gives the time that it makes unavailable; to
+    combine several by priority, use ``availability.unavailable``. Refuses with ``max-instances`` when the budget is
+    used up.
     """
     if document.component is ComponentKind.VEVENT:
         return _event_periods(document, window, zone, budget)
@@ -58,7 +58,7 @@ def _event_periods(document: Document, window: TimeRange, zone: Zone | None, bud
 
 
 def _stored_periods(document: Document, window: TimeRange, zone: Zone | None) -> list[BusyPeriod]:
-    """The FREEBUSY values of a stored VFREEBUSY within its DTSTART and DTEND, where it has them (RFC 5545 §3.6.4)."""
+    """The FREEBUSY values of a stored VFREEBUSY, within its DTSTART and DTEND if it has them (RFC 5545 §3.6.4)."""
     found: list[BusyPeriod] = []
     for member in document.members:
         begins = instant(member.first("DTSTART"), document.timezones, zone)
@@ -84,12 +84,12 @@ def render_freebusy(
     attendee: Property | None = None,
     method: str | None = None,
 ) -> bytes:
-    """A VCALENDAR with one VFREEBUSY that says ``periods`` (as ``merge`` gives them) for a window.
+    """A VCALENDAR with one VFREEBUSY that lists ``periods`` (from ``merge``) for a window.
 
-    An end that is open is the first or last instant that can be said, since a VFREEBUSY says the time it is about
-    (RFC 5545 §3.6.4). ``organizer`` and ``attendee`` are taken over as they stand (an answer to an iTIP request
-    repeats them, RFC 5546 §3.3.2). Periods of one type that follow each other share a property; all are in order of
-    time.
+    An open end becomes the first or last instant that a DATE-TIME can express, because a VFREEBUSY states the time it
+    covers (RFC 5545 §3.6.4). ``organizer`` and ``attendee`` are copied as they are: an answer to an iTIP request
+    repeats them (RFC 5546 §3.3.2). All periods are in order of time; consecutive ones of the same type share a
+    property.
     """
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{escape(prodid)}"]
     if method is not None:
@@ -112,7 +112,7 @@ def _freebusy_lines(periods: Iterable[BusyPeriod]) -> list[str]:
     current: BusyType | None = None
     for start, end, kind in periods:
         if start >= LAST_INSTANT or end <= FIRST_INSTANT:
-            continue  # nothing of it can be said
+            continue  # no DATE-TIME can express it
         if kind is not current:
             if current is not None:
                 lines.append(_freebusy_line(current, values))

@@ -1,8 +1,8 @@
-"""The occurrence index of a calendar object: what the database keeps beside its text to answer time ranges.
+"""The occurrence index of a calendar object: what the database keeps beside the text to answer time ranges.
 
-Rules of this module: it decides how far occurrences are written down and says how far that was; how one component
-becomes an interval is ``overlap``, which occurrences there are is ``recurrence``. Nothing here fails for a rule that is
-dear: such an object is indexed as far as it goes, ``indexed_until`` says how far, and queries beyond expand its text.
+Rules of this module: it decides how far occurrences are indexed, and reports how far that is. ``overlap`` turns a
+component into an interval, ``recurrence`` finds the occurrences. An expensive rule is not an error: its object is
+indexed as far as the budget goes (``indexed_until``), and queries beyond that expand its text.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from protocol.ical.timing import Zones
 from protocol.model import DAY, FOREVER, IndexEntry, ObjectIndex, TimeRange
 
 INDEX_VERSION = 2
-"""Grows with every change of what an entry means; upkeep re-indexes objects of an older version."""
+"""Grows whenever the meaning of an entry changes; upkeep re-indexes objects of an older version."""
 
 _ROOM = 366 * DAY
-"""How far beyond its first start a series is indexed at least, however far in the future it begins."""
+"""A series is indexed at least this far beyond its first start, however far in the future it begins."""
 _BUDGET = 40_000
-"""Periods examined for one object at most; a daily rule of a century has 36,525."""
+"""The most periods examined for one object; a daily rule of a century has 36,525."""
 _FALLBACK_WINDOW = (30 * DAY, 4_000)
-"""The window and the budget of a second try, where the whole was too dear: what is near the first start."""
+"""Window and budget of a second try when the first was too expensive: only what is near the first start."""
 
 
 def index_document(document: Document, *, horizon: int, cap: int = 1500) -> ObjectIndex:
     """The index of one object: entries up to ``horizon`` (epoch seconds), at most ``cap`` of a series.
 
-    Refuses only what no query could answer: a rule in a calendar scale that is not supported (RFC 7529 §5.4), and with
-    ``max-instances`` more rules, dates and exceptions than can be read (RFC 4791 §5.3.2.1).
+    Refuses only what no query could answer: a rule in an unsupported calendar scale (RFC 7529 §5.4) and, with
+    ``max-instances``, more rules, dates and exceptions than can be read (RFC 4791 §5.3.2.1).
     """
     master = document.master
     props = property_map(master) if master is not None else {}
@@ -48,7 +48,7 @@ def index_document(document: Document, *, horizon: int, cap: int = 1500) -> Obje
         try:
             entries.extend(intervals_of(member, props if member is master else property_map(member), zones))
         except (ValueError, OverflowError):
-            continue  # validation lets only times through that can be read; a view made elsewhere may hold others
+            continue  # validation refuses unreadable times, but a view made elsewhere may hold one
     if len(entries) == 1:
         first, last = entries[0].start, entries[0].end
     else:
@@ -85,7 +85,7 @@ def _index_series(document: Document, horizon: int, cap: int) -> ObjectIndex:
         first = entries[0].start if entries else FOREVER
         last = max((entry.end for entry in entries), default=-FOREVER)
     else:
-        # An interval may begin a second before its occurrence, and wall time is less than a day away from UTC.
+        # An interval may begin a second before its occurrence, and wall time differs from UTC by less than a day.
         complete -= DAY if any(item.floating for item in found[:1]) else 1
         first -= 1
     return ObjectIndex(
@@ -103,13 +103,13 @@ def _index_series(document: Document, horizon: int, cap: int) -> ObjectIndex:
 
 
 def _expand(document: Document, first: int, last: int, horizon: int, cap: int) -> tuple[list[Occurrence], int]:
-    """The first ``cap`` occurrences that begin before the horizon, and the instant up to which they are all."""
+    """The first ``cap`` occurrences that begin before the horizon, and the instant up to which they are complete."""
     end = max(horizon, min(first, FOREVER - _ROOM) + _ROOM)
     for until, budget in ((end, _BUDGET), (min(end, first + _FALLBACK_WINDOW[0]), _FALLBACK_WINDOW[1])):
         try:
             found = occurrences(document, TimeRange(None, until), budget=Budget(budget), limit=cap + 1)
         except Refusal:
-            continue  # the budget: what else there is to refuse, ``span`` has refused before
+            continue  # out of budget; ``span`` has already made every other refusal
         if len(found) > cap:
             return found[:cap], found[cap].start
         return found, FOREVER if last < until else until

@@ -1,7 +1,7 @@
-"""Instants of time properties: wall time, TZID and floating time made epoch seconds (RFC 5545 §3.3.4, §3.3.5, §3.8).
+"""Instants of time properties: wall time, TZID and floating time as epoch seconds (RFC 5545 §3.3.4, §3.3.5, §3.8).
 
-Rules of this module: one property or pair of times, no recurrence. A value that cannot be read is left out: what a
-query or an answer does then is the caller's. ``zone`` is where floating and all-day values are at home; ``None``: UTC.
+Rules of this module: one property or pair of times, no recurrence. Unreadable values are left out, and the caller
+decides what that means. ``zone`` is the zone of floating and all-day values; ``None``: UTC.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Timezones = Mapping[str, Component]
 
 
 def zone_of(line: Property, timezones: Timezones) -> Zone | None:
-    """The zone that a line's TZID names; ``None`` when it has none or nobody knows it."""
+    """The zone that a line's TZID names; ``None`` when it has no TZID or an unknown one."""
     tzid = line.param("TZID") if "TZID" in line.raw else None
     return None if tzid is None else zone_of_tzid(tzid, timezones)
 
 
 def instants(line: Property, timezones: Timezones, zone: Zone | None) -> list[tuple[int, Form]]:
-    """Every DATE or DATE-TIME of a line (they are separated by commas) with its form; unreadable ones are left out."""
+    """Every DATE or DATE-TIME of a line, with its form; unreadable ones are left out."""
     own = zone_of(line, timezones)
     found: list[tuple[int, Form]] = []
     for text in line.value.split(","):
@@ -57,7 +57,7 @@ def periods(line: Property, timezones: Timezones, zone: Zone | None) -> list[tup
 
 
 def period_of(text: str, zone: Zone | None) -> tuple[int, int] | None:
-    """Start and end of one PERIOD, its local times in ``zone``; ``None`` when it cannot be read."""
+    """Start and end of one PERIOD, with local times in ``zone``; ``None`` when it is unreadable."""
     try:
         start, form, rest = parse_period(text)
     except ValueError:
@@ -68,9 +68,9 @@ def period_of(text: str, zone: Zone | None) -> tuple[int, int] | None:
 
 
 def to_instants(start: int, end: int, floating: bool, zone: Zone | None) -> tuple[int, int]:
-    """Start and end as instants; floating time, wall seconds read as UTC, is taken in ``zone`` (``None``: UTC).
+    """Start and end as instants; floating time (wall seconds read as UTC) is taken in ``zone`` (``None``: UTC).
 
-    What begins in a gap of the zone and ends soon after it has no length (RFC 5545 §3.3.5).
+    A time that begins in a DST gap and ends soon after it has no length (RFC 5545 §3.3.5).
     """
     if not floating or zone is None:
         return start, end
@@ -80,10 +80,10 @@ def to_instants(start: int, end: int, floating: bool, zone: Zone | None) -> tupl
 
 
 class WallRange(NamedTuple):
-    """A range as the wall clock of a zone shows it, read as UTC: what floating entries of the index compare with.
+    """A range in the wall time of a zone, read as UTC: floating entries of the index are compared with it.
 
-    An entry outside ``wide`` is not in the range, one that meets ``sure`` is. Between the two, which differ only where
-    an end of the range is at a transition, whoever knows the times themselves decides (RFC 5545 §3.3.5).
+    An entry outside ``wide`` is not in the range, an entry that meets ``sure`` is. The two differ only when an end of
+    the range is at a transition; an entry between them has to be decided by its own times (RFC 5545 §3.3.5).
     """
 
     wide: TimeRange
@@ -91,7 +91,7 @@ class WallRange(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether wall time decides alone."""
+        """Whether wall time alone decides."""
         return self.wide is self.sure
 
 
@@ -113,7 +113,7 @@ def wall_range_of(window: TimeRange, zone: Zone | None) -> WallRange:
 
 
 def widened(window: TimeRange, zone: Zone | None) -> TimeRange:
-    """A range with a second of room at each end, and so much at a transition that no floating time in it is missed."""
+    """A range with a second more at each end, and enough at a transition to include every floating time in it."""
     wide, sure = wall_range_of(window, zone)
     start, end = window.start, window.end
     if start is not None and wide.start is not None and sure.start is not None:

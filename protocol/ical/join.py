@@ -1,8 +1,8 @@
-"""Many calendar objects as one iCalendar stream: the whole-calendar GET and the export (RFC 5545 §3.4).
+"""Many calendar objects as one iCalendar stream: GET of a calendar and the export (RFC 5545 §3.4).
 
-Works on the stored lines: components go out as they came in, each VTIMEZONE once. Where two objects mean different
-zones by one name of their own, the second goes into a further VCALENDAR of the stream, with its zone: lines are never
-changed. Rules of this module: bytes in, bytes out, one object at a time, so that a calendar of any size passes through.
+It copies stored lines: components as they came, each VTIMEZONE once. When two objects define different zones with the
+same private name, the second object goes into another VCALENDAR of the stream, with its own zone. Lines never change.
+Rules of this module: bytes in, bytes out, one object at a time, so that a calendar of any size passes through.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _TZID = re.compile(rb"^TZID[^:\r\n]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.MULT
 
 
 class Joiner:
-    """Writes one stream out of many objects: ``begin``, any number of ``add``, ``end``."""
+    """Writes one stream from many objects: ``begin``, any number of ``add``, ``end``."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._zones: dict[str, bytes] = {}
-        """The definitions in the stream by name; of a name that everybody knows, whichever came first."""
+        """The definitions in the stream, by name; for a well-known name, the one that came first."""
         self._deferred: list[bytes] = []
-        """The objects whose zones are not those of the stream."""
+        """The objects whose zones conflict with those of the stream."""
 
     def begin(self) -> bytes:
         """The head of the stream."""
@@ -40,7 +40,7 @@ class Joiner:
         return "\r\n".join(lines).encode()
 
     def add(self, data: bytes) -> bytes:
-        """The components of one stored object, without those VTIMEZONEs that are in the stream already."""
+        """The components of one stored object, without the VTIMEZONEs that the stream already has."""
         parts = _top_components(data)
         zones = {_name_of(part): part for part in parts if _is_zone(part)}
         if any(self._zones.get(name, part) != part and _is_private_zone(name) for name, part in zones.items()):
@@ -51,7 +51,7 @@ class Joiner:
         return b"".join([*new.values(), *(part for part in parts if not _is_zone(part))])
 
     def end(self) -> bytes:
-        """The tail of the stream, with what had to wait for a VCALENDAR of its own."""
+        """The end of the stream, with the deferred objects in VCALENDARs of their own."""
         tail = b"END:VCALENDAR\r\n"
         deferred = self._deferred
         while deferred:
@@ -72,12 +72,12 @@ def _name_of(zone: bytes) -> str:
 
 
 def _is_private_zone(name: str) -> bool:
-    """Whether only its definition says what a zone is: the law of known zones counts, whatever is sent along."""
+    """Whether a zone is known by its definition alone; for a well-known zone its own law counts."""
     return name.lower() in AMBIGUOUS or zone_by_name(name) is None
 
 
 def _top_components(data: bytes) -> list[bytes]:
-    """The components directly inside the VCALENDAR, as the bytes they were stored as."""
+    """The components directly inside the VCALENDAR, as stored bytes."""
     parts: list[bytes] = []
     position = 0
     outer = _BEGIN.search(data)
@@ -98,5 +98,5 @@ def _top_components(data: bytes) -> list[bytes]:
 
 
 def _opens_again(data: bytes, start: int, end: int, name: bytes) -> bool:
-    """Whether a component of the same name begins inside, so that the END found first is not the outer one's."""
+    """Whether a component of the same name begins inside, so that the first END found is not the outer one's."""
     return any(each.group(1).upper() == name.upper() for each in _BEGIN.finditer(data, start, end))

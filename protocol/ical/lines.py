@@ -1,6 +1,6 @@
-"""A content line said again with another value: name and foreign parameters stay as they were sent (RFC 5545 §3.1).
+"""Content lines with a new value: name and foreign parameters stay as the client sent them (RFC 5545 §3.1).
 
-Rules of this module: text in, text out; what a value means is elsewhere.
+Rules of this module: text in, text out; it does not look at the meaning of a value.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Set as AbstractSet
 from protocol.ical.components import Property, fold, split_outside_quotes
 
 TIME_PARAMS = frozenset({"TZID", "VALUE"})
-"""The parameters that say how a time is written, and so go when it is written differently."""
+"""The parameters that describe how a time is written; they go when it is written in another way."""
 
 _SHORT = 18
-"""A line of so few characters has at most 75 octets, whatever its script."""
+"""A line with this many characters has at most 75 octets in any script."""
 
 
 def params_without(line: Property, names: AbstractSet[str]) -> str:
-    """The parameters of a line as written, each with its semicolon, but for those named (upper case)."""
+    """The parameters of a line as written, each with its semicolon, without those named (upper case)."""
     text = line.params_text
     if not text:
         return ""
@@ -26,11 +26,11 @@ def params_without(line: Property, names: AbstractSet[str]) -> str:
 
 
 def with_value(line: Property, value: str, *, params: str = "", drop: AbstractSet[str] = TIME_PARAMS) -> Property:
-    """The line with another value: ``params`` (with semicolons) first, then its own without those in ``drop``."""
+    """The line with another value: ``params`` (with semicolons) come first, then its own except those in ``drop``."""
     kept = params_without(line, drop)
     return Property(line.name, value, None, f"{line.name}{params}{kept}:{value}")
 
 
 def folded(line: str) -> str:
-    """One content line, folded where it has to be."""
+    """One content line, folded if it is long."""
     return line if len(line) <= _SHORT else fold(line)

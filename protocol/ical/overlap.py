@@ -31,7 +31,7 @@ VFREEBUSY  none of them                 nothing
 VAVAILAB.  S, E or D, or neither        [S or -F, end or F)     (by RFC 7953 §4, not from here)
 ========== ============================ ======================= ==============================
 
-Rules of this module: one component at a time; recurrence is ``recurrence``, the order of repairs is ``compat``.
+Rules of this module: one component at a time; ``recurrence`` handles recurrence, ``compat`` repairs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from protocol.model import DAY, FOREVER, BusyType, IndexEntry
 _DATE_LENGTH = 8
 _RECURRING_KINDS = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 IntervalOf = Callable[[int, int, bool], IndexEntry]
-"""Gives the interval of an occurrence from its start, its end, and whether these are floating."""
+"""Makes the interval of an occurrence from its start, its end, and whether these are floating."""
 
 _FREE = BusyType.FREE
 
@@ -61,7 +61,7 @@ def after(start: Moment, duration: Duration) -> int:
 
 
 def interval_of(kind: str, props: PropertyMap) -> IntervalOf:
-    """What gives the interval of each occurrence of a series of ``kind``, described by ``props``."""
+    """A function that makes the interval of each occurrence of a series of ``kind`` with these properties."""
     if kind == "VEVENT":
         return partial(_event_entry, busy_type(props))
     if kind == "VTODO":
@@ -72,17 +72,18 @@ def interval_of(kind: str, props: PropertyMap) -> IntervalOf:
 
 
 def is_series(master: Component, props: PropertyMap, overrides: tuple[Component, ...]) -> bool:
-    """Whether a master's occurrences are a recurrence set: its kind recurs, a time begins it, something is said of it.
+    """Whether a master is a series: its kind can recur, it has a start, and it has a recurrence property or an
+    override.
 
-    An override says so too: a master that does not recur is the one occurrence that it may take the place of
-    (RFC 5545 §3.8.4.4).
+    A master with an override but without a rule is itself the occurrence that the override may replace (RFC 5545
+    §3.8.4.4).
     """
     is_described = bool(overrides) or not RECURRENCE_NAMES.isdisjoint(props)
     return is_described and not props.keys().isdisjoint(START_NAMES) and master.name in _RECURRING_KINDS
 
 
 def series_property_map(component: Component, master: Component | None) -> PropertyMap:
-    """``property_map`` one component of a series; without a time of its own an override has the master's."""
+    """``property_map`` of one component of a series; an override without a time of its own has the master's times."""
     props = property_map(component)
     if master is None or not props.keys().isdisjoint(START_NAMES):
         return props
@@ -90,7 +91,7 @@ def series_property_map(component: Component, master: Component | None) -> Prope
 
 
 def intervals_of(component: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
-    """The intervals of one component that does not recur; ``ValueError`` or ``OverflowError`` for unreadable times."""
+    """The intervals of a component that does not recur; ``ValueError`` or ``OverflowError`` for unreadable times."""
     return _INTERVALS[component.name](component, props, zones)
 
 
@@ -105,12 +106,12 @@ def _event(_: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
 
 
 def _event_entry(busy: BusyType, start: int, end: int, floating: bool) -> IndexEntry:
-    """The interval of one VEVENT occurrence ``[start, end)``; one that takes no time is never busy."""
+    """The interval of one VEVENT occurrence ``[start, end)``; without a length it is never busy."""
     return IndexEntry(start, end, floating, busy) if end > start else IndexEntry(start, start + 1, floating, _FREE)
 
 
 def busy_type(props: PropertyMap) -> BusyType:
-    """What a VEVENT does to free-busy time (RFC 4791 §7.10)."""
+    """The free-busy time that a VEVENT makes (RFC 4791 §7.10)."""
     transparency = props.get("TRANSP")
     if transparency is not None and transparency.value.strip().upper() == "TRANSPARENT":
         return _FREE
@@ -122,16 +123,16 @@ def busy_type(props: PropertyMap) -> BusyType:
 
 
 def fbtype_of(line: Property) -> BusyType:
-    """What the periods of a FREEBUSY line are; an FBTYPE that nobody knows is BUSY (RFC 5545 §3.2.9)."""
+    """The kind of the periods of a FREEBUSY line; an unknown FBTYPE is BUSY (RFC 5545 §3.2.9)."""
     return BUSY_TYPES.get((line.param("FBTYPE") or "BUSY").upper(), BusyType.BUSY)
 
 
 def end_of(props: PropertyMap, start: Moment, zones: Zones, name: str) -> int | None:
-    """The end that DTEND (or DUE) or DURATION says, never before the start; ``None`` when nothing says it."""
+    """The end by DTEND (or DUE) or DURATION, never before the start; ``None`` when the component has none of them."""
     line = props.get(name)
     if line is not None:
         end = read_moment(line, zones)
-        # An end with a zone beside a floating start, or the reverse, is read as wall time like the start.
+        # When only one of start and end has a zone, both are compared as wall time.
         seconds = end.instant if end.floating == start.floating else end.wall
         return max(seconds, start.instant)
     line = props.get("DURATION")
@@ -139,7 +140,7 @@ def end_of(props: PropertyMap, start: Moment, zones: Zones, name: str) -> int | 
         return None
     duration = parse_duration(line.value)
     if start.form is Form.DATE:
-        # A DATE lasts whole days (RFC 5545 §3.6.1): hours are rounded up to days, no days are none said.
+        # A DATE lasts whole days (RFC 5545 §3.6.1): hours round up to days, and no days count as no end.
         days = duration.days - (-duration.seconds // DAY)
         return start.instant + days * DAY if days > 0 else None
     return max(after(start, duration), start.instant)
@@ -161,7 +162,7 @@ def _todo(_: Component, props: PropertyMap, zones: Zones) -> list[IndexEntry]:
 
 
 def todo_entry(props: PropertyMap, start: int, end: int, floating: bool) -> IndexEntry:
-    """The interval of one VTODO occurrence; without DTSTART it is its DUE, else ``end`` is that of DUE or DURATION."""
+    """The interval of a VTODO occurrence; without DTSTART ``start`` is its DUE, else ``end`` is by DUE or DURATION."""
     if "DTSTART" not in props:
         return IndexEntry(start - 1, start, floating)
     if "DUE" in props:
@@ -172,7 +173,7 @@ def todo_entry(props: PropertyMap, start: int, end: int, floating: bool) -> Inde
 
 
 def _utc(line: Property | None) -> int | None:
-    """CREATED or COMPLETED; UTC by RFC 5545, and read so whatever was written; ``None`` when it is no time."""
+    """CREATED or COMPLETED, always read as UTC (RFC 5545 requires it); ``None`` when it is unreadable."""
     if line is None:
         return None
     try:
@@ -212,7 +213,7 @@ def _freebusy(component: Component, props: PropertyMap, zones: Zones) -> list[In
 
 
 def _period(text: str, low: int, high: int) -> tuple[int, int] | None:
-    """A FREEBUSY period (UTC) cut to ``[low, high)``; ``None`` when nothing of it is left or it is unreadable."""
+    """A FREEBUSY period (UTC) cut to ``[low, high)``; ``None`` when nothing is left or it is unreadable."""
     try:
         start, _, until = parse_period(text)
     except ValueError:

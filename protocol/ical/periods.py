@@ -1,7 +1,7 @@
 """Busy periods as data: union, precedence, clipping (RFC 5545 §3.2.9, RFC 4791 §7.10, RFC 7953 §4).
 
-Rules of this module: numbers only, no calendar text but the UTC stamps that answers are made of. Every time is epoch
-seconds, every period half-open; lists that come out are sorted, disjoint and without empty periods.
+Rules of this module: numbers only, and the UTC stamps of answers. Every time is epoch seconds, every period half-open;
+returned lists are sorted, disjoint and have no empty periods.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from protocol.model import DAY, MINUTE, BusyType, TimeRange
 Span = tuple[int, int]
 FIRST_INSTANT = -62_135_596_800
 LAST_INSTANT = 253_402_300_799
-"""The first and the last second that a DATE-TIME in UTC can say: those of the years 1 and 9999 (RFC 5545 §3.3.4)."""
+"""The first and last second that a DATE-TIME in UTC can express, of the years 1 and 9999 (RFC 5545 §3.3.4)."""
 
 
 class BusyPeriod(NamedTuple):
-    """A stretch of time and what it does to the free-busy time of its owner; a tuple, because there are many."""
+    """A period and the free-busy time it makes; a tuple, because there are many."""
 
     start: int
     end: int
@@ -28,7 +28,7 @@ class BusyPeriod(NamedTuple):
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
-    """Spans with what overlaps or touches joined."""
+    """Spans with overlapping and touching ones joined."""
     joined: list[Span] = []
     last_start = last_end = None
     for start, end in sorted(spans):
@@ -46,7 +46,7 @@ def union(spans: Iterable[Span]) -> list[Span]:
 
 
 def subtract(spans: list[Span], holes: list[Span]) -> list[Span]:
-    """What is left of ``spans`` without ``holes``; both as ``union`` makes them."""
+    """What remains of ``spans`` without ``holes``; both must come from ``union``."""
     if not holes:
         return spans
     left: list[Span] = []
@@ -67,7 +67,7 @@ def subtract(spans: list[Span], holes: list[Span]) -> list[Span]:
 
 
 def clip(spans: Iterable[Span], window: TimeRange) -> list[Span]:
-    """The parts of spans inside a window, in the order given; what lies outside is dropped."""
+    """The parts of spans inside a window, in the given order; the rest is dropped."""
     low, high = window.start, window.end
     clipped = []
     for start, end in spans:
@@ -85,9 +85,9 @@ def merge(
     unavailable: Iterable[tuple[int, int, BusyType]] = (),
     window: TimeRange | None = None,
 ) -> list[BusyPeriod]:
-    """Busy periods as an answer gives them: clipped, coalesced and disjoint, the higher ``BusyType`` winning.
+    """Busy periods as an answer lists them: clipped, joined and disjoint; the higher ``BusyType`` wins.
 
-    ``unavailable`` is what ``availability.unavailable`` made of VAVAILABILITY; FREE periods take nothing away.
+    ``unavailable`` comes from ``availability.unavailable``; FREE periods do not remove anything.
     """
     by_kind: dict[BusyType, list[Span]] = {}
     for source in (periods, unavailable):
@@ -107,7 +107,7 @@ def merge(
 
 @lru_cache(maxsize=4096)
 def _day_text(day: int) -> str:
-    # isoformat pads the year to four digits, as RFC 5545 §3.3.4 wants it; strftime does not on every platform.
+    # isoformat pads the year to four digits, as RFC 5545 §3.3.4 requires; strftime does not on every platform.
     return date.fromordinal(day + 719163).isoformat().replace("-", "") + "T"
 
 
@@ -116,11 +116,11 @@ _SECONDS = tuple(f"{second:02}Z" for second in range(60))
 
 
 def utc_text(seconds: int) -> str:
-    """Epoch seconds as a DATE-TIME in UTC (RFC 5545 §3.3.5); beyond years 1 to 9999 the nearest that can be said."""
+    """Epoch seconds as a DATE-TIME in UTC (RFC 5545 §3.3.5); outside the years 1 to 9999 the nearest possible one."""
     day, rest = divmod(seconds, DAY)
     minute, second = divmod(rest, MINUTE)
     try:
         return _day_text(day) + _MINUTES[minute] + _SECONDS[second]
     except (ValueError, OverflowError):
-        # Lengths add up to more than four digits of years can say (RFC 5545 §3.3.4 has no others).
+        # Long durations can lead beyond four-digit years, and RFC 5545 §3.3.4 has no others.
         return utc_text(FIRST_INSTANT if seconds < 0 else LAST_INSTANT)

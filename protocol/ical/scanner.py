@@ -1,12 +1,12 @@
 """Bytes to component trees: unfolding, splitting and the limits (RFC 5545 §3.1).
 
-Rules of this module: it works on bytes until the text is unfolded, cuts lines only at CR and LF (every other
-"line separator" of Unicode is legal inside a value), and checks each limit before the work that the limit bounds.
-It knows no property but BEGIN and END, and nothing of what a component means.
+Rules of this module: it works on bytes until the text is unfolded. It splits lines at CR and LF only, because every
+other "line separator" of Unicode is legal inside a value. It checks each limit before the work that the limit bounds.
+It knows no property but BEGIN and END, and no component's meaning.
 
-What it takes without a word, because nothing is lost by it: bare LF, CR alone, CR CR LF, blank lines, spaces at the
-end of BEGIN and END lines, a byte order mark, folds inside a UTF-8 sequence, a missing last line end,
-names in any case, X- lines that a feed adds before or after its VCALENDAR.
+It accepts silently, because nothing is lost: bare LF, CR alone, CR CR LF, blank lines, spaces at the end of BEGIN and
+END lines, a byte order mark, folds inside a UTF-8 sequence, a missing last line end, names in any case, and X- lines
+that a feed adds before or after its VCALENDAR.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from protocol.ical.components import Component, Property, fold
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one calendar object resource may hold; the defaults are those of the settings too."""
+    """What one calendar object resource may hold; the settings use the same defaults."""
 
     size: int = 10 * 1024 * 1024
-    """Octets of the whole body: room for a photograph attached inline."""
+    """Octets of the whole body: enough for an inline photograph."""
     line: int = 1024 * 1024
     """Octets of one unfolded line: an inline attachment is one line."""
     params: int = 200
@@ -37,7 +37,7 @@ class Limits:
     attendees: int = 1_000
     """ATTENDEE lines of one component (CALDAV:max-attendees-per-instance)."""
     min_date_time: str = "00020101T000000Z"
-    """CALDAV:min-date-time: a year of room, so that no zone offset leaves the calendar of the machine."""
+    """CALDAV:min-date-time: a year above the minimum of ``datetime``, so that no zone offset passes it."""
     max_date_time: str = "99990101T000000Z"
     """CALDAV:max-date-time: the same at the other end."""
 
@@ -46,20 +46,20 @@ DEFAULT = Limits()
 
 _ANY = 1 << 40
 STORED = Limits(_ANY, line=_ANY, params=_ANY, properties=_ANY, components=_ANY, depth=100, attendees=_ANY)
-"""For texts that were accepted once: a limit that is lower now does not refuse them."""
+"""For texts that were accepted before: limits that are lower now must not refuse them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The top-level components of a body, and the repairs that reading it needed."""
+    """The top-level components of a body, and the repairs made while reading it."""
 
     roots: list[Component]
     repairs: tuple[str, ...]
     text: str
-    """The unfolded text, LF line ends."""
+    """The unfolded text, with LF line ends."""
 
 
-# Names seen in nearly every file: one dictionary probe says both "well formed" and "already upper case".
+# Names that nearly every file has: one dictionary look-up shows that a name is well formed and in upper case.
 _COMMON = """
 ACKNOWLEDGED ACTION ATTACH ATTENDEE BUSYTYPE CALSCALE CATEGORIES CLASS COLOR COMMENT COMPLETED CONFERENCE CONTACT
 CREATED DESCRIPTION DTEND DTSTAMP DTSTART DUE DURATION EXDATE EXRULE FREEBUSY GEO IMAGE LAST-MODIFIED LOCATION METHOD
@@ -74,12 +74,12 @@ _OPAQUE_NAME = re.compile(r"SET X-[A-Za-z0-9_.-]+\Z")
 _CONTENT_LINE = re.compile(r"\s*(?:SET X-)?[A-Za-z0-9_.-]+\s*[:;]", re.IGNORECASE)
 _MOST_STRAY_LINES = 10_000
 CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
-"""The characters that no iCalendar value may hold (RFC 5545 §3.1); tab is white space, CR and LF end lines."""
+"""Characters that no iCalendar value may hold (RFC 5545 §3.1); tab is white space, CR and LF end lines."""
 _BOM = b"\xef\xbb\xbf"
 
 
 def scan(data: bytes, limits: Limits = DEFAULT) -> Scan:
-    """The component trees of ``data``; refuses what is over a limit, not UTF-8, or not iCalendar syntax."""
+    """The component trees of ``data``; refuses what exceeds a limit, is not UTF-8, or is not iCalendar syntax."""
     if len(data) > limits.size:
         raise Refusal(
             Condition.MAX_RESOURCE_SIZE, f"The body has {len(data)} octets; at most {limits.size} are accepted."
@@ -94,12 +94,12 @@ def scan(data: bytes, limits: Limits = DEFAULT) -> Scan:
         roots, stray = _build(lines, limits)
         repairs = (*repairs, "stray-lines")
         if stray:
-            raise _syntax(f"A line is no property: {stray[:80]!r}.")
+            raise _syntax(f"A line is not a property: {stray[:80]!r}.")
     return Scan(roots, repairs, text)
 
 
 def unfold(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """The text of ``data`` with folds undone, LF line ends and no control characters, and the repairs it needed."""
+    """The text of ``data``, unfolded, with LF line ends and without control characters; and the repairs made."""
     repairs: tuple[str, ...] = ()
     if data.startswith(_BOM):
         data = data[3:]
@@ -118,9 +118,9 @@ def unfold(data: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def decode_text(data: bytes) -> str:
-    """A stored body as text, for answers that carry text: its own octets' unless those alone are not UTF-8.
+    """A stored body as text, for answers that carry text; octets that are not UTF-8 by themselves are folded again.
 
-    A fold may stand inside a character (RFC 5545 §3.1), which no XML can carry: such a body is folded anew.
+    A fold may stand inside a character (RFC 5545 §3.1), and XML cannot carry half a character.
     """
     try:
         return data.decode()
@@ -130,7 +130,7 @@ def decode_text(data: bytes) -> str:
 
 
 def _decode_surrogates(data: bytes) -> str:
-    """Text whose characters beyond 16 bits were written as two surrogates (CESU-8), whole or cut by a fold."""
+    """Text whose characters beyond 16 bits were sent as two surrogates (CESU-8), whole or split by a fold."""
     try:
         return data.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeError:
@@ -146,7 +146,7 @@ def _check_line_lengths(lines: list[str], limits: Limits) -> None:
 
 
 def _build(lines: list[str], limits: Limits) -> tuple[list[Component], str | None]:
-    """The trees of ``lines``; the second value is the first line that is no content line, if there is one."""
+    """The trees of ``lines``, and the first line that is not a content line, if there is one."""
     root = Component("")
     stack = [root]
     add = root.properties.append
@@ -200,14 +200,14 @@ def _check_shape(count: int, depth: int, limits: Limits) -> None:
 def _close(stack: list[Component], name: str, limits: Limits) -> None:
     component = stack[-1]
     if len(stack) == 1 or component.name != name:
-        raise _syntax(f"END:{name[:40]} closes no component that is open.")
+        raise _syntax(f"END:{name[:40]} closes no open component.")
     if len(component.properties) > limits.properties:
         raise _syntax(f"{name} has more than {limits.properties} properties.")
     stack.pop()
 
 
 def _with_params(line: str, head: str, limits: Limits) -> Property | None:
-    """The property of a line with parameters; ``None`` when it is no content line."""
+    """The property of a line with parameters; ``None`` when it is not a content line."""
     if head.count('"') & 1:
         head = _head_with_quoted_colon(line, head)
     elif len(head) == len(line):
@@ -226,7 +226,7 @@ def _with_params(line: str, head: str, limits: Limits) -> Property | None:
 
 
 def _head_with_quoted_colon(line: str, head: str) -> str:
-    """Everything before the first colon outside double quotes; an unclosed quote ends at the first colon."""
+    """Everything before the first colon outside double quotes; with an unclosed quote, before the first colon."""
     position = len(head)
     quotes = head.count('"')
     while quotes & 1:
@@ -239,12 +239,12 @@ def _head_with_quoted_colon(line: str, head: str) -> str:
 
 
 def is_content_line(line: str) -> bool:
-    """Whether a line begins like ``NAME:``, or like ``NAME;`` with a colon behind it."""
+    """Whether a line begins like ``NAME:``, or like ``NAME;`` with a colon after it."""
     return _CONTENT_LINE.match(line) is not None and ":" in line
 
 
 def join_stray_lines(lines: list[str]) -> list[str]:
-    """Lines that are no content lines joined to the line before, as the ``\\n`` their sender forgot to escape."""
+    """Lines that are not content lines, joined to the line before with the ``\\n`` that their sender did not escape."""
     joined: list[list[str]] = []
     stray = 0
     for line in lines:
@@ -256,7 +256,7 @@ def join_stray_lines(lines: list[str]) -> list[str]:
             joined[-1].append(line)
             stray += 1
             if stray > _MOST_STRAY_LINES:
-                raise _syntax(f"More than {_MOST_STRAY_LINES} lines are no properties.")
+                raise _syntax(f"More than {_MOST_STRAY_LINES} lines are not properties.")
     return ["\\n".join(pieces) for pieces in joined]
 
 

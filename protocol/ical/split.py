@@ -1,8 +1,8 @@
-"""A whole calendar file cut into calendar object resources without parsing it (RFC 5545 §3.4, RFC 4791 §4.1).
+"""A calendar file split into calendar object resources without parsing it (RFC 5545 §3.4, RFC 4791 §4.1).
 
-For imports of any size: the file is looked at once, as bytes; what goes into a resource are the file's own lines, so
-that importing an export again finds every object unchanged. Rules of this module: it decides where to cut, nothing
-else; whether a piece is a valid object is decided when it is stored.
+It serves imports of any size: one pass over the bytes. A resource gets the file's own lines, so importing an export
+again finds every object unchanged. Rules of this module: it only decides where to split; whether a resource is valid is
+decided when it is stored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MARKER = re.compile(
     rb":([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?\n?",
     re.MULTILINE | re.IGNORECASE,
 )
-"""The lines that decide where to cut; old Mozilla calendars fold between a name and its colon."""
+"""The lines that decide where to split; old Mozilla calendars fold between a name and its colon."""
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _USED_ZONE = re.compile(rb';TZID=(?:"([^"\r\n]+)"|([^";:\r\n]+))', re.IGNORECASE)
 _HEAD = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{PRODID}\r\n".encode()
@@ -36,12 +36,12 @@ class _Group:
     uid: Uid | None
     spans: list[tuple[int, int]] = field(default_factory=list)
     calendar: int = 0
-    """Which VCALENDAR of the file they are in: each has zones of its own."""
+    """The number of the VCALENDAR that holds them: each VCALENDAR has its own zones."""
 
 
 @dataclass(slots=True)
 class _Open:
-    """The component directly below a VCALENDAR that is being walked through."""
+    """The component directly inside a VCALENDAR that is being scanned."""
 
     name: bytes
     start: int
@@ -50,11 +50,11 @@ class _Open:
 
 
 _Zones = dict[int, dict[str, tuple[int, int]]]
-"""The spans of VTIMEZONEs by the number of their VCALENDAR and their TZID."""
+"""The spans of VTIMEZONEs, by the number of their VCALENDAR and by their TZID."""
 
 
 class Splitter:
-    """The resources of a file: as many as its ``len``, made one by one as they are gone through."""
+    """The resources of a file, made one by one during iteration; ``len`` is their number."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -64,9 +64,9 @@ class Splitter:
         return len(self._groups)
 
     def __iter__(self) -> Iterator[tuple[Uid | None, bytes]]:
-        """One resource text per UID, in the file's order, each with the VTIMEZONEs it names.
+        """One resource text per UID, in the file's order, with the VTIMEZONEs that it names.
 
-        A component without UID comes alone with ``None``. Text that is no component at all yields nothing.
+        A component without UID comes alone, with ``None``. Text outside of components yields nothing.
         """
         data = self._data
         for group in self._groups:
@@ -80,7 +80,7 @@ class Splitter:
 
 
 def components(data: bytes) -> list[bytes]:
-    """The components of a text as their own lines, VTIMEZONEs and whatever is around them left out."""
+    """The components of a text as their own lines, without VTIMEZONEs and the surrounding lines."""
     return [_whole_lines(data, start, end) for group in _scan_components(data)[1] for start, end in group.spans]
 
 
@@ -129,7 +129,7 @@ def _whole_lines(data: bytes, start: int, end: int) -> bytes:
 
 
 def with_uid(data: bytes) -> tuple[Uid, bytes]:
-    """A resource without UID, given one that depends on its text alone, so that an import can be repeated."""
+    """A resource without UID, with a UID made from its text, so that importing again gives the same UID."""
     digest = hashlib.sha256(data).hexdigest()[:32]
     uid = Uid(f"{digest}@import")
     depth = 0

@@ -1,7 +1,7 @@
 """Which occurrences of an object meet a time range (RFC 4791 §9.9).
 
-Rules of this module: recurrence comes from ``recurrence``, the tables from ``overlap``; what is decided here is the
-same that the occurrence index decides for the same object, so filters, rendering and the index cannot disagree.
+Rules of this module: ``recurrence`` gives the occurrences, ``overlap`` the tables. The occurrence index decides in the
+same way, so filters, rendering and the index cannot disagree.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from protocol.model import DAY, IndexEntry, TimeRange
 
 
 class RangeMatch(NamedTuple):
-    """One occurrence in a range, and the interval that the table of its component makes of it.
+    """One occurrence in a range, and its interval by the table of its component.
 
-    ``occurrence`` is ``None`` where the object is no recurrence set: the component is the occurrence.
+    ``occurrence`` is ``None`` when the object does not recur: then the component is the occurrence.
     """
 
     component: Component
@@ -33,7 +33,7 @@ class RangeMatch(NamedTuple):
 
 
 def recurs(document: Document) -> bool:
-    """Whether the object's occurrences are the recurrence set of its master and overrides."""
+    """Whether the object is a recurrence set, of its master and its overrides."""
     master = document.master
     return master is not None and overlap.is_series(master, property_map(master), document.overrides)
 
@@ -41,8 +41,8 @@ def recurs(document: Document) -> bool:
 def range_matches(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[RangeMatch]:
     """Every occurrence of an object that meets a window by its component's table, in order of start.
 
-    ``zone`` is where floating and all-day data are at home (``None``: UTC). Refuses with ``max-instances`` when the
-    budget does not suffice.
+    ``zone`` is the zone of floating and all-day data (``None``: UTC). Refuses with ``max-instances`` when the budget is
+    used up.
     """
     walls = wall_range_of(window, zone)
     found = [
@@ -53,7 +53,7 @@ def range_matches(document: Document, window: TimeRange, zone: Zone | None, budg
 
 
 def meets(item: RangeMatch, document: Document, window: TimeRange, walls: WallRange, zone: Zone | None) -> bool:
-    """Whether an occurrence meets a range, whose ``wall_range_of`` in the same zone are ``walls``."""
+    """Whether an occurrence meets ``window``; ``walls`` is ``wall_range_of`` the window in the same zone."""
     entry = item.entry
     if not entry.floating:
         return window.overlaps(entry.start, entry.end)
@@ -67,7 +67,7 @@ def meets(item: RangeMatch, document: Document, window: TimeRange, walls: WallRa
 
 
 def _meets_floating(item: RangeMatch, document: Document, window: TimeRange, zone: Zone | None) -> bool:
-    """Whether a floating occurrence meets a range, decided on the instants of its times (RFC 5545 §3.3.5)."""
+    """Whether a floating occurrence meets a range, decided by the instants of its times (RFC 5545 §3.3.5)."""
     component = item.component
     times = effective_span(item, document, zone)
     if component.name in _TIMED_BY_START_AND_END and times is not None:
@@ -83,7 +83,7 @@ _TIMED_BY_START_AND_END = frozenset({"VEVENT", "VTODO"})
 
 
 def candidate_matches(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[RangeMatch]:
-    """At least every occurrence that meets a window; what does not recur comes whether it meets it or not."""
+    """Every occurrence that may meet a window; a component that does not recur always comes."""
     if recurs(document):
         yield from _series(document, window, zone, budget)
         return
@@ -92,15 +92,15 @@ def candidate_matches(document: Document, window: TimeRange, zone: Zone | None, 
         try:
             entries = overlap.intervals_of(member, property_map(member), zones)
         except (ValueError, OverflowError):
-            continue  # no time that can be read: no time range can meet it
+            continue  # without a readable time it meets no time range
         for entry in entries:
             yield RangeMatch(member, entry)
 
 
 def override_matches(document: Document, zone: Zone | None, budget: Budget) -> dict[int, RangeMatch]:
-    """What each override says of its own occurrence, wherever that is, by the ``id`` of the override.
+    """The occurrence that each override describes itself, wherever it is, by the ``id`` of the override.
 
-    For an object that ``recurs``; the rules of its series are not asked.
+    Only for an object that ``recurs``; the rules of its series are not expanded.
     """
     master = document.master
     if master is not None:
@@ -110,7 +110,7 @@ def override_matches(document: Document, zone: Zone | None, budget: Budget) -> d
         document.calendar, document.uid, document.component, master, document.overrides, document.timezones
     )
     found = _series(alone, TimeRange(), zone, budget)
-    # Of a THISANDFUTURE override the first is its own.
+    # The first occurrence of a range override is its own.
     own: dict[int, RangeMatch] = {}
     for item in found:
         if item.occurrence is not None and item.occurrence.is_override:
@@ -119,7 +119,7 @@ def override_matches(document: Document, zone: Zone | None, budget: Budget) -> d
 
 
 def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Iterator[RangeMatch]:
-    # A second wider, since a table may count what only touches the range.
+    # A second wider, because a table may include an occurrence that only touches the range.
     wider = widened(window, zone)
     intervals: dict[int, overlap.IntervalOf] = {}
     for occurrence in occurrences(document, wider, zone_floating=zone, budget=budget):
@@ -134,7 +134,7 @@ def _series(document: Document, window: TimeRange, zone: Zone | None, budget: Bu
 def effective_span(item: RangeMatch, document: Document, zone: Zone | None) -> tuple[int, int] | None:
     """Effective start and end of an occurrence as instants, in the sense of DTSTART and of DTEND or DUE.
 
-    ``None`` for a component without DTSTART and DUE; one that has only DUE starts and ends there.
+    ``None`` for a component without DTSTART and DUE; with DUE alone both are the DUE.
     """
     if item.occurrence is not None:
         return to_instants(item.occurrence.start, item.occurrence.end, item.occurrence.floating, zone)
@@ -142,7 +142,7 @@ def effective_span(item: RangeMatch, document: Document, zone: Zone | None) -> t
 
 
 def own_span(component: Component, document: Document, zone: Zone | None) -> tuple[int, int] | None:
-    """``effective_span`` of the one occurrence that a component's own DTSTART, DTEND, DUE and DURATION describe."""
+    """``effective_span`` of the occurrence that a component's own DTSTART, DTEND, DUE and DURATION describe."""
     props = property_map(component)
     zones = Zones(document.timezones)
     end_name = "DUE" if component.name == "VTODO" else "DTEND"

@@ -1,7 +1,7 @@
-"""When one component is: its start, its zone and how long it lasts (RFC 5545 §3.6.1, §3.6.2, §3.6.3, §3.8.2).
+"""When one component is: its start, its zone and its length (RFC 5545 §3.6.1, §3.6.2, §3.6.3, §3.8.2).
 
-Rules of this module: one component's own lines, no recurrence. An end is worked out per occurrence, because a
-DTEND gives every occurrence the same exact duration and a DURATION the same nominal one (RFC 5545 §3.8.5.3).
+Rules of this module: one component's own lines, no recurrence. The end is calculated for each occurrence, because a
+DTEND gives every occurrence the same exact length and a DURATION the same nominal one (RFC 5545 §3.8.5.3).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Moment(NamedTuple):
 
     @property
     def floating(self) -> bool:
-        """Whether no zone says which instant it is: floating time, a DATE, an unknown TZID."""
+        """Whether no zone makes it an instant: floating time, a DATE, an unknown TZID."""
         return self.clock is None
 
     @property
     def instant(self) -> int:
-        """Epoch seconds; of floating time and of a DATE the wall time read as UTC."""
+        """Epoch seconds; for floating time and a DATE, the wall time read as UTC."""
         return self.wall if self.clock is None else self.clock.to_epoch(self.wall)
 
 
@@ -46,41 +46,41 @@ class Zones:
         self._known: dict[str, ZoneClock | None] = {}
 
     def clock(self, tzid: str) -> ZoneClock | None:
-        """The clock a TZID means; ``None`` when nothing says: such times float, in the zone of the calendar."""
+        """The clock of a TZID; ``None`` for an unknown one, whose times then float in the zone of the calendar."""
         if tzid not in self._known:
             zone = zone_of_tzid(tzid, self._definitions)
             self._known[tzid] = None if zone is None else clock_of(zone)
         return self._known[tzid]
 
     def names(self) -> tuple[str, ...]:
-        """The IANA keys of the zones met so far, sorted, without UTC: its law never changes."""
+        """The IANA keys of the zones seen so far, sorted, without UTC, whose law never changes."""
         found = {zone_name(clock.zone) for clock in self._known.values() if clock is not None}
         return tuple(sorted(name for name in found if name not in (None, "UTC")))
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a component is; ``exact``: the duration is ``seconds`` of real time, else ``days`` by the wall and then
-    ``seconds``."""
+    """When a component is, and how long it lasts."""
 
     start: Moment
     days: int
     seconds: int
     exact: bool
+    """Whether it lasts ``seconds`` of elapsed time; otherwise ``days`` by the clock and then ``seconds``."""
 
     @property
     def all_day(self) -> bool:
-        """Whether it is made of whole days."""
+        """Whether it consists of whole days."""
         return self.start.form is Form.DATE
 
     @property
     def longest(self) -> int:
-        """No occurrence lasts longer than so many seconds."""
+        """An upper bound for the length of an occurrence, in seconds."""
         total = self.days * DAY + self.seconds
         return total + DAY if self.days and self.start.clock is not None else total
 
     def end(self, wall: int, instant: int) -> int:
-        """The end of the occurrence that starts at ``wall``, which is ``instant``; never before its start."""
+        """The end of the occurrence that starts at ``wall``, at the instant ``instant``; never before its start."""
         clock = self.start.clock
         if self.days and clock is not None and not self.exact:
             return max(clock.to_epoch(wall + self.days * DAY) + self.seconds, instant)
@@ -98,7 +98,7 @@ def moments_of(line: Property, zones: Zones) -> list[Moment]:
 
 
 def moment_of(text: str, line: Property, zones: Zones) -> Moment | None:
-    """One value of ``line`` in the zone that the line names; ``None`` when it cannot be read."""
+    """One value of ``line`` in the zone of the line; ``None`` when it is unreadable."""
     try:
         return _moment(text, line, zones)
     except ValueError:
@@ -106,7 +106,7 @@ def moment_of(text: str, line: Property, zones: Zones) -> Moment | None:
 
 
 def read_moment(line: Property, zones: Zones) -> Moment:
-    """The only value of ``line``; ``ValueError`` when it cannot be read."""
+    """The only value of ``line``; ``ValueError`` when it is unreadable."""
     return _moment(line.value, line, zones)
 
 
@@ -124,8 +124,8 @@ def _moment(text: str, line: Property, zones: Zones) -> Moment:
 def timing_of(component: Component, zones: Zones) -> Timing | None:
     """When ``component`` is; ``None`` when it has no readable time of its own.
 
-    Without an end: a DATE lasts its day, a DATE-TIME no time at all (RFC 5545 §3.6.1); a VTODO with DUE alone is
-    at its DUE. An end before the start counts as none.
+    Without an end, a DATE lasts its day and a DATE-TIME no time (RFC 5545 §3.6.1). A VTODO with DUE alone is at its
+    DUE. An end before the start counts as no end.
     """
     lines: dict[str, Property] = {}
     for line in component.properties:
@@ -160,7 +160,7 @@ def _of_duration(start: Moment, text: str) -> Timing | None:
         return None
     days, seconds = duration.days, duration.seconds
     if start.form is Form.DATE:
-        # A DATE has a nominal duration of days only (RFC 5545 §3.6.1); hours are rounded up to days.
+        # A DATE has a nominal length of days only (RFC 5545 §3.6.1); hours round up to days.
         days, seconds = days - (-seconds // DAY), 0
     if duration.total < 0 or (start.form is Form.DATE and days <= 0):
         return None
@@ -168,7 +168,7 @@ def _of_duration(start: Moment, text: str) -> Timing | None:
 
 
 def _same_kind(start: Moment, end: Moment) -> tuple[Moment, Moment]:
-    """DTEND coerced to DTSTART's type, and a zone that only one of them has given to the other."""
+    """Start and end with the type of DTSTART; a zone that only one of them has goes to the other."""
     if start.form is Form.DATE and end.form is not Form.DATE:
         return start, Moment(-(-end.wall // DAY) * DAY, Form.DATE, None)
     if start.form is not Form.DATE and end.form is Form.DATE:

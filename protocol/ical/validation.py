@@ -1,7 +1,7 @@
 """What a calendar object resource must satisfy before it is stored (RFC 4791 §4.1 and §5.3.2.1, RFC 6638 §3.2.4.2).
 
-Rules of this module: every refusal names its condition; nothing is repaired here (that is ``compat``), and nothing is
-refused that no condition of the RFCs names.
+Rules of this module: every refusal names a condition of the RFCs, and nothing else is refused. It repairs nothing;
+``compat`` does.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from protocol.model import ComponentKind, Uid
 
 _BOUNDED = ("DTSTART", "RECURRENCE-ID", "DTEND", "DUE", "RDATE")
 _REQUIRED = ("DTSTART", "RECURRENCE-ID")
-"""Times that place a component; the other times are left out of the view when they are unreadable."""
+"""Times that place a component; other times that are unreadable are left out of the view."""
 
 
 def check_members(members: list[Component], prop_maps: list[PropertyMap], limits: Limits) -> tuple[Uid, ComponentKind]:
-    """The UID and kind that all components of one resource share (VTIMEZONEs left out); refuses what breaks a rule."""
+    """The UID and kind that all components of a resource share (VTIMEZONEs aside); refuses what breaks a rule."""
     if not members:
         raise _object("The object holds no calendar component.")
     kind = ComponentKind.__members__.get(members[0].name)
@@ -87,7 +87,7 @@ def _check_time(name: str, value: str, limits: Limits) -> None:
             parse_when(value)
         except ValueError as error:
             raise Refusal(Condition.VALID_CALENDAR_DATA, f"{name}: {error}.") from None
-    # Both are digits in the same order of places, so text order is time order; zones are within the limits' room.
+    # Both are digits in the same order, so text order is time order; the limits leave room for zone offsets.
     digits = value.strip()[:8]
     if digits < limits.min_date_time[:8] and digits.isdigit():
         raise Refusal(Condition.MIN_DATE_TIME, f"{name} is before {limits.min_date_time}.")

@@ -1,8 +1,8 @@
 """Property values that are times: DATE, DATE-TIME, DURATION, PERIOD (RFC 5545 §3.3.4, §3.3.5, §3.3.6, §3.3.9).
 
-Rules of this module: text to values and back, no zones and no components. A value that cannot be read is a
-``ValueError``; the caller knows whether that is a refusal. Forms beyond the RFC that real clients send are read when
-they have only one meaning (``compat/durations.py`` says which durations).
+Rules of this module: text to values and back, no zones and no components. An unreadable value is a ``ValueError``; the
+caller decides whether to refuse it. Forms beyond the RFC that real clients send are accepted when they have only one
+meaning (``compat/durations.py`` lists the durations).
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Duration:
 
     @property
     def total(self) -> int:
-        """Seconds, a day taken as 24 hours."""
+        """Seconds, with days of 24 hours."""
         return self.days * DAY + self.seconds
 
 
 def parse_when(text: str) -> tuple[datetime, Form]:
-    """A DATE or DATE-TIME as naive wall time (midnight for a DATE) and how it was written; else ``ValueError``."""
+    """A DATE or DATE-TIME as naive wall time (midnight for a DATE), and how it was written; else ``ValueError``."""
     size = len(text)
     if size == 8 and text.isdigit():
         return datetime.fromisoformat(text), Form.DATE
@@ -56,7 +56,7 @@ def _date_time(text: str) -> datetime:
     if text[8] not in "Tt" or not (text[:8] + text[9:]).isdigit():
         raise ValueError(f"{text[:40]!r} is no DATE-TIME")
     if text.endswith("60"):
-        return datetime.fromisoformat(text[:13] + "59")  # a leap second: the machine's clock has none
+        return datetime.fromisoformat(text[:13] + "59")  # a leap second, which ``datetime`` does not have
     return datetime.fromisoformat(text)
 
 
@@ -91,7 +91,7 @@ _MAX_DAYS = 3_650_000
 
 
 def parse_duration(text: str) -> Duration:
-    """A DURATION, also with its parts on the wrong side of the ``T`` or none (RFC 5545 §3.3.6); else ``ValueError``."""
+    """A DURATION; its parts may lack the ``T`` or stand on its wrong side (RFC 5545 §3.3.6); else ``ValueError``."""
     found = _DURATION.match(text)
     if found is None:
         return _loose_duration(text.strip())
@@ -104,7 +104,7 @@ def parse_duration(text: str) -> Duration:
 
 
 def is_exact_duration(text: str) -> bool:
-    """Whether a DURATION is written as RFC 5545 §3.3.6 wants it."""
+    """Whether a DURATION is written as RFC 5545 §3.3.6 requires."""
     found = _DURATION.match(text)
     if found is None or text[-1] in "PT":
         return False
@@ -144,7 +144,7 @@ def render_duration(duration: Duration) -> str:
 
 
 def parse_period(text: str) -> tuple[datetime, Form, datetime | Duration]:
-    """A PERIOD: start, how it was written, and its end or its duration (RFC 5545 §3.3.9); else ``ValueError``."""
+    """A PERIOD: start, how the start was written, and end or duration (RFC 5545 §3.3.9); else ``ValueError``."""
     first, slash, second = text.partition("/")
     if not slash:
         raise ValueError(f"{text[:40]!r} is no PERIOD")

@@ -1,8 +1,8 @@
-"""The recurrence set: which occurrences an object has in a window (RFC 5545 §3.8.4, §3.8.5; RFC 7529).
+"""The occurrences of an object in a window (RFC 5545 §3.8.4, §3.8.5; RFC 7529).
 
-``timing`` reads when one component is, ``recurrence_set`` what an object says of its occurrences, ``expand`` cuts the
-set to a window. The rule engine below is ``protocol.ical.rules``; time zones are ``protocol.ical.timezones``. The
-``RecurrenceSet`` of a Document is made once and kept in its ``cache``.
+``recurrence_set`` reads the rules, dates, exceptions and overrides of an object, ``expand`` finds its occurrences in a
+window. ``protocol.ical.rules`` expands one rule, ``protocol.ical.timezones`` knows the zones. The ``RecurrenceSet`` of
+a Document is made once and kept in its ``cache``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 _CACHE_KEY = "recurrence"
 _READING = 30
-"""What reading one component that is no Document costs: nothing of it is kept, and there may be thousands."""
+"""What reading components that are not a Document costs: the result is not kept, and there may be thousands."""
 
 
 def occurrences(
@@ -49,10 +49,10 @@ def occurrences(
 ) -> list[Occurrence]:
     """The occurrences of a document that overlap ``window`` (epoch seconds), sorted by start.
 
-    Floating and all-day data is compared in ``zone_floating`` (``None``: UTC). An occurrence without duration is in
-    the window that it begins in. ``limit`` gives the first so many; a window may then be open at its end.
-    ``count_until`` is what the function of that name once gave. Refuses with CALDAV:max-instances when more work
-    than ``budget`` would be needed, and with CALDAV:supported-rscale for an unknown calendar (RFC 5545 §3.8.5).
+    Floating and all-day data is compared in ``zone_floating`` (``None``: UTC). An occurrence without length is in the
+    window in which it begins. ``limit`` asks for the first ones only; the window may then have an open end.
+    ``count_until`` is an earlier result of the function ``count_until``. Refuses with CALDAV:max-instances when
+    ``budget`` is used up, and with CALDAV:supported-rscale for an unknown calendar (RFC 7529 §5.4).
     """
     budget = budget or Budget()
     recurrence = _recurrence_set(document, budget, count_until)
@@ -69,7 +69,7 @@ def occurrences_of(
     budget: Budget | None = None,
     limit: int | None = None,
 ) -> list[Occurrence]:
-    """The same for components that are no Document, such as the AVAILABLE of a VAVAILABILITY (RFC 7953 §3.1)."""
+    """The same for components that are not a Document, such as the AVAILABLE of a VAVAILABILITY (RFC 7953 §3.1)."""
     budget = budget or Budget()
     budget.spend(_READING)
     recurrence = recurrence_set_of(master, overrides, timezones, budget=budget)
@@ -77,20 +77,20 @@ def occurrences_of(
 
 
 def span(document: Document, budget: Budget | None = None) -> tuple[int, int]:
-    """The first start and the last end of all occurrences, as a bound (RFC 5545 §3.8.5).
+    """The first start and the last end of all occurrences, as bounds (RFC 5545 §3.8.5).
 
-    ``FOREVER`` where a series has no end (or a COUNT that costs more than ``budget`` to resolve), floating and
-    all-day data as wall time read as UTC; ``(-FOREVER, FOREVER)`` when nothing in the document has a time.
+    The end is ``FOREVER`` for a series without end, or with a COUNT that costs more than ``budget``. Floating and
+    all-day data is wall time read as UTC. Without any time: ``(-FOREVER, FOREVER)``.
     """
     budget = budget or Budget()
     return span_of(_recurrence_set(document, budget), budget)
 
 
 def count_until(document: Document, budget: Budget | None = None) -> int | None:
-    """The last start of the document's only rule when that has a COUNT, in wall seconds of its zone; else ``None``.
+    """The last start of the only rule of a document when it has a COUNT, in wall seconds of its zone; else ``None``.
 
-    Keep it beside the object and pass it to ``occurrences``: windows far away then cost nothing to place. ``None``
-    also when resolving costs more than ``budget``.
+    Store it with the object and pass it to ``occurrences``, so that a distant window needs no counting. ``None`` also
+    when finding it costs more than ``budget``.
     """
     budget = budget or Budget()
     rules = _recurrence_set(document, budget).rules
@@ -108,7 +108,7 @@ def is_recurring(document: Document) -> bool:
 
 
 def zones_used(document: Document) -> tuple[str, ...]:
-    """The IANA keys of the zones its occurrences were worked out with, sorted; UTC is not a zone that changes."""
+    """The IANA keys of the zones that its occurrences depend on, sorted, without UTC, whose law never changes."""
     return _recurrence_set(document, Budget()).zones.names()
 
 

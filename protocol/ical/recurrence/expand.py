@@ -1,9 +1,9 @@
-"""Occurrences in a window: the recurrence set of RFC 5545 §3.8.5, cut to what is asked.
+"""Occurrences in a window: the part of the recurrence set of RFC 5545 §3.8.5 that is asked for.
 
-Rules of this module: a recurrence set and a window in, occurrences out. ``rules`` gives starts in wall time; the clock
-of the zone turns each into an instant; starts of the same instant are one occurrence (a series that runs through a DST
-gap meets itself). An override is shown where it now is, also when the rule no longer yields its occurrence or an EXDATE
-excludes it: the edit of a user must not vanish because the rule was changed around it.
+Rules of this module: a recurrence set and a window in, occurrences out. ``rules`` gives starts in wall time, and the
+clock of the zone turns each into an instant. Starts of the same instant are one occurrence; a series in a DST gap can
+have two. An override is shown where it is now, even when the rule no longer yields its occurrence or an EXDATE excludes
+it: a user's edit must not vanish because the rule changed around it.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from protocol.ical.values import wall_of
 from protocol.model import DAY, FOREVER, HOUR, TimeRange
 
 _GAP_DISORDER = 2 * HOUR
-"""Within a DST gap instants and wall times are not in the same order."""
+"""In a DST gap the order of instants differs from that of wall times, by at most this much."""
 _RULE_COST = 10
-"""What asking a rule costs, in units of the budget, even when it yields nothing."""
+"""What expanding a rule costs in units of the budget, even when it yields nothing."""
 _LINEAR_SEARCH = 16
-"""Fewer dates are looked at one by one sooner than they are searched."""
+"""Below this number, testing every date is faster than a search."""
 _ONE_WALK = 8 * DAY
-"""Weekly dates are compared with EXRULEs in one walk."""
+"""Dates at most this far apart are compared with EXRULEs in one pass: weekly dates are."""
 
 
 class Occurrence(NamedTuple):
-    """One instance of a recurrence set; times are epoch seconds, of floating and all-day data wall time as if UTC."""
+    """One instance of a recurrence set, in epoch seconds; floating and all-day data is wall time read as UTC."""
 
     start: int
     end: int
@@ -58,7 +58,7 @@ class Occurrence(NamedTuple):
 
 
 class Window(NamedTuple):
-    """A window as numbers, for instants and (in the zone that floating data is read in) for wall time."""
+    """A window as numbers: as instants, and as wall time in the zone of floating data."""
 
     low: int
     high: int
@@ -84,8 +84,8 @@ def window_of(window: TimeRange, zone_floating: Zone | None) -> Window:
 def expand(recurrence: RecurrenceSet, window: Window, budget: Budget, limit: int | None = None) -> list[Occurrence]:
     """The occurrences that overlap the window, sorted by start; at most the first ``limit``.
 
-    An occurrence without duration is in the window when it begins in it. Refuses with CALDAV:max-instances when
-    the budget is used up.
+    An occurrence without length is in the window in which it begins. Refuses with CALDAV:max-instances when the budget
+    is used up.
     """
     found: list[Occurrence] = []
     if recurrence.timing is not None and recurrence.master is not None:
@@ -124,7 +124,7 @@ def _add(
     recurrence: RecurrenceSet | None = None,
     length: int | None = None,
 ) -> None:
-    """Add one occurrence if the window meets it; an override's has a ``recurrence``, a ``length`` is its own."""
+    """Add an occurrence if the window meets it; ``recurrence`` is given for an override, ``length`` for a PERIOD."""
     end = timing.end(wall, instant) if length is None else instant + length
     floating = timing.start.clock is None
     low, high = (window.wall_low, window.wall_high) if floating else (window.low, window.high)
@@ -150,7 +150,7 @@ def _expand_series(
     skipped = recurrence.skipped
     excluded_days = recurrence.excluded_days
     extras = _extras_in(recurrence, first, last, budget) if recurrence.extras else ()
-    # A PERIOD on a start that the rule has as well: the more specific value says how long it lasts.
+    # A rule and a PERIOD may yield the same start: then the PERIOD gives the length, because it is more specific.
     with_end = {extra.key for extra in extras if extra.end is not None}
     seen = set(with_end)
     floating = clock is None
@@ -187,7 +187,7 @@ def _expand_series(
 
 
 def _extras_in(recurrence: RecurrenceSet, first: int, last: int, budget: Budget) -> tuple[Extra, ...]:
-    """The RDATEs whose original starts may lie between two wall times, or before when their PERIODs last longer."""
+    """The RDATEs with an original start between two wall times, or earlier ones whose PERIODs last long enough."""
     extras = recurrence.extras
     if len(extras) >= _LINEAR_SEARCH:
         begins = attrgetter("key")
@@ -225,7 +225,7 @@ def _expand_extras(
 
 
 def _dates_not_excluded(recurrence: RecurrenceSet, extras: tuple[Extra, ...], budget: Budget) -> set[int]:
-    """The wall times of RDATEs that no EXRULE yields; those near each other are compared in one walk."""
+    """The wall times of RDATEs that no EXRULE yields; dates near each other are compared in one pass."""
     walls = sorted({extra.wall for extra in extras})
     kept: set[int] = set()
     begin = 0
@@ -245,9 +245,9 @@ def _add_after_range_override(
     found: list[Occurrence],
     length: int | None = None,
 ) -> None:
-    """An occurrence after a THISANDFUTURE override: moved and stretched as that was (RFC 5545 §3.2.13, §3.8.4.4).
+    """An occurrence after a range override, moved and with the length of that override (RFC 5545 §3.2.13, §3.8.4.4).
 
-    ``length`` is that of an RDATE with a PERIOD, which keeps it (RFC 5545 §3.8.5.3).
+    ``length`` is given for an RDATE with a PERIOD, which keeps its own length (RFC 5545 §3.8.5.3).
     """
     place = bisect_right(recurrence.range_overrides, instant, key=attrgetter("key")) - 1
     override = recurrence.range_overrides[place]
@@ -263,7 +263,7 @@ def _disorder(recurrence: RecurrenceSet, clock: ZoneClock | None) -> int:
 
 
 def _wall_window(recurrence: RecurrenceSet, timing: Timing, low: int, high: int) -> tuple[int, int]:
-    """The wall times at which an occurrence that meets ``[low, high)`` may have its original start."""
+    """The wall times between which an occurrence that meets ``[low, high)`` has its original start."""
     longest = timing.longest
     if recurrence.range_overrides:
         least, most = recurrence.shifts
@@ -275,12 +275,12 @@ def _wall_window(recurrence: RecurrenceSet, timing: Timing, low: int, high: int)
     if clock is not None:
         least, most = clock.bounds(first, last)
         first, last = first + least, min(last + most, END)
-    # Zero-length occurrences at the very start of the window are in it.
+    # An occurrence without length at the very start of the window is in it.
     return first, last
 
 
 def _starts(recurrence: RecurrenceSet, timing: Timing, first: int, last: int, budget: Budget) -> Iterable[int]:
-    """Original starts in ``[first, last)``: DTSTART and what the rules yield."""
+    """Original starts in ``[first, last)``: DTSTART and the starts of the rules."""
     rules = recurrence.rules
     if not rules:
         start = timing.start.wall
@@ -306,7 +306,7 @@ def _starts_until(rule: BoundRule, clock: ZoneClock | None, first: int, last: in
 def _not_excluded(
     recurrence: RecurrenceSet, walls: Iterable[int], first: int, last: int, budget: Budget
 ) -> Iterator[int]:
-    """The starts that no EXRULE yields too (RFC 2445 §4.8.5.2: obsolete, but still seen)."""
+    """The starts that no EXRULE yields (RFC 2445 §4.8.5.2: obsolete, but clients still send it)."""
     clock = recurrence.timing.start.clock if recurrence.timing else None
     budget.spend(_RULE_COST * len(recurrence.exclusion_rules))
     excluded = merge(*(_starts_until(rule, clock, first, last, budget) for rule in recurrence.exclusion_rules))
@@ -319,9 +319,9 @@ def _not_excluded(
 
 
 def span_of(recurrence: RecurrenceSet, budget: Budget) -> tuple[int, int]:
-    """The first start and the last end of all occurrences; bounds, not exact: UNTIL counts as a start.
+    """The first start and the last end of all occurrences, as bounds: UNTIL counts as a start.
 
-    ``FOREVER`` for a series without end or with a COUNT too costly to resolve; ``(-FOREVER, FOREVER)`` for an object
+    ``FOREVER`` for a series without end or with a COUNT that costs too much; ``(-FOREVER, FOREVER)`` for an object
     without any time.
     """
     starts: list[int] = []

@@ -1,9 +1,9 @@
-"""What an object says of its occurrences, read once: rules, extra dates, exceptions, overrides (RFC 5545 §3.8.5).
+"""What an object states about its occurrences: rules, extra dates, exceptions, overrides (RFC 5545 §3.8.5).
 
-Rules of this module: lines to values, no window. An occurrence is known by its *key*: the instant of its original
-start (of floating and all-day series its wall seconds), because two texts of the same instant are the same occurrence
-(RFC 5545 §3.8.4.4). Types that differ from DTSTART's are coerced to it: a DATE in a timed series is the whole local day
-(EXDATE), or DTSTART's time on that day (RDATE, RECURRENCE-ID); a time in an all-day series is its date.
+Rules of this module: lines to values, no window. The *key* of an occurrence is the instant of its original start (wall
+seconds for floating and all-day series), because two texts of one instant mean the same occurrence (RFC 5545 §3.8.4.4).
+Values of another type than DTSTART are coerced: a DATE in a timed series means the whole local day (EXDATE), or the
+time of DTSTART on that day (RDATE, RECURRENCE-ID); a DATE-TIME in an all-day series means its date.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from protocol.ical.values import Duration, Form, parse_period
 from protocol.model import DAY
 
 _ORDINARY = 10_000
-"""Reading an object is free up to here, in units of the budget: 5,000 dates, more than any real calendar has."""
+"""Reading is free up to this cost, in units of the budget: 5,000 dates, more than any real calendar has."""
 _MOST = 20_000
-"""No object may cost more to read than this, or nothing would be left for its windows: half as much as a budget."""
+"""No object may cost more to read, half as much as a budget has, so that enough is left for its windows."""
 _OF_RULE, _OF_LINE, _OF_DATE, _OF_PERIOD, _OF_OVERRIDE = 40, 1, 2, 3, 5
 
 
 @dataclass(frozen=True, slots=True)
 class BoundRule:
-    """A series and, where UNTIL is an instant of a zone with transitions, the last instant it may have."""
+    """A series, and the last instant it may have when UNTIL is an instant and its zone has transitions."""
 
     series: Series
     until: int | None = None
@@ -40,7 +40,7 @@ class BoundRule:
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """An RDATE: original start and, of a PERIOD, its own end."""
+    """An RDATE: its original start, and the end of a PERIOD."""
 
     wall: int
     key: int
@@ -49,7 +49,7 @@ class Extra:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A component with RECURRENCE-ID: which occurrence it is of, and when it now is."""
+    """A component with RECURRENCE-ID: the occurrence it changes, and when that occurrence is now."""
 
     component: Component
     timing: Timing
@@ -60,12 +60,12 @@ class Override:
 
     @property
     def shift(self) -> int:
-        """How far it moved its occurrence, in wall time; a change of zone moves the clock, not the wall."""
+        """How far it moved its occurrence, in wall time; a new zone alone does not change wall time."""
         return self.timing.start.wall - self.wall
 
     @property
     def starts_at(self) -> int:
-        """The instant at which it now begins."""
+        """The instant at which it begins now."""
         return self.timing.start.instant
 
 
@@ -82,19 +82,19 @@ class RecurrenceSet:
     """In order of their keys."""
     excluded: frozenset[int] = frozenset()
     excluded_days: frozenset[int] = frozenset()
-    """Local days (wall seconds // 86,400) taken away whole."""
+    """Local days (wall seconds // 86,400) that are excluded as a whole."""
     overrides: Mapping[int, Override] = field(default_factory=dict)
     range_overrides: tuple[Override, ...] = ()
-    """The overrides that also change what comes after them, in order."""
+    """The overrides that also change later occurrences, in order."""
     overrides_by_start: tuple[Override, ...] = ()
-    """All overrides in order of when they now begin."""
+    """All overrides, in order of their present starts."""
     skipped: frozenset[int] = frozenset()
-    """The keys that no rule and no RDATE describes: excluded or overridden."""
+    """The keys that rules and RDATEs must not produce: excluded or overridden."""
     longest_extra: int = 0
-    """No RDATE with a PERIOD lasts longer."""
+    """The length of the longest PERIOD among the RDATEs."""
     longest_override: int = 0
     shifts: tuple[int, int] = (0, 0)
-    """How far THISANDFUTURE overrides moved what follows, in seconds: the least, 0 or less, and the most."""
+    """How far range overrides moved later occurrences, in seconds: the least (0 or less) and the most."""
     longest_range_override: int = 0
 
     @property
@@ -112,8 +112,8 @@ def recurrence_set_of(
 ) -> RecurrenceSet:
     """Read a master and its overrides.
 
-    Refuses with CALDAV:supported-rscale (RFC 7529 §5.4), and with CALDAV:max-instances for so many rules and dates that
-    reading them alone is more than ``budget`` allows.
+    Refuses with CALDAV:supported-rscale (RFC 7529 §5.4), and with CALDAV:max-instances when reading the rules and dates
+    alone costs more than ``budget``.
     """
     overrides = tuple(overrides)
     cost = _parse_cost(master, overrides)
@@ -133,7 +133,7 @@ def recurrence_set_of(
 
 
 def _parse_cost(master: Component | None, overrides: tuple[Component, ...]) -> int:
-    """What reading costs, counted before anything is read."""
+    """What reading costs, estimated before anything is read."""
     cost = _OF_OVERRIDE * len(overrides)
     for line in master.properties if master is not None else ():
         name = line.name
@@ -152,7 +152,7 @@ def _read_recurrence(recurrence: RecurrenceSet, master: Component, timing: Timin
         return
     rules = [line for line in lines if line.name == "RRULE"]
     resolved = count_until if len(rules) == 1 else None
-    # Of several rules (RFC 5545 §3.8.5.3: undefined) each counts what it yields itself; ``expand`` adds DTSTART.
+    # With several rules (RFC 5545 §3.8.5.3: undefined) a COUNT counts the starts of its rule; ``expand`` adds DTSTART.
     alone = len(rules) == 1
     recurrence.rules = tuple(
         _bound(parse_rule(line.value), timing, count_until=resolved, include_start=alone) for line in rules
@@ -190,8 +190,8 @@ def _bound(rule: Rule, timing: Timing, *, count_until: int | None = None, includ
         elif rule.until.form is Form.DATE:
             until += DAY - 1
         elif rule.until.form is Form.UTC and start.clock is not None:
-            # Near a transition wall time and instants are not in the same order: a little more here, the instant
-            # decides in ``expand``.
+            # Near a transition the order of wall times differs from that of instants: allow a little more here,
+            # ``expand`` decides by the instant.
             instant = until
             until = min(start.clock.to_wall(until) + DAY, END)
     series = Series(
@@ -206,7 +206,7 @@ def _bound(rule: Rule, timing: Timing, *, count_until: int | None = None, includ
 
 
 def _key(moment: Moment, timing: Timing) -> tuple[int, int]:
-    """A value read as the original start of an occurrence of ``timing``'s series: ``(wall, key)``."""
+    """A value read as an original start of ``timing``'s series: ``(wall, key)``."""
     start = timing.start
     wall = moment.wall
     if timing.all_day:
@@ -237,7 +237,7 @@ def _extras(line: Property, timing: Timing, zones: Zones) -> Iterable[Extra]:
         if moment is None or timing.all_day:
             continue
         if form is Form.DATE:
-            # Seen, though RFC 5545 §3.3.9 has no such PERIOD: whole days of the series' zone.
+            # Clients send it, though RFC 5545 §3.3.9 has no such PERIOD: whole days of the series' zone.
             moment = Moment(moment.wall, Form.LOCAL, None)
         wall, key = _key(moment, timing)
         yield Extra(wall, key, _period_end(moment, key, end, text, line, zones))
@@ -263,7 +263,7 @@ def _read_overrides(recurrence: RecurrenceSet, components: Iterable[Component]) 
             and _is_before(override, recurrence.timing.start)
             and override.key not in extra_keys
         ):
-            # Left over from a split: before the series begins there is nothing to override.
+            # Left over from a split: before the series begins, there is no occurrence to override.
             continue
         rival = found.get(override.key)
         if rival is None or rank(component) >= rank(rival.component):
@@ -280,7 +280,7 @@ def _read_overrides(recurrence: RecurrenceSet, components: Iterable[Component]) 
 
 
 def _is_before(override: Override, start: Moment) -> bool:
-    """Whether an override is of a time before DTSTART: a DST gap puts later wall times at earlier instants."""
+    """Whether an override is before DTSTART: in a DST gap a later wall time may be an earlier instant."""
     return override.key < start.instant and override.wall < start.wall
 
 
@@ -300,7 +300,7 @@ def _override(component: Component, recurrence: RecurrenceSet) -> Override | Non
     else:
         wall, key = _key(moment, recurrence.timing)
     if timing is None:
-        # A VTODO or VJOURNAL may override without a time of its own: it stays where it was.
+        # A VTODO or VJOURNAL may override without a time of its own: it keeps the original time.
         if recurrence.timing is None:
             return None
         base = recurrence.timing
