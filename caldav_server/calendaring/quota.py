@@ -40,6 +40,10 @@ class Quota:
         self._lock = threading.Lock()
         """Units of work run in several threads."""
 
+    def __reduce__(self) -> tuple[type[Quota], tuple[int]]:
+        """A copy for another process (a parser of an import) has no grants."""
+        return Quota, (self.limit,)
+
     def require_size(self, octets: int) -> None:
         """Refuse what would fill more than a whole home."""
         if octets > self.limit:

@@ -6,12 +6,13 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from caldav_server.cli import main
+from caldav_server.cli import main, parsers
 from testing.process import ROOT, environment
 from testing.process import command as command_in_process
 
@@ -192,3 +193,20 @@ def test_a_restored_database_has_another_epoch(folder: Path) -> None:
     before = epoch()
     assert "void" in run(folder, "restored")
     assert epoch() not in ("", before)
+
+
+def test_a_large_import_is_parsed_by_processes_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    def start(count: int, **options: object) -> ProcessPoolExecutor:
+        started.append(count)
+        return ProcessPoolExecutor(count, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(parsers, "ProcessPoolExecutor", start)
+    monkeypatch.setattr(parsers, "PARALLEL_FROM", 3)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    run(folder, "account", "add", "user01", "--password", "p")
+    text = "".join(EVENT.format(uid=f"uid-{n}", summary="x") for n in range(4))
+    for became in ("4 created", "4 unchanged"):
+        assert became in run(folder, "calendar", "import", "user01", "calendar", "-", stdin=text)
+    assert started == [1, 1]
