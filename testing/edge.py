@@ -14,7 +14,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from caldav_server.accounts import accounts
 from caldav_server.accounts.passwords import Hasher
 from caldav_server.app import Application
-from caldav_server.http.messages import BodyReader, Headers, Request, Response
+from caldav_server.http.messages import Headers, Request, Response
 from caldav_server.http.server import EdgeServer
 from caldav_server.observability import logs
 from caldav_server.observability.instrumented_database import open_database
@@ -34,15 +34,19 @@ def headers_of(fields: dict[str, str]) -> Headers:
     return CIMultiDictProxy(CIMultiDict(fields))
 
 
-def fixed_body(data: bytes) -> BodyReader:
-    """A reader over a body that is already in memory, with the limit enforced as on a socket."""
+@dataclass
+class FixedBody:
+    """A body that is already in memory, with the limit enforced as on a socket."""
 
-    async def read(limit: int) -> bytes:
-        if len(data) > limit:
+    data: bytes
+
+    async def read(self, limit: int) -> bytes:
+        if len(self.data) > limit:
             raise Refusal(Condition.TOO_LARGE, f"The body is larger than the {limit} bytes allowed here.")
-        return data
+        return self.data
 
-    return read
+    async def stream(self, limit: int) -> AsyncIterator[bytes]:
+        yield await self.read(limit)
 
 
 def settings_with(values: dict[str, object]) -> Settings:
@@ -120,7 +124,8 @@ class Client:
 async def echo(_app: Application, request: Request) -> Response:
     """The stand-in face: says what it was asked."""
     body = await request.read(1_048_576)
-    text = f"{request.method} {request.raw_path} {request.query} {request.remote} {request.scheme} {request.authority}"
+    target = f"{request.method} {request.raw_path} {request.query_string}"
+    text = f"{target} {request.remote} {request.scheme} {request.authority}"
     return Response(200, {"Content-Type": "text/plain", "X-Length": str(len(body))}, text.encode())
 
 

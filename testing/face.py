@@ -20,7 +20,7 @@ from storage import principals
 from storage.bus import Bus
 from storage.database import Database
 from storage.ids import new_id
-from testing.edge import fixed_body, headers_of
+from testing.edge import FixedBody, headers_of
 
 NOW = 1_800_000_000
 NAMESPACES = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:A="http://apple.com/ns/ical/"'
@@ -104,9 +104,9 @@ class Face:
         request = Request(
             method=method,
             raw_path=path,
-            query="",
+            query_string="",
             headers=headers_of({name.replace("_", "-"): value for name, value in headers.items()}),
-            reader=fixed_body(data),
+            reader=FixedBody(data),
             request_id=f"request-{self.asked}",
             remote="127.0.0.1",
             scheme="http",

@@ -71,6 +71,7 @@ class Connection(asyncio.Protocol):
         "_closing_since",
         "_drained",
         "_edge",
+        "_go_away",
         "_head_since",
         "_inner",
         "_is_refused",
@@ -78,7 +79,6 @@ class Connection(asyncio.Protocol):
         "_paused_since",
         "is_secure",
         "is_trusted",
-        "is_upgraded",
         "peer",
         "task",
         "transport",
@@ -93,8 +93,8 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.task: asyncio.Task[Any] | None = None
         """What serves a request now; ``None`` between requests."""
-        self.is_upgraded = False
-        """Whether aiohttp itself writes to the client now: the connection became a WebSocket."""
+        self._go_away: Callable[[], object] | None = None
+        """How a WebSocket is closed for a graceful stop; ``None`` on a connection of requests."""
         self._is_refused = False
         self._head_since = self._paused_since = self._closing_since = 0.0
         """When each wait began, on the loop's clock; 0 when there is none."""
@@ -189,6 +189,15 @@ class Connection(asyncio.Protocol):
         """The request has been answered."""
         self.task = None
 
+    def upgrade(self, go_away: Callable[[], object]) -> None:
+        """From now on this is a WebSocket, which aiohttp serves; ``go_away`` begins to close it."""
+        self._go_away = go_away
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the client is to take more of what was written before more is written."""
+        return self._paused_since > 0
+
     def write(self, data: bytes | memoryview) -> None:
         """Writes; ``ConnectionError`` when the connection is being closed."""
         if self.transport.is_closing():
@@ -219,13 +228,15 @@ class Connection(asyncio.Protocol):
         """For a graceful stop: a connection that serves no request goes now, others after their answer."""
         if self.task is None:
             self.close()
+        elif self._go_away is not None:
+            self._go_away()
 
     def answer_of_aiohttp(self, data: bytes) -> None:
         """What aiohttp writes of itself: to a WebSocket, or its refusal of what was no request, which becomes ours.
 
         400, or 501 for a method that no server here has heard of (RFC 9110 §15.6.2).
         """
-        if self.is_upgraded:
+        if self._go_away is not None:
             self.transport.write(data)
         elif not self._is_refused:
             self._is_refused = True

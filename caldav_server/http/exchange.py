@@ -1,33 +1,31 @@
 """One request and its answer: from what aiohttp parsed to a face, and from a face's answer to the transport.
 
-The answer is written here and not by aiohttp's response classes: streams are cut when they fail, the client's pace is
-kept, and a request costs half as much. Rules of this module: nothing here knows paths, people or conditions.
+Rules of this module: the order of things for one request; nothing here knows paths, people or conditions.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import AsyncIterator
 from typing import cast
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
+from caldav_server.http import websocket
 from caldav_server.http.body import Body, SlowClient
 from caldav_server.http.connection import Connection, Edge, InnerTransport
-from caldav_server.http.messages import Request, Response, strip_base_path
-from caldav_server.http.wire import BODILESS, HeaderInjection, render_head, render_plain
+from caldav_server.http.messages import Request, Response, WebSocketResponse, strip_base_path
+from caldav_server.http.sending import send
 
 SMALL_BODY = 65_536
-"""Bytes of an unread body that are thrown away rather than the connection closed; also the size of one write."""
+"""Bytes of an unread body that are thrown away rather than the connection closed."""
 LINGER_BYTES = 524_288
 LINGER_SECONDS = 2.0
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
-class _Written(web.StreamResponse):
-    """What aiohttp is told after an answer was written here: nothing is left to do but to go on, or to close."""
+class _Sent(web.StreamResponse):
+    """What aiohttp gets after the answer was sent: it has only to go on with the connection, or to close it."""
 
     def __init__(self, *, keep: bool) -> None:
         super().__init__()
@@ -70,13 +68,13 @@ def _wants_upgrade(incoming: web.BaseRequest) -> bool:
     )
 
 
-class Exchanges:
+class AiohttpHandler:
     """The handler that ``aiohttp.web.Server`` calls for every request of one process."""
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
-        self._kept = _Written(keep=True)
-        self._closed = _Written(keep=False)
+        self._kept = _Sent(keep=True)
+        self._closed = _Sent(keep=False)
 
     async def __call__(self, incoming: web.BaseRequest) -> web.StreamResponse:
         """Answers one request; ``ConnectionError`` when the client is gone."""
@@ -89,15 +87,22 @@ class Exchanges:
         timeouts = edge.timeouts
         body = Body(incoming.content, incoming.headers, connection, timeouts.body_seconds, timeouts.body_rate)
         request = self._request(incoming, connection, body)
-        written = _Answer(edge, connection, request, is_old=incoming.version < (1, 1))
+        is_old = incoming.version < (1, 1)
         status, size = 499, 0
         try:
             response = await edge.handler.handle(request)
+            status = response.status
+            if isinstance(response, WebSocketResponse):
+                served = await websocket.serve(edge.handler, connection, incoming, request, response)
+                if not isinstance(served, Response):
+                    return served
+                response, status = served, served.status
             keep = incoming.keep_alive and not edge.draining and not _wants_upgrade(incoming)
+            if is_old and not isinstance(response.body, bytes):
+                keep = False
             if not body.is_complete:
                 keep = await self._settle(body) and keep
-            status = response.status
-            size, keep = await written.send(response, keep)
+            size = await send(edge.handler, connection, request, response, keep=keep, is_old=is_old)
             if not keep and not body.is_complete:
                 await self._linger(connection, body)
         except SlowClient:
@@ -116,7 +121,7 @@ class Exchanges:
             path,
             query,
             incoming.headers,
-            body.read,
+            body,
             edge.new_id(),
             connection.peer,
             "https" if connection.is_secure else "http",
@@ -143,85 +148,3 @@ class Exchanges:
             connection.transport.write_eof()
         await body.discard(LINGER_BYTES, LINGER_SECONDS)
         connection.close()
-
-
-class _Answer:
-    """Writes one answer at the client's pace."""
-
-    __slots__ = ("_connection", "_edge", "_is_old", "_request")
-
-    def __init__(self, edge: Edge, connection: Connection, request: Request, *, is_old: bool) -> None:
-        self._edge = edge
-        self._connection = connection
-        self._request = request
-        self._is_old = is_old
-
-    async def send(self, response: Response, keep: bool) -> tuple[int, bool]:
-        """The bytes of body that were sent, and whether the connection can go on."""
-        request, status, content = self._request, response.status, response.body
-        has_body = request.method != hdrs.METH_HEAD and status not in BODILESS
-        is_whole = isinstance(content, bytes)
-        if self._is_old and not is_whole:
-            keep = False
-        try:
-            head = render_head(
-                status,
-                response.headers,
-                request.request_id,
-                length=len(content) if isinstance(content, bytes) and status not in BODILESS else None,
-                chunked=not is_whole and has_body and not self._is_old,
-                connection=("keep-alive" if self._is_old else "") if keep else "close",
-                secure=self._connection.is_secure,
-            )
-        except HeaderInjection as error:
-            self._edge.handler.broken(request, error)
-            head, content, keep = render_plain(500, "Internal error.", request.request_id), b"", False
-        if isinstance(content, bytes):
-            return await self._send_whole(head, content if has_body else b""), keep
-        if has_body:
-            return await self._send_stream(head, content), keep
-        await _close(content)
-        return await self._send_whole(head, b""), keep
-
-    async def _send_whole(self, head: bytes, content: bytes) -> int:
-        connection, size = self._connection, len(content)
-        if size <= SMALL_BODY:
-            connection.write(head + content if content else head)
-        else:
-            connection.write(head)
-            view = memoryview(content)
-            for start in range(0, size, SMALL_BODY):
-                connection.write(view[start : start + SMALL_BODY])
-                await connection.drain()
-        await connection.drain()
-        return size
-
-    async def _send_stream(self, head: bytes, content: AsyncIterator[bytes]) -> int:
-        """Chunks as they come (RFC 9112 §7.1); to HTTP/1.0 unframed, ended by the close."""
-        connection, size, pending = self._connection, 0, head
-        try:
-            async for chunk in content:
-                if chunk:
-                    size += len(chunk)
-                    framed = pending + chunk if self._is_old else b"%s%x\r\n%s\r\n" % (pending, len(chunk), chunk)
-                    pending = b""
-                    connection.write(framed)
-                    await connection.drain()
-        except ConnectionError:
-            raise
-        except Exception as error:
-            # the head has promised an answer that cannot be given: only a cut tells the client so
-            self._edge.handler.broken(self._request, error)
-            connection.transport.abort()
-            raise ConnectionAbortedError("the answer broke off") from error
-        finally:
-            await _close(content)
-        connection.write(pending if self._is_old else pending + b"0\r\n\r\n")
-        await connection.drain()
-        return size
-
-
-async def _close(content: AsyncIterator[bytes]) -> None:
-    """Ends an iterator that may not have been used up."""
-    with contextlib.suppress(AttributeError):
-        await content.aclose()  # type: ignore[attr-defined] # generators have it, other iterators need it not

@@ -9,17 +9,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDictProxy, MultiDict
 
+from caldav_server.http import cookies, forms
 from protocol.model import Principal
 
 Headers: TypeAlias = CIMultiDictProxy[str]
 """Header fields of a request: any case finds them, ``getall`` gives repeated ones."""
 
-BodyReader: TypeAlias = Callable[[int], Awaitable[bytes]]
-"""Reads the whole body, at most so many bytes of it."""
+
+class BodyReader(Protocol):
+    """The body of a request that may still be on its way; it is read once."""
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, at most so many bytes of it."""
+
+    def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """The body in pieces as they arrive, at most so many bytes together."""
 
 
 def strip_base_path(path: str, base_path: str) -> str:
@@ -39,7 +47,7 @@ class Request:
     """Upper case as sent; methods are case-sensitive."""
     raw_path: str
     """The path of the request target below ``base_path``, percent-encoding untouched; ``*`` for the asterisk form."""
-    query: str
+    query_string: str
     """What follows ``?`` in the request target, undecoded; empty without one."""
     headers: Headers
     reader: BodyReader
@@ -59,14 +67,32 @@ class Request:
     body: bytes | None = None
     """The body, once it has been read."""
 
+    @property
+    def query(self) -> MultiDict[str]:
+        """The parameters of the query string, decoded; ``Refusal(BAD_REQUEST)`` when there are too many."""
+        return forms.parse_urlencoded(self.query_string)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by name."""
+        return cookies.parse_cookies(self.headers.getall("Cookie", ()))
+
     async def read(self, limit: int) -> bytes:
         """The whole body, or ``Refusal(TOO_LARGE)`` as soon as it is known to exceed ``limit`` bytes.
 
         A client that is too slow is cut off: the connection is closed and ``ConnectionError`` ends the request.
         """
         if self.body is None:
-            self.body = await self.reader(limit)
+            self.body = await self.reader.read(limit)
         return self.body
+
+    def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """The body in pieces as they arrive, under the same limits; nothing is kept."""
+        return self.reader.stream(limit)
+
+    async def form(self, limit: int) -> MultiDict[str | forms.Upload]:
+        """The fields of a form in the body, urlencoded or multipart; raises what ``read`` and ``parse_form`` raise."""
+        return forms.parse_form(self.headers.get("Content-Type", ""), await self.read(limit))
 
 
 @dataclass(slots=True)
@@ -76,3 +102,35 @@ class Response:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | AsyncIterator[bytes] = b""
+    length: int | None = None
+    """How many bytes a streamed body has, when that is known."""
+    cookies: tuple[str, ...] = ()
+    """A Set-Cookie header each, as ``cookies.render_cookie`` writes them."""
+    compress: bool = False
+    """Whether the body may be compressed. Never where a secret stands beside what somebody else wrote (BREACH)."""
+
+
+class WebSocket(Protocol):
+    """An open WebSocket (RFC 6455)."""
+
+    async def receive(self) -> str | bytes | None:
+        """The next message; ``None`` when the connection is closed."""
+
+    async def send(self, message: str | bytes) -> None:
+        """Sends one message; ``ConnectionError`` when the connection is closed."""
+
+    async def close(self, code: int = 1000) -> None:
+        """Closes the connection."""
+
+
+@dataclass(slots=True, kw_only=True)
+class WebSocketResponse(Response):
+    """The answer to a request that becomes a WebSocket; requests of other origins and other requests are refused."""
+
+    status: int = 101
+    session: Callable[[WebSocket], Awaitable[None]]
+    """Speaks with the client; the connection is closed when it returns."""
+    protocols: tuple[str, ...] = ()
+    """The subprotocols that the session speaks."""
+    message_bytes: int = 65_536
+    """The largest message that is received."""

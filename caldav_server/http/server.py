@@ -17,7 +17,7 @@ from aiohttp import web
 
 from caldav_server.http import accepting
 from caldav_server.http.connection import Connection, Edge, Handler
-from caldav_server.http.exchange import Exchanges
+from caldav_server.http.exchange import AiohttpHandler
 from caldav_server.http.proxies import Proxies
 from caldav_server.settings import LimitSettings, Settings
 
@@ -153,7 +153,7 @@ class EdgeServer:
 def _protocols(edge: Edge, limits: LimitSettings) -> web.Server:
     """The factory of aiohttp's protocols. Bodies are left as they were sent, and closing is not its business."""
     return web.Server(
-        Exchanges(edge),
+        AiohttpHandler(edge),
         keepalive_timeout=edge.timeouts.keep_alive_seconds,
         max_line_size=limits.header_bytes,
         max_field_size=limits.header_bytes,

@@ -15,11 +15,9 @@ STATUS_LINES = {code: f"HTTP/1.1 {code} {reason}\r\n" for code, reason in _REASO
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 BODILESS = frozenset({204, 304})
 
-_SECURITY = (
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-)
+_SECURITY = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+_CONTENT_SECURITY = "Content-Security-Policy"
+_NO_CONTENT = f"{_CONTENT_SECURITY}: default-src 'none'; frame-ancestors 'none'\r\n"
 _STRICT_TRANSPORT = "Strict-Transport-Security: max-age=31536000\r\n"
 
 
@@ -27,25 +25,25 @@ class HeaderInjection(ValueError):
     """A header value that a face gave holds a line break: a defect of ours that must not reach the wire."""
 
 
-class Clock:
-    """The Date line, made once a second (RFC 9110 §6.6.1)."""
+class _FixedLines:
+    """The headers that every answer ends with, Date among them, made once a second (RFC 9110 §6.6.1)."""
 
-    __slots__ = ("_line", "_second")
+    __slots__ = ("_second", "_text")
 
     def __init__(self) -> None:
         self._second = 0
-        self._line = ""
+        self._text = ""
 
-    def date_line(self) -> str:
-        """``Date: ...`` with its line break."""
+    def text(self) -> str:
+        """Whole lines."""
         second = int(time.time())
         if second != self._second:
             self._second = second
-            self._line = f"Date: {formatdate(second, usegmt=True)}\r\n"
-        return self._line
+            self._text = f"{_SECURITY}Date: {formatdate(second, usegmt=True)}\r\n"
+        return self._text
 
 
-_clock = Clock()
+_fixed = _FixedLines()
 
 
 def render_head(
@@ -57,27 +55,32 @@ def render_head(
     chunked: bool = False,
     connection: str = "",
     secure: bool = False,
+    cookies: tuple[str, ...] = (),
 ) -> bytes:
     """Status line and headers, ended by the empty line; raises ``HeaderInjection`` on a line break in a value.
 
-    ``length`` is the Content-Length, ``None`` for none; ``connection`` the value of a Connection header, if any.
+    ``length`` is the Content-Length, ``None`` for none; ``connection`` the value of a Connection header, if any. An
+    answer without a Content-Security-Policy of its own is data: a browser shall run and load nothing for it.
     """
-    lines = [STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
-    count = len(lines)
-    if length is not None:
-        lines.append(f"Content-Length: {length}\r\n")
-    elif chunked:
-        lines.append("Transfer-Encoding: chunked\r\n")
-    if connection:
-        lines.append(f"Connection: {connection}\r\n")
-    if secure:
-        lines.append(_STRICT_TRANSPORT)
-    head = "".join(lines)
-    expected = count + (length is not None or chunked) + bool(connection) + secure
-    if head.count("\n") != expected or head.count("\r") != expected or "\0" in head:
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    if cookies:
+        lines += [f"Set-Cookie: {cookie}\r\n" for cookie in cookies]
+    fields = "".join(lines)
+    if fields.count("\n") != len(lines) or fields.count("\r") != len(lines) or "\0" in fields:
         raise HeaderInjection("a header value holds a line break")
-    return f"{head}{_SECURITY}{_clock.date_line()}X-Request-Id: {request_id}\r\n\r\n".encode()
+    framing = ""
+    if length is not None:
+        framing = f"Content-Length: {length}\r\n"
+    elif chunked:
+        framing = "Transfer-Encoding: chunked\r\n"
+    if connection:
+        framing = f"{framing}Connection: {connection}\r\n"
+    status_line = STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+    policy = "" if _CONTENT_SECURITY in headers else _NO_CONTENT
+    return (
+        f"{status_line}{fields}{framing}{_STRICT_TRANSPORT if secure else ''}"
+        f"{policy}{_fixed.text()}X-Request-Id: {request_id}\r\n\r\n"
+    ).encode()
 
 
 def render_plain(status: int, message: str, request_id: str) -> bytes:

@@ -20,12 +20,12 @@ from caldav_server.http.messages import Request, Response
 from caldav_server.settings import AuthSettings
 from protocol.model import Principal, PrincipalKind
 from storage import credentials, principals, server_state
-from testing.edge import PASSWORD, Edge, basic, fixed_body, headers_of, running
+from testing.edge import PASSWORD, Edge, FixedBody, basic, headers_of, running
 
 
 def request_with(authorization: str | None, remote: str = "192.0.2.1", agent: str = "test") -> Request:
     fields = {"User-Agent": agent} | ({} if authorization is None else {"Authorization": authorization})
-    return Request("GET", "/dav/", "", headers_of(fields), fixed_body(b""), "id", remote, "http", "h")
+    return Request("GET", "/dav/", "", headers_of(fields), FixedBody(b""), "id", remote, "http", "h")
 
 
 async def status_of(app: Application, request: Request) -> int:

@@ -17,7 +17,7 @@ UNDER_CAL: dict[str, object] = {"server.base_path": "/cal"}
 
 
 async def show(_app: Application, request: Request) -> Response:
-    return Response(200, {}, f"{request.base_path}|{request.raw_path}|{request.query}".encode())
+    return Response(200, {}, f"{request.base_path}|{request.raw_path}|{request.query_string}".encode())
 
 
 @pytest.mark.parametrize(

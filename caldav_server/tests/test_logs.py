@@ -12,7 +12,7 @@ import pytest
 from caldav_server.http.messages import Request
 from caldav_server.observability import logs
 from caldav_server.settings import LogSettings
-from testing.edge import basic, fixed_body, headers_of, running
+from testing.edge import FixedBody, basic, headers_of, running
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def lines(log: logs.Log, path: Path) -> list[dict[str, object]]:
 
 
 def a_request(path: str = "/dav/x") -> Request:
-    return Request("GET", path, "", headers_of({}), fixed_body(b""), "id-1", "192.0.2.1", "http", "h")
+    return Request("GET", path, "", headers_of({}), FixedBody(b""), "id-1", "192.0.2.1", "http", "h")
 
 
 def test_events_carry_level_time_request_and_worker(path: Path) -> None:
