@@ -7,21 +7,20 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
+from caldav_server.accounts import accounts, accounts_file
+from caldav_server.accounts.accounts_file import AccountsFile, EntryStatus
+from caldav_server.accounts.passwords import Hasher
 from caldav_server.cli.common import Failure, now, open_database, run, with_settings
+from caldav_server.cli.progress import counting
 from caldav_server.settings import Settings
-
-if TYPE_CHECKING:
-    from caldav_server.accounts.accounts_file import AccountsFile, EntryStatus
-    from protocol.model import PrincipalKind
-    from storage.database import Database, Transaction
+from protocol.model import PrincipalKind
+from storage.database import Database, Transaction
 
 T = TypeVar("T")
-
-_KINDS = ("user", "group", "room", "resource")
 
 
 @click.group()
@@ -32,7 +31,7 @@ def account() -> None:
 @account.command()
 @with_settings
 @click.argument("name")
-@click.option("--kind", type=click.Choice(_KINDS), default="user", show_default=True)
+@click.option("--kind", type=click.Choice([kind.value for kind in PrincipalKind]), default="user", show_default=True)
 @click.option("--password", metavar="TEXT", help="Its password; without it you are asked, or one is made up.")
 @click.option("--display-name", metavar="TEXT", default="", help="The name that people see.")
 @click.option("--email", "emails", metavar="ADDRESS", multiple=True, help="A mail address; may be repeated.")
@@ -49,9 +48,6 @@ def add(
     admin: bool,
 ) -> None:
     """Add an account with its calendar home."""
-    from caldav_server.accounts import accounts
-    from protocol.model import PrincipalKind
-
     with open_database(settings) as db, _account_problems():
         made = accounts.new_principal(
             name,
@@ -76,8 +72,6 @@ def add(
 @with_settings
 def list_accounts(settings: Settings) -> None:
     """List all accounts: kind, name, display name, addresses."""
-    from caldav_server.accounts import accounts
-
     with open_database(settings) as db:
         for one in run(db.read(accounts.list_all)):
             admin = " (admin)" if one.is_admin else ""
@@ -90,8 +84,6 @@ def list_accounts(settings: Settings) -> None:
 @click.option("--password", metavar="TEXT", help="The new password; without it you are asked, or one is made up.")
 def password(settings: Settings, name: str, password: str | None) -> None:
     """Change the password of a user."""
-    from caldav_server.accounts import accounts
-
     with open_database(settings) as db, _account_problems():
         hashed, shown = _choose_password(settings, password)
         _change(db, settings, lambda tx: accounts.set_password(tx, accounts.find(tx, name), hashed, now()))
@@ -105,8 +97,6 @@ def password(settings: Settings, name: str, password: str | None) -> None:
 @click.option("--remove", "is_removal", is_flag=True, help="Take the app password with this label back.")
 def app_password(settings: Settings, name: str, label: str | None, is_removal: bool) -> None:
     """Make a password for one app or device and show it once; without LABEL, list them."""
-    from caldav_server.accounts import accounts
-
     with open_database(settings) as db, _account_problems():
         principal = run(db.read(lambda tx: accounts.find(tx, name)))
         if label is None:
@@ -127,8 +117,6 @@ def app_password(settings: Settings, name: str, label: str | None, is_removal: b
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(settings: Settings, name: str, yes: bool) -> None:
     """Remove an account and everything it owns."""
-    from caldav_server.accounts import accounts
-
     with open_database(settings) as db, _account_problems():
         principal = run(db.read(lambda tx: accounts.find(tx, name)))
         if not yes:
@@ -142,10 +130,8 @@ def remove(settings: Settings, name: str, yes: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 def import_accounts(settings: Settings, file: str) -> None:
     """Make the accounts what a TOML file says; accounts it does not name are left alone."""
-    from caldav_server.accounts.accounts_file import read_file
-
     with open_database(settings) as db, _account_problems():
-        found = read_file(file)
+        found = accounts_file.read_file(file)
         done = _import(db, settings, found)
     for kind, name, status in done:
         click.echo(f"{status:<10}{kind} {name}")
@@ -154,10 +140,6 @@ def import_accounts(settings: Settings, file: str) -> None:
 
 
 def _import(db: Database, settings: Settings, file: AccountsFile) -> list[tuple[PrincipalKind, str, EntryStatus]]:
-    from caldav_server.accounts import accounts_file
-    from caldav_server.accounts.passwords import Hasher
-    from caldav_server.cli.progress import counting
-
     known = run(db.read(lambda tx: accounts_file.known_hashes(tx, file)))
     with counting("Passwords", len(file.user)) as advance:
         hashes = accounts_file.hash_passwords(file, known, Hasher(settings.auth), lambda: advance(1))
@@ -166,15 +148,11 @@ def _import(db: Database, settings: Settings, file: AccountsFile) -> list[tuple[
 
 def _change(db: Database, settings: Settings, work: Callable[[Transaction], T]) -> T:
     """Runs a unit of work that changes accounts; servers that are running hear of it when there is Redis."""
-    from caldav_server.accounts import accounts
-
     return run(accounts.change_once(db, settings.redis.url, work))
 
 
 def _choose_password(settings: Settings, given: str | None) -> tuple[str, str]:
     """The hash of the password that was given, typed or made up, and the password if it must be shown."""
-    from caldav_server.accounts.passwords import Hasher
-
     shown = ""
     if given is None and sys.stdin.isatty():
         given = click.prompt("Password (empty: one is made up)", hide_input=True, default="", show_default=False)
@@ -194,9 +172,7 @@ def _must_equal(first: str, again: str) -> str:
 @contextmanager
 def _account_problems() -> Iterator[None]:
     """Turns what cannot be done with an account into a message."""
-    from caldav_server.accounts.accounts import AccountError
-
     try:
         yield
-    except AccountError as error:
+    except accounts.AccountError as error:
         raise Failure(str(error)) from error
