@@ -8,6 +8,8 @@ import pytest
 
 from testing.statements import StatementRecorder
 
+pytest_plugins = ["testing.summary"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def statements() -> Iterator[StatementRecorder]:

@@ -13,21 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from caldav_server.cli import main, parsers
+from testing.builders import event
 from testing.process import ROOT, environment
 from testing.process import command as command_in_process
-
-EVENT = """BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//test//EN
-BEGIN:VEVENT
-UID:{uid}
-DTSTAMP:20260101T000000Z
-DTSTART;TZID=Europe/Berlin:20260105T100000
-DURATION:PT1H
-SUMMARY:{summary}
-END:VEVENT
-END:VCALENDAR
-"""
 
 
 def command(folder: Path, *args: str, stdin: str = "") -> tuple[int, str, str]:
@@ -160,7 +148,7 @@ def test_a_calendar_goes_out_and_in_again_without_a_change(folder: Path) -> None
     run(folder, "calendar", "create", "user01", "work", "--color", "#FF0000", "--component", "VEVENT")
     assert "There is already" in run(folder, "calendar", "create", "user01", "work")
     source = folder / "in.ics"
-    source.write_text("".join(EVENT.format(uid=f"uid-{n}", summary=f"Größe {n}") for n in range(3)), encoding="utf-8")
+    source.write_text("".join(event(f"uid-{n}", summary=f"Größe {n}").decode() for n in range(3)), encoding="utf-8")
     output = run(folder, "calendar", "import", "user01", "work", str(source))
     assert "created   uid-0" in output
     assert "3 created" in output
@@ -178,7 +166,7 @@ def test_a_calendar_goes_out_and_in_again_without_a_change(folder: Path) -> None
 
 def test_what_an_import_refuses_is_told_and_the_rest_goes_in(folder: Path) -> None:
     run(folder, "account", "add", "user01", "--password", "p")
-    text = EVENT.format(uid="good", summary="x") + EVENT.format(uid="bad", summary="x").replace("DTSTART", "DTSTRAT")
+    text = (event("good") + event("bad").replace(b"DTSTART", b"DTSTRAT")).decode()
     status, output, _ = command(folder, "calendar", "import", "user01", "calendar", "-", stdin=text)
     assert "created   good" in output
     assert status == (1 if "refused" in output else 0)
@@ -206,7 +194,7 @@ def test_a_large_import_is_parsed_by_processes_of_its_own(folder: Path, monkeypa
     monkeypatch.setattr(parsers, "PARALLEL_FROM", 3)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     run(folder, "account", "add", "user01", "--password", "p")
-    text = "".join(EVENT.format(uid=f"uid-{n}", summary="x") for n in range(4))
+    text = b"".join(event(f"uid-{n}") for n in range(4)).decode()
     for became in ("4 created", "4 unchanged"):
         assert became in run(folder, "calendar", "import", "user01", "calendar", "-", stdin=text)
     assert started == [1, 1]

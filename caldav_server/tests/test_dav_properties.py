@@ -12,7 +12,7 @@ from caldav_server.dav.properties import PROPERTIES
 from protocol.model import PrincipalId
 from storage import calendars
 from storage.database import Transaction
-from testing.builders import event
+from testing.builders import component, event, timezone_text
 from testing.face import NAMESPACES, Face
 
 HOME = "/dav/calendars/anna/"
@@ -215,23 +215,8 @@ async def test_reports_about_principals_are_defined_for_depth_0_alone(face: Face
     assert statuses[1] == 400
 
 
-_OWN_ZONE = "\r\n".join(
-    (
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//test//EN",
-        "BEGIN:VTIMEZONE",
-        "TZID:My/Own",
-        "BEGIN:STANDARD",
-        "DTSTART:19700101T000000",
-        "TZOFFSETFROM:+0517",
-        "TZOFFSETTO:+0517",
-        "END:STANDARD",
-        "END:VTIMEZONE",
-        "END:VCALENDAR",
-        "",
-    )
-)
+_OBSERVANCE = component("STANDARD", "DTSTART:19700101T000000", "TZOFFSETFROM:+0517", "TZOFFSETTO:+0517")
+_OWN_ZONE = timezone_text(component("VTIMEZONE", "TZID:My/Own", _OBSERVANCE))
 
 
 async def test_the_two_time_zone_properties_say_the_same(face: Face) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from testing.builders import event
 from testing.edge import basic
 from testing.process import Server, command, serving, wait_until
 
@@ -157,22 +158,19 @@ def test_the_number_of_workers_changes_at_a_restart_with_clients_connected(tmp_p
 def test_a_stop_lets_an_upload_finish(tmp_path: Path) -> None:
     with serving(tmp_path, ["--workers", "2"]) as server:
         host, _, port = server.url.removeprefix("http://").partition(":")
-        event = (
-            b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\n"
-            b"DTSTART:20260101T100000Z\r\nDURATION:PT1H\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
-        )
+        body = event("1")
         head = (
             f"PUT /dav/calendars/admin/calendar/1.ics HTTP/1.1\r\nHost: h\r\nContent-Type: text/calendar\r\n"
-            f"Authorization: {basic('admin', server.password)}\r\nContent-Length: {len(event)}\r\n\r\n"
+            f"Authorization: {basic('admin', server.password)}\r\nContent-Length: {len(body)}\r\n\r\n"
         ).encode()
         with socket.create_connection((host, int(port)), timeout=10) as client:
-            client.sendall(head + event[:50])
+            client.sendall(head + body[:50])
             time.sleep(0.2)
             statuses: list[int] = []
             stopping = threading.Thread(target=lambda: statuses.append(server.stop()))
             stopping.start()
             time.sleep(0.3)
-            client.sendall(event[50:])
+            client.sendall(body[50:])
             assert client.recv(65536).startswith(b"HTTP/1.1 201 ")
             stopping.join(10)
         assert statuses == [0]

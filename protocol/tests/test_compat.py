@@ -11,14 +11,15 @@ from protocol.ical.components import Component, Property
 from protocol.ical.document import Parsed, parse_document
 from protocol.ical.recurrence import occurrences_of
 from protocol.model import TimeRange
-from protocol.tests.test_document import body, event
+from protocol.tests.test_document import here
+from testing.builders import STAMP, calendar, component
 
 DATA = Condition.VALID_CALENDAR_DATA
 OBJECT = Condition.VALID_CALENDAR_OBJECT_RESOURCE
 
 
 def plain(*lines: str, name: str = "VEVENT") -> bytes:
-    return body("\n".join([f"BEGIN:{name}", "UID:1", "DTSTAMP:20240101T000000Z", *lines, f"END:{name}", ""]))
+    return calendar(component(name, *lines, uid="1"))
 
 
 def lenient(data: bytes, *repairs: str) -> Parsed:
@@ -109,17 +110,17 @@ def test_method_is_cut_out_of_the_text() -> None:
 
 def test_duplicate_overrides() -> None:
     def override(sequence: str, stamp: str, summary: str) -> str:
-        text = event("1", "RECURRENCE-ID;TZID=Here:20240102T100000", f"SUMMARY:{summary}", f"SEQUENCE:{sequence}")
-        return text.replace("DTSTAMP:20240101T000000Z", f"DTSTAMP:{stamp}")
+        text = here("1", "RECURRENCE-ID;TZID=Here:20240102T100000", f"SUMMARY:{summary}", f"SEQUENCE:{sequence}")
+        return text.replace(STAMP, f"DTSTAMP:{stamp}")
 
-    master = event("1", "RRULE:FREQ=DAILY")
+    master = here("1", "RRULE:FREQ=DAILY")
     early, late = "20240101T000000Z", "20240102T000000Z"
     for pair in (
         (override("2", early, "new"), override("1", late, "old")),
         (override("1", early, "old"), override("1", late, "new")),
         (override("x", early, "old"), override("0", early, "new")),
     ):
-        document = lenient(body(master, *pair), "duplicate-override").document
+        document = lenient(calendar(master, *pair), "duplicate-override").document
         assert [each.value("SUMMARY") for each in document.overrides] == ["new"]
     assert duplicates.newest([], None, {}) == []
 
@@ -128,7 +129,7 @@ HERE = "DTSTART;TZID=Europe/Berlin:20240101T100000"
 
 
 def begun(start: str, *lines: str) -> str:
-    return event("1", *lines).replace("DTSTART;TZID=Here:20240101T100000", start)
+    return here("1", *lines).replace("DTSTART;TZID=Here:20240101T100000", start)
 
 
 @pytest.mark.parametrize(
@@ -149,11 +150,11 @@ def test_duplicate_overrides_that_are_written_differently(start: str | None, one
     master = "" if start is None else begun(start, "RRULE:FREQ=DAILY")
     for first, second in ((one, other), (other, one)):
         pair = [
-            event("1", f"RECURRENCE-ID{line}", "SUMMARY:new" if sequence else "SUMMARY:old", f"SEQUENCE:{sequence}")
+            here("1", f"RECURRENCE-ID{line}", "SUMMARY:new" if sequence else "SUMMARY:old", f"SEQUENCE:{sequence}")
             for line, sequence in ((first, 2), (second, 0))
         ]
         for parts in (pair, pair[::-1]):
-            parsed = parse_document(body(master, *parts))
+            parsed = parse_document(calendar(master, *parts))
             assert [each.value("SUMMARY") for each in parsed.document.overrides] == ["new"]
             assert "duplicate-override" in parsed.repairs
 
@@ -161,11 +162,11 @@ def test_duplicate_overrides_that_are_written_differently(start: str | None, one
 def test_overrides_of_two_occurrences_stay_two() -> None:
     """RFC 5545 §3.8.4.4: the same wall time in two zones is two original starts."""
     overrides = (
-        event("1", f"RECURRENCE-ID;TZID={zone}:20240102T100000") for zone in ("Europe/Berlin", "America/New_York")
+        here("1", f"RECURRENCE-ID;TZID={zone}:20240102T100000") for zone in ("Europe/Berlin", "America/New_York")
     )
-    more = (event("1", "RECURRENCE-ID:20240103T090000Z"), event("1", "RECURRENCE-ID:20240102T090000Z"))
+    more = (here("1", "RECURRENCE-ID:20240103T090000Z"), here("1", "RECURRENCE-ID:20240102T090000Z"))
     master = begun(HERE, "RRULE:FREQ=HOURLY")
-    document = parse_document(body(master, *overrides, *more)).document
+    document = parse_document(calendar(master, *overrides, *more)).document
     assert len(document.overrides) == 3
 
 
@@ -184,9 +185,9 @@ def test_of_two_bare_overrides_the_newer_counts() -> None:
 
 
 def test_recurrence_in_an_override() -> None:
-    data = body(
-        event("1", "RRULE:FREQ=DAILY"),
-        event("1", "RECURRENCE-ID;TZID=Here:20240102T100000", "RRULE:FREQ=DAILY", "EXDATE:20240101T090000Z"),
+    data = calendar(
+        here("1", "RRULE:FREQ=DAILY"),
+        here("1", "RECURRENCE-ID;TZID=Here:20240102T100000", "RRULE:FREQ=DAILY", "EXDATE:20240101T090000Z"),
     )
     document = lenient(data, "override-recurrence").document
     assert document.master.value("RRULE") == "FREQ=DAILY"
@@ -371,9 +372,9 @@ def test_occurrence_of_another_type(start: str, sent: str, read: str) -> None:
     stays = sent == "EXDATE;VALUE=DATE:20240102"  # the whole day, for ``recurrence``
     repairs = () if stays else ("occurrence-type",)
     assert view(plain(start, "RRULE:FREQ=DAILY", sent), "EXDATE", *repairs) == [sent if stays else read]
-    override = event("1", sent.replace("EXDATE", "RECURRENCE-ID")).replace("DTSTART;TZID=Here:20240101T100000", start)
-    master = event("1", "RRULE:FREQ=DAILY").replace("DTSTART;TZID=Here:20240101T100000", start)
-    data = body(master, override)
+    override = here("1", sent.replace("EXDATE", "RECURRENCE-ID")).replace("DTSTART;TZID=Here:20240101T100000", start)
+    master = here("1", "RRULE:FREQ=DAILY").replace("DTSTART;TZID=Here:20240101T100000", start)
+    data = calendar(master, override)
     document = lenient(data, "occurrence-type").document
     assert document.overrides[0].first("RECURRENCE-ID").raw == read.replace("EXDATE", "RECURRENCE-ID")
 
@@ -389,7 +390,7 @@ def test_occurrences_that_fit_stay() -> None:
 
 def test_missing_dtstamp() -> None:
     def put(*lines: str) -> str:
-        data = body("\n".join(["BEGIN:VEVENT", "UID:1", "DTSTART:20240101", *lines, "END:VEVENT", ""]))
+        data = calendar("\n".join(["BEGIN:VEVENT", "UID:1", "DTSTART:20240101", *lines, "END:VEVENT", ""]))
         return view(data, "DTSTAMP", "dtstamp-missing")[0]
 
     assert put() == "DTSTAMP:19700101T000000Z"

@@ -22,8 +22,8 @@ from protocol.ical.rendering.expand import expand
 from protocol.ical.rendering.limits import limit_recurrence_set
 from protocol.ical.time_range import range_matches
 from protocol.model import FOREVER, BusyType, ComponentKind, IndexEntry, ObjectIndex, TimeRange
-from protocol.tests.test_document import body
 from protocol.tests.test_fuzz_ical import make_body
+from testing.builders import calendar, component
 
 DAY = 86400
 
@@ -36,15 +36,15 @@ HORIZON = at("2028-01-01")
 
 
 def index(*components: str, cap: int = 1500, horizon: int = HORIZON) -> ObjectIndex:
-    return index_document(parse_document(body(*components)).document, horizon=horizon, cap=cap)
+    return index_document(parse_document(calendar(*components)).document, horizon=horizon, cap=cap)
 
 
-def component(*lines: str, name: str = "VEVENT") -> str:
-    return "\n".join([f"BEGIN:{name}", "UID:1", "DTSTAMP:20240101T000000Z", *lines, f"END:{name}", ""])
+def one(*lines: str, name: str = "VEVENT") -> str:
+    return component(name, *lines, uid="1")
 
 
 def test_one_event() -> None:
-    found = index(component("DTSTART;TZID=Europe/Berlin:20240701T100000", "DURATION:PT1H"))
+    found = index(one("DTSTART;TZID=Europe/Berlin:20240701T100000", "DURATION:PT1H"))
     start = at("2024-07-01T10:00", "Europe/Berlin")
     assert found == ObjectIndex(
         uid="1",
@@ -60,22 +60,22 @@ def test_one_event() -> None:
 
 
 def test_a_journal_without_time_has_no_entries() -> None:
-    found = index(component("SUMMARY:x", name="VJOURNAL"))
+    found = index(one("SUMMARY:x", name="VJOURNAL"))
     assert found.entries == ()
     assert found.indexed_until == FOREVER
     assert found.last_end < found.first_start
 
 
 def test_a_task_without_time_is_everywhere() -> None:
-    found = index(component("SUMMARY:x", name="VTODO"))
+    found = index(one("SUMMARY:x", name="VTODO"))
     assert found.entries == (IndexEntry(-FOREVER, FOREVER),)
     assert (found.first_start, found.last_end) == (-FOREVER, FOREVER)
 
 
 def test_overrides_without_a_master() -> None:
     found = index(
-        component("RECURRENCE-ID:20240102T100000Z", "DTSTART:20240103T100000Z", "DURATION:PT1H"),
-        component("RECURRENCE-ID:20240101T100000Z", "DTSTART:20240105T100000Z", "DURATION:PT1H", "TRANSP:TRANSPARENT"),
+        one("RECURRENCE-ID:20240102T100000Z", "DTSTART:20240103T100000Z", "DURATION:PT1H"),
+        one("RECURRENCE-ID:20240101T100000Z", "DTSTART:20240105T100000Z", "DURATION:PT1H", "TRANSP:TRANSPARENT"),
     )
     assert found.recurring
     assert [(entry.start, entry.busy) for entry in found.entries] == [
@@ -85,7 +85,7 @@ def test_overrides_without_a_master() -> None:
 
 
 def test_a_series_that_ends() -> None:
-    found = index(component("DTSTART;TZID=Europe/Berlin:20240330T100000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=3"))
+    found = index(one("DTSTART;TZID=Europe/Berlin:20240330T100000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=3"))
     starts = [at(f"2024-03-{day}T10:00", "Europe/Berlin") for day in (30, 31)]
     starts.append(at("2024-04-01T10:00", "Europe/Berlin"))
     assert [entry.start for entry in found.entries] == starts
@@ -96,7 +96,7 @@ def test_a_series_that_ends() -> None:
 
 
 def test_an_endless_series_goes_to_the_horizon() -> None:
-    found = index(component("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY"))
+    found = index(one("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY"))
     assert len(found.entries) == (HORIZON - at("2024-01-01T10:00")) // (7 * DAY) + 1
     assert found.last_end == FOREVER
     assert HORIZON - 2 <= found.indexed_until <= HORIZON
@@ -104,25 +104,25 @@ def test_an_endless_series_goes_to_the_horizon() -> None:
 
 
 def test_the_cap_says_where_it_cut() -> None:
-    found = index(component("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY"), cap=10)
+    found = index(one("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY"), cap=10)
     assert len(found.entries) == 10
     assert found.indexed_until == at("2024-01-11T10:00") - 1
-    floating = index(component("DTSTART:20240101T100000", "DURATION:PT1H", "RRULE:FREQ=DAILY"), cap=10)
+    floating = index(one("DTSTART:20240101T100000", "DURATION:PT1H", "RRULE:FREQ=DAILY"), cap=10)
     assert floating.indexed_until == at("2024-01-10T10:00")
     assert all(entry.floating for entry in floating.entries)
 
 
 def test_a_series_in_the_far_future_has_its_first_occurrences() -> None:
-    found = index(component("DTSTART:20900101T100000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY"))
+    found = index(one("DTSTART:20900101T100000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY"))
     assert found.entries[0].start == at("2090-01-01T10:00")
     assert found.indexed_until > found.entries[0].end
 
 
 def test_overrides_moved_and_cancelled() -> None:
     found = index(
-        component("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=4", "EXDATE:20240102T100000Z"),
-        component("RECURRENCE-ID:20240103T100000Z", "DTSTART:20260103T120000Z", "DURATION:PT2H"),
-        component("RECURRENCE-ID:20240104T100000Z", "DTSTART:20240104T100000Z", "DURATION:PT1H", "STATUS:CANCELLED"),
+        one("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=4", "EXDATE:20240102T100000Z"),
+        one("RECURRENCE-ID:20240103T100000Z", "DTSTART:20260103T120000Z", "DURATION:PT2H"),
+        one("RECURRENCE-ID:20240104T100000Z", "DTSTART:20240104T100000Z", "DURATION:PT1H", "STATUS:CANCELLED"),
     )
     assert found.entries == (
         IndexEntry(at("2024-01-01T10:00"), at("2024-01-01T11:00"), False, BusyType.BUSY),
@@ -134,8 +134,8 @@ def test_overrides_moved_and_cancelled() -> None:
 @pytest.mark.parametrize("rule", [(), ("RRULE:FREQ=DAILY;COUNT=0",), ("RDATE:never",)])
 def test_an_override_takes_the_place_of_a_master_that_does_not_recur(rule: tuple[str, ...]) -> None:
     """RFC 5545 §3.8.4.4: it is the occurrence that the override describes, not one beside it."""
-    master = component("DTSTART:20240101T100000Z", "DURATION:PT1H", *rule)
-    parts = body(master, component("RECURRENCE-ID:20240101T100000Z", "DTSTART:20240105T100000Z", "DURATION:PT1H"))
+    master = one("DTSTART:20240101T100000Z", "DURATION:PT1H", *rule)
+    parts = calendar(master, one("RECURRENCE-ID:20240101T100000Z", "DTSTART:20240105T100000Z", "DURATION:PT1H"))
     document = parse_document(parts).document
     found = index_document(document, horizon=HORIZON)
     moved = IndexEntry(at("2024-01-05T10:00"), at("2024-01-05T11:00"), False, BusyType.BUSY)
@@ -151,7 +151,7 @@ def test_an_override_takes_the_place_of_a_master_that_does_not_recur(rule: tuple
 
 def test_ends_beyond_the_years_of_the_calendar_are_indexed() -> None:
     """RFC 4791 §9.9: an event of nominal days that ends after the year 9999 still meets the ranges before."""
-    found = index(component("DTSTART;TZID=Europe/Berlin:99981231T100000", "DURATION:P3000000D"))
+    found = index(one("DTSTART;TZID=Europe/Berlin:99981231T100000", "DURATION:P3000000D"))
     start = at("9998-12-31T10:00", "Europe/Berlin")
     summer = start + 3_000_000 * DAY - 3600
     assert found.entries == (IndexEntry(start, summer, False, BusyType.BUSY),)
@@ -159,18 +159,18 @@ def test_ends_beyond_the_years_of_the_calendar_are_indexed() -> None:
 
 def test_recurring_tasks_and_journals() -> None:
     start = at("2024-01-01T10:00")
-    task = index(component("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=2", name="VTODO"))
+    task = index(one("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=2", name="VTODO"))
     assert [(entry.start - start, entry.end - start) for entry in task.entries] == [(0, 3601), (DAY, DAY + 3601)]
     day = at("2024-01-01")
-    journal = index(component("DTSTART;VALUE=DATE:20240101", "RRULE:FREQ=DAILY;COUNT=2", name="VJOURNAL"))
+    journal = index(one("DTSTART;VALUE=DATE:20240101", "RRULE:FREQ=DAILY;COUNT=2", name="VJOURNAL"))
     assert journal.entries == (IndexEntry(day, day + DAY, True), IndexEntry(day + DAY, day + 2 * DAY, True))
 
 
 def test_a_task_that_recurs_by_its_due() -> None:
     due = at("2024-01-01T10:00")
-    found = index(component("DUE:20240101T100000Z", "RRULE:FREQ=DAILY;COUNT=2", name="VTODO"))
+    found = index(one("DUE:20240101T100000Z", "RRULE:FREQ=DAILY;COUNT=2", name="VTODO"))
     assert found.entries == (IndexEntry(due - 1, due), IndexEntry(due + DAY - 1, due + DAY))
-    assert index(component("RRULE:FREQ=DAILY;COUNT=2", name="VTODO")).entries == (IndexEntry(-FOREVER, FOREVER),)
+    assert index(one("RRULE:FREQ=DAILY;COUNT=2", name="VTODO")).entries == (IndexEntry(-FOREVER, FOREVER),)
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def test_a_task_that_recurs_by_its_due() -> None:
 )
 def test_dear_rules_are_stored(rule: str) -> None:
     begun = time.process_time()
-    found = index(component("DTSTART:20240101T100000Z", "DURATION:PT1H", f"RRULE:{rule}"))
+    found = index(one("DTSTART:20240101T100000Z", "DURATION:PT1H", f"RRULE:{rule}"))
     assert time.process_time() - begun < 0.5
     assert len(found.entries) <= 1500
     assert found.indexed_until < FOREVER or len(found.entries) < 1500
 
 
 def test_series_that_are_too_dear_are_indexed_as_far_as_they_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    series = component("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY")
+    series = one("DTSTART:20240101T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY")
     monkeypatch.setattr("protocol.ical.index._BUDGET", 1)
     near = index(series)
     assert len(near.entries) == 30
@@ -207,14 +207,14 @@ def test_series_that_are_too_dear_are_indexed_as_far_as_they_go(monkeypatch: pyt
 
 
 def test_views_with_unreadable_times_have_no_entries() -> None:
-    document = parse_document(body(component("DTSTART:20240101T100000Z"))).document
+    document = parse_document(calendar(one("DTSTART:20240101T100000Z"))).document
     document.master.properties = [Property.make("DTSTART", "soon")]
     assert index_document(document, horizon=HORIZON).entries == ()
 
 
 def test_an_unknown_calendar_scale_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
-        index(component("DTSTART:20240101T100000Z", "RRULE:RSCALE=KLINGON;FREQ=YEARLY"))
+        index(one("DTSTART:20240101T100000Z", "RRULE:RSCALE=KLINGON;FREQ=YEARLY"))
     assert caught.value.condition is Condition.SUPPORTED_RSCALE
 
 
@@ -231,9 +231,7 @@ _FREQUENCIES = st.sampled_from(["HOURLY;INTERVAL=7", "DAILY", "WEEKLY;BYDAY=MO,W
 )
 def test_entries_answer_queries_before_their_end(frequency: str, day: int, hours: int, end: str, cap: int) -> None:
     start = at("2020-06-01T10:00")  # a Monday
-    found = index(
-        component("DTSTART:20200601T100000Z", f"DURATION:PT{hours}H", f"RRULE:FREQ={frequency}{end}"), cap=cap
-    )
+    found = index(one("DTSTART:20200601T100000Z", f"DURATION:PT{hours}H", f"RRULE:FREQ={frequency}{end}"), cap=cap)
     a = start + day * DAY
     b = a + 7 * DAY
     if b > found.indexed_until:

@@ -17,6 +17,7 @@ from protocol.ical.index import index_document
 from protocol.ical.recurrence import Budget, count_until, occurrences, span
 from protocol.ical.timezones import definitions
 from protocol.model import FOREVER, TimeRange
+from testing.builders import calendar, component
 
 ALL_HOURS, ALL_MINUTES = ",".join(map(str, range(24))), ",".join(map(str, range(60)))
 
@@ -85,11 +86,8 @@ WINDOWS = {
 
 
 def event(rule: str, start: str = "20200101T090000") -> object:
-    text = (
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//\r\nBEGIN:VEVENT\r\nUID:cost\r\nDTSTAMP:20200101T000000Z\r\n"
-        f"DTSTART;TZID=Europe/Berlin:{start}\r\nDURATION:PT1H\r\nRRULE:{rule}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
-    )
-    return parse_document(text.encode()).document
+    lines = (f"DTSTART;TZID=Europe/Berlin:{start}", "DURATION:PT1H", f"RRULE:{rule}")
+    return parse_document(calendar(component("VEVENT", *lines, uid="cost"))).document
 
 
 FULL = f"BYHOUR={ALL_HOURS};BYMINUTE={ALL_MINUTES};BYSECOND={ALL_MINUTES}"
@@ -112,7 +110,7 @@ def zone(*lines: str) -> str:
     for number, line in enumerate(lines):
         start = f"DTSTART:1970{1 + number % 12:02}01T{number % 24:02}{number % 60:02}00"
         parts += ["BEGIN:STANDARD", start, offsets.format(number % 10, (number + 1) % 10), line, "END:STANDARD"]
-    return "|".join(["BEGIN:VTIMEZONE", "TZID:Own", *parts, "END:VTIMEZONE"])
+    return component("VTIMEZONE", "TZID:Own", *"|".join(parts).split("|"))
 
 
 OBJECTS = {
@@ -168,12 +166,11 @@ def object_of(lines: list[str]) -> Document:
     """A document of an event: a line that opens with ``|`` is an override of it, a VTIMEZONE stands apart."""
     own = [line for line in lines if line.startswith("BEGIN:VTIMEZONE")]
     rest = [line for line in lines if line not in own]
-    head = "BEGIN:VEVENT|UID:cost|DTSTAMP:20200101T000000Z"
     start = "DTSTART;TZID=Own:20240101T100000" if own else "DTSTART:20240101T100000Z"
-    master = [head, start, "DURATION:PT1H", *(line for line in rest if line[0] != "|"), "END:VEVENT"]
-    parts = [f"{head}{line}|END:VEVENT" for line in rest if line[0] == "|"]
-    text = "|".join(["BEGIN:VCALENDAR|VERSION:2.0|PRODID:-//test//", *own, *master, *parts, "END:VCALENDAR|"])
-    return parse_document(text.replace("|", "\r\n").encode()).document
+    ruled = [line for line in rest if line[0] != "|"]
+    parts = [component("VEVENT", start, "DURATION:PT1H", *ruled, uid="cost")]
+    parts += [component("VEVENT", *line[1:].split("|"), uid="cost") for line in rest if line[0] == "|"]
+    return parse_document(calendar(*own, *parts)).document
 
 
 def _forget(document: Document) -> None:
@@ -279,20 +276,16 @@ def test_many_dates_are_compared_with_an_exclusion_once() -> None:
 
 
 def test_many_available_hours_share_one_budget() -> None:
-    hours = "BEGIN:AVAILABLE|UID:{0}|DTSTART:20240101T100000Z|DURATION:PT1H|RRULE:FREQ=DAILY;COUNT=9;{1}|END:AVAILABLE"
-    text = "|".join(
-        [
-            "BEGIN:VCALENDAR|VERSION:2.0|PRODID:-//test//|BEGIN:VAVAILABILITY|UID:a|DTSTART:20240101T000000Z",
-            *(hours.format(number, FULL) for number in range(2_000)),
-            "END:VAVAILABILITY|END:VCALENDAR|",
-        ]
-    )
-    calendar = parse_document(text.replace("|", "\r\n").encode()).document.calendar
+    rule = f"RRULE:FREQ=DAILY;COUNT=9;{FULL}"
+    hours = ("DTSTART:20240101T100000Z", "DURATION:PT1H", rule)
+    available = [component("AVAILABLE", f"UID:{number}", *hours) for number in range(2_000)]
+    data = calendar(component("VAVAILABILITY", "UID:a", "DTSTART:20240101T000000Z", *available))
+    root = parse_document(data).document.calendar
     quickest = float("inf")
     for _ in range(5):
         begin = time.process_time()
         with pytest.raises(Refusal) as refused:
-            availabilities(calendar, TimeRange(seconds("20240201"), seconds("20240202")), None, Budget())
+            availabilities(root, TimeRange(seconds("20240201"), seconds("20240202")), None, Budget())
         quickest = min(quickest, time.process_time() - begin)
     assert refused.value.condition is Condition.MAX_INSTANCES
     assert _within(quickest, 0.05)

@@ -22,25 +22,19 @@ from protocol.ical.recurrence import (
 )
 from protocol.model import FOREVER, TimeRange
 from protocol.tests.oracles import events_oracle
+from testing.builders import calendar, component
 
 ALWAYS = TimeRange(None, None)
 
 
 def document(*parts: str, kind: str = "VEVENT") -> Document:
     """Components of one UID, given as their lines separated by ``|``."""
-    blocks = [
-        "\r\n".join([f"BEGIN:{kind}", "UID:one", "DTSTAMP:20240101T000000Z", *part.split("|"), f"END:{kind}"])
-        for part in parts
-    ]
-    text = "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//", *blocks, "END:VCALENDAR", ""])
-    return parse_document(text.encode()).document
+    return parse_document(calendar(*(component(kind, *part.split("|"), uid="one") for part in parts))).document
 
 
 def raw(*parts: str) -> tuple[Component | None, list[Component]]:
     """Master and overrides as bare components, which no repair has touched."""
-    blocks = ["BEGIN:VEVENT\r\n" + each.replace("|", "\r\n") + "\r\nEND:VEVENT" for each in parts]
-    text = "\r\n".join(["BEGIN:VCALENDAR", *blocks, "END:VCALENDAR", ""])
-    events = parse_calendar(text.encode()).components
+    events = parse_calendar(calendar(*(component("VEVENT", *each.split("|")) for each in parts), header="")).components
     masters = [each for each in events if each.first("RECURRENCE-ID") is None]
     return (masters[0] if masters else None), [each for each in events if each.first("RECURRENCE-ID") is not None]
 
@@ -419,21 +413,10 @@ def test_an_hourly_series_meets_itself_in_the_gap() -> None:
 
 
 def test_a_definition_is_found_by_its_escaped_name() -> None:
-    lines = [
-        "BEGIN:VCALENDAR",
-        "BEGIN:VTIMEZONE",
-        "TZID:Ours\\, and theirs",
-        "BEGIN:STANDARD",
-        "DTSTART:19700101T000000",
-    ]
-    lines += ["TZOFFSETFROM:+0107", "TZOFFSETTO:+0107", "END:STANDARD", "END:VTIMEZONE", "BEGIN:VEVENT", "UID:one"]
-    lines += [
-        "DTSTAMP:20240101T000000Z",
-        'DTSTART;TZID="Ours, and theirs":20240301T090700',
-        "END:VEVENT",
-        "END:VCALENDAR",
-    ]
-    [found] = occurrences(parse_document("\r\n".join([*lines, ""]).encode()).document, ALWAYS)
+    observance = component("STANDARD", "DTSTART:19700101T000000", "TZOFFSETFROM:+0107", "TZOFFSETTO:+0107")
+    zone = component("VTIMEZONE", "TZID:Ours\\, and theirs", observance)
+    data = calendar(zone, component("VEVENT", 'DTSTART;TZID="Ours, and theirs":20240301T090700', uid="one"))
+    [found] = occurrences(parse_document(data).document, ALWAYS)
     assert (found.floating, found.start) == (False, at("20240301T080000"))
 
 

@@ -11,11 +11,7 @@ import pytest
 from protocol.ical.document import parse_document
 from protocol.ical.recurrence import occurrences
 from protocol.model import TimeRange
-
-HEAD = (
-    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//\r\nBEGIN:VEVENT\r\nUID:example\r\nDTSTAMP:19970101T000000Z\r\n"
-)
-TAIL = "END:VEVENT\r\nEND:VCALENDAR\r\n"
+from testing.builders import calendar, component
 
 
 def _days(text: str) -> Iterator[str]:
@@ -306,8 +302,10 @@ SHORT = [
 
 
 def _expanded(start: str, rule: str, number: int, clock: str = "090000") -> list[datetime]:
-    text = f"{HEAD}DTSTART;TZID=America/New_York:{start}T{clock}\r\nRRULE:{rule}\r\n{TAIL}"
-    found = occurrences(parse_document(text.encode()).document, TimeRange(0, None), limit=number)
+    data = calendar(
+        component("VEVENT", f"DTSTART;TZID=America/New_York:{start}T{clock}", f"RRULE:{rule}", uid="example")
+    )
+    found = occurrences(parse_document(data).document, TimeRange(0, None), limit=number)
     zone = ZoneInfo("America/New_York")
     local = [datetime.fromtimestamp(each.start, UTC).astimezone(zone) for each in found]
     assert [each.replace(tzinfo=None) for each in local] == [each.recurrence_id for each in found]

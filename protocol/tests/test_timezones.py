@@ -30,6 +30,7 @@ from protocol.ical.timezones import (
 from protocol.ical.timezones.definitions import parse_offset, zone_of_definition
 from protocol.ical.values import wall_of, wall_seconds
 from protocol.model import TimeRange
+from testing.builders import calendar, component
 
 NAMES = {
     "Europe/Berlin": "Europe/Berlin",
@@ -106,10 +107,7 @@ def test_offsets(text: str, seconds: int | None) -> None:
 
 
 def _definition(*lines: str, tzid: str = "Ours") -> Component:
-    text = "\r\n".join(
-        ["BEGIN:VCALENDAR", "BEGIN:VTIMEZONE", f"TZID:{tzid}", *lines, "END:VTIMEZONE", "END:VCALENDAR", ""]
-    )
-    return parse_calendar(text.encode()).components[0]
+    return parse_calendar(calendar(component("VTIMEZONE", f"TZID:{tzid}", *lines), header="")).components[0]
 
 
 CENTRAL_EUROPE = (
@@ -305,9 +303,7 @@ def test_a_rendered_definition_is_the_zone(part: int) -> None:
         zone = ZoneInfo(key)
         for low, high in stretches:
             made = render_vtimezone(zone, low, high, "Rendered")
-            own, _ = zone_of_definition(
-                parse_calendar(f"BEGIN:VCALENDAR\r\n{render_component(made)}END:VCALENDAR\r\n".encode()).components[0]
-            )
+            own, _ = zone_of_definition(parse_calendar(calendar(render_component(made), header="")).components[0])
             assert own is not None
             end = 2_100_000_000 if high is None else high
             clock, known = clock_of(own), clock_of(zone)
@@ -326,7 +322,7 @@ def test_a_rendered_definition_is_minimal() -> None:
 
 
 def test_the_text_of_a_calendar_timezone() -> None:
-    text = f"BEGIN:VCALENDAR\r\n{render_component(_definition(*CENTRAL_EUROPE))}END:VCALENDAR\r\n"
+    text = calendar(render_component(_definition(*CENTRAL_EUROPE)), header="").decode()
     zone, name = calendar_timezone.parse(text)
     assert isinstance(zone, ZoneInfo)
     assert name == zone.key
@@ -361,12 +357,11 @@ ESCAPED = (
 
 
 @pytest.mark.parametrize("tzid", ['"Foo, Barland"', '" Foo, Barland "', '"Foo\\, Barland"'])
-@pytest.mark.parametrize("rule", ["", "RRULE:FREQ=DAILY;COUNT=2\r\n"])
+@pytest.mark.parametrize("rule", ["", "RRULE:FREQ=DAILY;COUNT=2"])
 def test_a_definition_with_an_escaped_name_is_found_by_all(tzid: str, rule: str) -> None:
     """RFC 5545 §3.2.19, §3.8.3.1: the name is a quoted parameter in one place and escaped TEXT in the other."""
-    event = f"BEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20240101T000000Z\r\nDTSTART;TZID={tzid}:20240101T100000\r\n"
-    text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{ESCAPED}{event}{rule}END:VEVENT\r\nEND:VCALENDAR\r\n"
-    document = parse_document(text.encode()).document
+    data = calendar(ESCAPED, component("VEVENT", f"DTSTART;TZID={tzid}:20240101T100000", rule, uid="1"))
+    document = parse_document(data).document
     first = int(datetime(2024, 1, 1, 4, 27, tzinfo=UTC).timestamp())
     entry = index_document(document, horizon=first).entries[0]
     assert (entry.start, entry.floating) == (first, False)
@@ -375,7 +370,7 @@ def test_a_definition_with_an_escaped_name_is_found_by_all(tzid: str, rule: str)
     shown = expand(document, window, None, Budget())
     assert "DTSTART:20240101T042700Z" in shown
     assert ("RECURRENCE-ID:20240101T042700Z" in shown) == bool(rule)
-    assert next(each for _, each in split.Splitter(text.encode())).count(ESCAPED.encode()) == 1
+    assert next(each for _, each in split.Splitter(data)).count(ESCAPED.encode()) == 1
 
 
 def test_one_name_written_in_two_ways_is_one_name_in_a_stream() -> None:

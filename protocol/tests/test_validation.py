@@ -7,7 +7,8 @@ import pytest
 from protocol.errors import Condition, Refusal
 from protocol.ical.document import parse_document
 from protocol.ical.scanner import DEFAULT, Limits
-from protocol.tests.test_document import ZONE, body, event
+from protocol.tests.test_document import ZONE, here
+from testing.builders import calendar
 
 
 def refusal_of(data: bytes, limits: Limits = DEFAULT) -> Condition:
@@ -25,28 +26,28 @@ OVERRIDE = "RECURRENCE-ID;TZID=Here:20240102T100000"
     [
         [],
         [ZONE],
-        [event("1"), event("2")],
-        [event("1"), event("1")],
-        [event("1"), event("1", OVERRIDE, name="VTODO")],
-        [event("1"), event("1", name="VTODO")],
-        [event("1").replace("UID:1\n", "")],
-        [event("1").replace("UID:1\n", "UID: \n")],
-        [event("1"), event("1", OVERRIDE).replace("UID:1\n", "")],
+        [here("1"), here("2")],
+        [here("1"), here("1")],
+        [here("1"), here("1", OVERRIDE, name="VTODO")],
+        [here("1"), here("1", name="VTODO")],
+        [here("1").replace("UID:1\r\n", "")],
+        [here("1").replace("UID:1\r\n", "UID: \r\n")],
+        [here("1"), here("1", OVERRIDE).replace("UID:1\r\n", "")],
     ],
 )
 def test_objects_that_are_not_one(components: list[str]) -> None:
-    assert refusal_of(body(*components)) is Condition.VALID_CALENDAR_OBJECT_RESOURCE
+    assert refusal_of(calendar(*components)) is Condition.VALID_CALENDAR_OBJECT_RESOURCE
 
 
 def test_unknown_component() -> None:
-    assert refusal_of(body(event(name="VPOLL"))) is Condition.SUPPORTED_CALENDAR_COMPONENT
+    assert refusal_of(calendar(here(name="VPOLL"))) is Condition.SUPPORTED_CALENDAR_COMPONENT
 
 
 def test_one_organizer() -> None:
-    same = body(
-        event("1", "ORGANIZER;CN=A:mailto:a@example.com"),
-        event("1", OVERRIDE, "ORGANIZER:MAILTO:A@example.com"),
-        event("1", "RECURRENCE-ID;TZID=Here:20240103T100000"),
+    same = calendar(
+        here("1", "ORGANIZER;CN=A:mailto:a@example.com"),
+        here("1", OVERRIDE, "ORGANIZER:MAILTO:A@example.com"),
+        here("1", "RECURRENCE-ID;TZID=Here:20240103T100000"),
     )
     assert parse_document(same).repairs == ()
     other = same.replace(b"MAILTO:A@", b"mailto:b@")
@@ -55,34 +56,34 @@ def test_one_organizer() -> None:
 
 def test_attendees() -> None:
     lines = [f"ATTENDEE:mailto:{number}@example.com" for number in range(5)]
-    assert parse_document(body(event("1", *lines)), limits=Limits(attendees=5)).repairs == ()
-    assert refusal_of(body(event("1", *lines)), Limits(attendees=4)) is Condition.MAX_ATTENDEES_PER_INSTANCE
+    assert parse_document(calendar(here("1", *lines)), limits=Limits(attendees=5)).repairs == ()
+    assert refusal_of(calendar(here("1", *lines)), Limits(attendees=4)) is Condition.MAX_ATTENDEES_PER_INSTANCE
 
 
 def test_an_event_needs_a_place_in_time() -> None:
-    without = event("1").replace("DTSTART;TZID=Here:20240101T100000\n", "")
-    assert refusal_of(body(without)) is Condition.VALID_CALENDAR_DATA
+    without = here("1").replace("DTSTART;TZID=Here:20240101T100000\r\n", "")
+    assert refusal_of(calendar(without)) is Condition.VALID_CALENDAR_DATA
 
 
 @pytest.mark.parametrize("value", ["", "tomorrow", "20240230", "20241301T000000", "20240101T250000", "2024-01-01"])
 @pytest.mark.parametrize("name", ["DTSTART", "RECURRENCE-ID"])
 def test_unreadable_places_in_time(name: str, value: str) -> None:
-    data = event("1", "RECURRENCE-ID:20240101T100000") if name != "DTSTART" else event("1")
+    data = here("1", "RECURRENCE-ID:20240101T100000") if name != "DTSTART" else here("1")
     lines = [f"{name}:{value}" if line.startswith(name) else line for line in data.splitlines()]
-    assert refusal_of(body("\n".join(lines) + "\n")) is Condition.VALID_CALENDAR_DATA
+    assert refusal_of(calendar("\n".join(lines) + "\n")) is Condition.VALID_CALENDAR_DATA
 
 
 @pytest.mark.parametrize("line", ["DTSTART", "DTEND", "DUE", "RDATE", "RECURRENCE-ID"])
 def test_the_ends_of_time(line: str) -> None:
     def put(value: str) -> bytes:
-        lines = event("1").splitlines()
+        lines = here("1").splitlines()
         if line == "DTSTART":
             lines = [f"DTSTART:{value}" if each.startswith("DTSTART") else each for each in lines]
         elif line == "RDATE":
             lines.insert(-1, f"RDATE:20240101T100000Z,{value}")
         else:
             lines.insert(-1, f"{line}:{value}")
-        return body("\n".join(lines) + "\n")
+        return calendar("\n".join(lines) + "\n")
 
     limits = Limits(min_date_time="19000101T000000Z", max_date_time="21000101T000000Z")
     assert refusal_of(put("18991231T235959Z"), limits) is Condition.MIN_DATE_TIME
@@ -92,4 +93,4 @@ def test_the_ends_of_time(line: str) -> None:
 
 
 def test_times_of_bookkeeping_have_no_bounds() -> None:
-    parse_document(body(event("1", "CREATED:00010101T000000Z", "RRULE:FREQ=DAILY;UNTIL=99991231T235959Z")))
+    parse_document(calendar(here("1", "CREATED:00010101T000000Z", "RRULE:FREQ=DAILY;UNTIL=99991231T235959Z")))

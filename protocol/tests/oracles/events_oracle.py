@@ -16,6 +16,7 @@ import recurring_ical_events
 
 from protocol.ical.rules import Budget, Series, parse_rule
 from protocol.ical.values import wall_of, wall_seconds
+from testing.builders import calendar, component
 
 DIFFERENCES = {
     "count": """
@@ -95,13 +96,13 @@ def random_object(rng: random.Random) -> Object:
             lines = [_line("RECURRENCE-ID", wall, all_day, zone), _line("DTSTART", moved, all_day, zone)]
             parts.append(_event([*lines, f"DURATION:{length}"]))
     low = walls[0] + 86400 * rng.randint(-20, 500)
-    text = "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//", *parts, "END:VCALENDAR", ""])
+    text = calendar(*parts).decode()
     exact = {"PT0S": 0, "PT30M": 1800, "PT1H": 3600}.get(length)
     return Object(text, low, low + 86400 * rng.choice((1, 7, 31, 120)), exact)
 
 
 def _event(lines: list[str]) -> str:
-    return "\r\n".join(["BEGIN:VEVENT", "UID:object", "DTSTAMP:20240101T000000Z", *lines, "END:VEVENT"])
+    return component("VEVENT", *lines, uid="object")
 
 
 def _when(wall: int, all_day: bool, zone: str, own_zone: str) -> str:
