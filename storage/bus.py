@@ -168,7 +168,8 @@ class Bus:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._send_waiting(client)
         except _trouble() as error:
-            log.warning("other processes were not told of the last changes: %s", error or "Redis does not answer")
+            reason = str(error) or "Redis does not answer"
+            log.warning("other processes were not told of the last changes: %s", reason)
         finally:
             await _close_quietly(client)
 
