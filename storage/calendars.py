@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import bindparam, delete, func, null, select
+from sqlalchemy import bindparam, func, null, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -20,7 +20,7 @@ from storage.database import Row, Statement, Transaction
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.principals import next_home_seq
-from storage.tables import calendars, dead_properties, objects, occurrences, versions
+from storage.tables import calendars
 
 _c = calendars.c
 COLUMNS = (
@@ -55,7 +55,10 @@ _FREE_NAME = Statement(
     sql_update(calendars).where(_mine, _c.name == bindparam("old_name"), _c.removed == 1).values(name=null())
 )
 _REMOVE = Statement(
-    sql_update(calendars).where(_mine, _this, _live).values(removed=1, home_seq=bindparam("number")).returning(_c.name)
+    sql_update(calendars)
+    .where(_mine, _this, _live)
+    .values(removed=1, removed_at=bindparam("now"), home_seq=bindparam("number"))
+    .returning(_c.name)
 )
 _RENAME = Statement(
     sql_update(calendars)
@@ -90,40 +93,6 @@ _LOCK = Statement(select(_c.seq).where(_mine, _this, _live).with_for_update())
 _USAGE = Statement(
     select(func.coalesce(func.sum(_c.members), 0), func.coalesce(func.sum(_c.size), 0)).where(_mine, _live)
 )
-_RAISE_FLOOR = Statement(
-    sql_update(calendars)
-    .where(_mine, _this, _c.min_valid_seq < bindparam("below"))
-    .values(min_valid_seq=bindparam("below"))
-)
-_PRUNE = Statement(
-    delete(objects).where(
-        objects.c.principal_id == bindparam("pid"),
-        objects.c.calendar_id == bindparam("cid"),
-        objects.c.deleted == 1,
-        objects.c.seq <= bindparam("below"),
-    )
-)
-_TOMBSTONES = Statement(
-    select(_c.calendar_id).where(_mine, _c.removed == 1, _c.home_seq <= bindparam("up_to")).order_by(_c.home_seq)
-)
-_UNFINISHED = Statement(
-    select(_c.calendar_id).where(_mine, _c.removed == 1, _c.home_seq == 0, _c.created_at < bindparam("before"))
-)
-_PURGE = (
-    *(
-        Statement(
-            delete(table).where(table.c.principal_id == bindparam("pid"), table.c.calendar_id == bindparam("cid"))
-        )
-        for table in (occurrences, versions, objects)
-    ),
-    Statement(
-        delete(dead_properties).where(
-            dead_properties.c.principal_id == bindparam("pid"), dead_properties.c.resource_id == bindparam("cid")
-        )
-    ),
-)
-_IS_REMOVED = Statement(select(_c.calendar_id).where(_mine, _this, _c.removed == 1))
-_PURGE_ROW = Statement(delete(calendars).where(_mine, _this, _c.removed == 1))
 
 
 class CalendarFields(TypedDict, total=False):
@@ -198,13 +167,14 @@ def get(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> 
     return None if row is None else calendar_of(row)
 
 
-def _insert_row(tx: Transaction, calendar: Calendar, *, removed: int, named: bool = True) -> None:
+def _insert_row(tx: Transaction, calendar: Calendar, *, removed_at: int | None = None, staged: bool = False) -> None:
     tx.execute(
         _INSERT,
         principal_id=calendar.principal_id,
         calendar_id=calendar.calendar_id,
-        name=calendar.name if named else None,
-        removed=removed,
+        name=None if staged else calendar.name,
+        removed=int(staged or removed_at is not None),
+        removed_at=removed_at,
         home_seq=calendar.home_seq,
         seq=calendar.seq,
         min_valid_seq=calendar.min_valid_seq,
@@ -232,13 +202,14 @@ def create(tx: Transaction, calendar: Calendar) -> Seq:
     if find(tx, calendar.principal_id, calendar.name) is not None:
         raise Duplicate("calendars.name")
     tx.execute(_FREE_NAME, pid=calendar.principal_id, old_name=calendar.name)
-    _insert_row(tx, replace(calendar, home_seq=number), removed=0)
+    _insert_row(tx, replace(calendar, home_seq=number))
     return number
 
 
 def stage(tx: Transaction, calendar: Calendar) -> None:
-    """Add a collection that clients do not see until ``publish``; ``purge`` removes it. Its ``home_seq`` is 0."""
-    _insert_row(tx, replace(calendar, home_seq=Seq(0)), removed=1, named=False)
+    """Add a collection that clients do not see until ``publish``; ``pruning.purge`` removes it. Its ``home_seq`` is
+    0."""
+    _insert_row(tx, replace(calendar, home_seq=Seq(0)), staged=True)
 
 
 def publish(tx: Transaction, calendar: Calendar, *, seq: Seq, members: int, size: int) -> None:
@@ -289,13 +260,16 @@ def update(
     return calendar_of(row)
 
 
-def remove(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:
-    """Turn a collection into a tombstone; its objects stay until ``purge``. Answers whether it existed."""
+def remove(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, *, now: int) -> bool:
+    """Turn a collection into a tombstone; its objects stay until it is pruned. Answers whether it existed.
+
+    ``now``: epoch seconds.
+    """
     number = next_home_seq(tx, principal_id)
-    return tx.fetch_one(_REMOVE, pid=principal_id, cid=calendar_id, number=number) is not None
+    return tx.fetch_one(_REMOVE, pid=principal_id, cid=calendar_id, number=number, now=now) is not None
 
 
-def rename(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, new_name: str) -> Calendar:
+def rename(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, new_name: str, *, now: int) -> Calendar:
     """Give a collection another name (MOVE within the home); the old name stays as a tombstone.
 
     Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``ParentGone`` when it is gone.
@@ -312,7 +286,7 @@ def rename(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, 
     if row is None:
         raise ParentGone("the calendar is gone")
     tombstone = Calendar(principal_id, CalendarId(new_id()), before.name, kind=before.kind, home_seq=tombstone_number)
-    _insert_row(tx, tombstone, removed=1)
+    _insert_row(tx, tombstone, removed_at=now)
     return calendar_of(row)
 
 
@@ -357,29 +331,3 @@ def usage(tx: Transaction, principal_id: PrincipalId) -> tuple[int, int]:
     """How many objects a home holds and the octets of their texts, without previous versions (RFC 4331)."""
     row = tx.fetch_one(_USAGE, pid=principal_id)
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
-
-
-def prune(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, below: Seq) -> int:
-    """Forget tombstones numbered ``below`` or less; older sync tokens become invalid. How many."""
-    tx.execute(_RAISE_FLOOR, pid=principal_id, cid=calendar_id, below=below)
-    return tx.execute(_PRUNE, pid=principal_id, cid=calendar_id, below=below)
-
-
-def tombstones(tx: Transaction, principal_id: PrincipalId, up_to: Seq) -> list[CalendarId]:
-    """Removed collections whose removal is numbered ``up_to`` or less: what upkeep may ``purge``."""
-    return [CalendarId(row[0]) for row in tx.fetch_all(_TOMBSTONES, pid=principal_id, up_to=up_to)]
-
-
-def unfinished(tx: Transaction, principal_id: PrincipalId, before: int) -> list[CalendarId]:
-    """Collections that were staged before that time and never published: what upkeep may ``purge``."""
-    return [CalendarId(row[0]) for row in tx.fetch_all(_UNFINISHED, pid=principal_id, before=before)]
-
-
-def purge(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:
-    """Forget a removed collection for good, with everything in it; whether there was such a one."""
-    row = tx.fetch_one(_IS_REMOVED, pid=principal_id, cid=calendar_id)
-    if row is None:
-        return False
-    for statement in _PURGE:
-        tx.execute(statement, pid=principal_id, cid=calendar_id)
-    return tx.execute(_PURGE_ROW, pid=principal_id, cid=calendar_id) > 0

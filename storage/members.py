@@ -20,7 +20,7 @@ _live = _o.etag.is_not(None)
 
 _IDS = Statement(select(_o.object_id, _o.component).where(*_mine, _o.deleted == 0).order_by(_o.seq))
 _UIDS = Statement(select(_o.object_id, _o.uid).where(*_mine, _o.deleted == 0))
-_BY_UID = Statement(select(*objects.META).where(*_mine, in_list(_o.uid, "uids"), _o.deleted == 0))
+_BY_UID = Statement(select(*objects.META).where(*_mine, in_list(_o.uid, "uids"), _o.deleted == 0, objects.UNIQUE_UID))
 _METAS = Statement(select(*objects.META).where(*_mine, in_list(_o.name, "names"), _live))
 
 
@@ -50,7 +50,7 @@ def metas(
 def by_uid(
     tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, uids: Iterable[str]
 ) -> dict[Uid, ObjectMeta]:
-    """The rows of the objects with these UIDs; unknown ones are left out."""
+    """The rows of the objects with these UIDs; unknown ones are left out, and so are messages of an inbox."""
     rows = tx.fetch_all(_BY_UID, pid=principal_id, cid=calendar_id, uids=list(uids))
     return {meta.uid: meta for meta in map(objects.meta_of, rows)}
 

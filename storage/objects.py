@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as sql_insert
 from protocol.model import (
     FOREVER,
     CalendarId,
+    CalendarKind,
     CalendarObject,
     ComponentKind,
     ETag,
@@ -53,11 +54,13 @@ _live = _o.etag.is_not(None)
 index where most rows are tombstones."""
 _listed = _o.deleted == 0
 """The same for listings, which have their own partial index."""
+UNIQUE_UID = _o.inbox == 0
+"""Objects that have their UID alone: an inbox holds many messages of one UID, every other collection one object."""
 _at = _o.object_id == bindparam("oid")
 
 _FIND = Statement(select(*META, _o.data).where(*_mine, _o.name == bindparam("name"), _live))
 _FIND_META = Statement(select(*META).where(*_mine, _o.name == bindparam("name"), _live))
-_FIND_UID = Statement(select(*META).where(*_mine, _o.uid == bindparam("uid"), _listed))
+_FIND_UID = Statement(select(*META).where(*_mine, _o.uid == bindparam("uid"), _listed, UNIQUE_UID))
 _GET = Statement(select(*META, _o.data).where(*_mine, _at, _live))
 _ETAGS = Statement(select(_o.name, _o.etag).where(*_mine, _listed).order_by(_o.seq))
 _PAGE = Statement(
@@ -230,7 +233,12 @@ def _index_values(index: ObjectIndex) -> dict[str, Any]:
 
 
 def _insert_values(
-    principal_id: PrincipalId, calendar_id: CalendarId, meta: ObjectMeta, data: bytes, index: ObjectIndex
+    principal_id: PrincipalId,
+    calendar_id: CalendarId,
+    meta: ObjectMeta,
+    data: bytes,
+    index: ObjectIndex,
+    kind: CalendarKind,
 ) -> dict[str, Any]:
     return {
         "principal_id": principal_id,
@@ -247,6 +255,7 @@ def _insert_values(
         "created_at": meta.created_at,
         "modified_at": meta.modified_at,
         "data": data,
+        "inbox": int(kind is CalendarKind.INBOX),
         **_index_values(index),
     }
 
@@ -258,12 +267,14 @@ def insert(
     meta: ObjectMeta,
     data: bytes,
     index: ObjectIndex,
+    kind: CalendarKind = CalendarKind.CALENDAR,
 ) -> bool:
     """Add an object under a name that is free or a tombstone; ``False`` when a live object has the name.
 
-    Raises ``Duplicate`` (``objects.uid``) when another live object of the calendar has the UID.
+    ``kind`` is that of the collection. Raises ``Duplicate`` (``objects.uid``) when another live object of a collection
+    that is no inbox has the UID.
     """
-    return tx.execute(_INSERT, **_insert_values(principal_id, calendar_id, meta, data, index)) == 1
+    return tx.execute(_INSERT, **_insert_values(principal_id, calendar_id, meta, data, index, kind)) == 1
 
 
 def insert_many(
@@ -271,9 +282,10 @@ def insert_many(
     principal_id: PrincipalId,
     calendar_id: CalendarId,
     rows: Sequence[tuple[ObjectMeta, bytes, ObjectIndex]],
+    kind: CalendarKind = CalendarKind.CALENDAR,
 ) -> int:
     """Add many objects with different names in bulk: how many were added (a live name is left as it is)."""
-    values = [_insert_values(principal_id, calendar_id, *row) for row in rows]
+    values = [_insert_values(principal_id, calendar_id, *row, kind) for row in rows]
     return tx.execute_many(_INSERT, tuple(values[0]), [tuple(each.values()) for each in values]) if values else 0
 
 

@@ -19,17 +19,13 @@ from storage.database import Row, Statement, Transaction
 from storage.errors import ParentGone
 from storage.server_state import bump_accounts_version
 from storage.tables import (
-    calendars,
-    credentials,
-    dead_properties,
+    OWNERS,
     delegates,
     directory_addresses,
     directory_names,
     memberships,
-    objects,
-    occurrences,
+    metadata,
     principals,
-    versions,
 )
 
 _p = principals.c
@@ -124,32 +120,21 @@ _DELEGATORS_OF = Statement(
 )
 _DELEGATES_DROP = Statement(delete(delegates).where(delegates.c.principal_id == bindparam("pid")))
 _DELEGATE_SAVE = Statement(insert(delegates))
-_FORGET = (
-    *(
-        Statement(delete(table).where(table.c.principal_id == bindparam("pid")))
-        for table in (
-            occurrences,
-            versions,
-            dead_properties,
-            objects,
-            calendars,
-            credentials,
-            directory_names,
-            directory_addresses,
-        )
-    ),
-    Statement(
-        delete(memberships).where(
-            or_(memberships.c.group_id == bindparam("pid"), memberships.c.member_id == bindparam("pid"))
-        )
-    ),
-    Statement(
-        delete(delegates).where(
-            or_(delegates.c.principal_id == bindparam("pid"), delegates.c.delegate_id == bindparam("pid"))
-        )
-    ),
-    Statement(delete(principals).where(_p.principal_id == bindparam("pid"))),
+_MIN_VALID_HOME_SEQ = Statement(select(_p.min_valid_home_seq).where(_p.principal_id == bindparam("pid")))
+_IDS_AFTER = Statement(
+    select(_p.principal_id)
+    .where(_p.principal_id > bindparam("after"))
+    .order_by(_p.principal_id)
+    .limit(bindparam("limit")),
+    across="upkeep visits every principal, page by page",
 )
+_REMOVE = tuple(
+    Statement(delete(table).where(or_(*(column == bindparam("pid") for column in table.c if column.name in OWNERS))))
+    for table in reversed(metadata.sorted_tables)
+    if table is not principals and any(column.name in OWNERS for column in table.c)
+)
+"""One for each table with rows of a principal, those that refer to others first."""
+_REMOVE_ROW = Statement(delete(principals).where(_p.principal_id == bindparam("pid")))
 
 
 def principal_of(row: Row) -> Principal:
@@ -220,6 +205,7 @@ def save(tx: Transaction, principal: Principal) -> None:
         is_admin=int(principal.is_admin),
         auto_accept=principal.auto_accept,
         home_seq=principal.home_seq,
+        min_valid_home_seq=0,
         folded_name=principal.display_name.casefold(),
         folded_emails="\n" + "".join(f"{address}\n" for address in folded),
     )
@@ -233,9 +219,9 @@ def save(tx: Transaction, principal: Principal) -> None:
 
 def remove(tx: Transaction, principal_id: PrincipalId) -> bool:
     """Remove a principal and everything that it owns. Answers whether it existed."""
-    removed = 0
-    for statement in _FORGET:
-        removed = tx.execute(statement, pid=principal_id)
+    for statement in _REMOVE:
+        tx.execute(statement, pid=principal_id)
+    removed = tx.execute(_REMOVE_ROW, pid=principal_id)
     bump_accounts_version(tx)
     return removed > 0
 
@@ -246,6 +232,17 @@ def next_home_seq(tx: Transaction, principal_id: PrincipalId) -> Seq:
     if row is None:
         raise ParentGone("the principal is gone")
     return Seq(row[0])
+
+
+def min_valid_home_seq(tx: Transaction, principal_id: PrincipalId) -> Seq:
+    """The oldest ``home_seq`` that a sync token may have: older tombstones of the home were pruned."""
+    row = tx.fetch_one(_MIN_VALID_HOME_SEQ, pid=principal_id)
+    return Seq(0 if row is None else row[0])
+
+
+def ids_after(tx: Transaction, after: bytes, limit: int) -> list[PrincipalId]:
+    """A page of all principals in the order of their ids; ``after`` is the last id of the page before, or empty."""
+    return [PrincipalId(row[0]) for row in tx.fetch_all(_IDS_AFTER, after=after, limit=limit)]
 
 
 def groups_of(tx: Transaction, member_id: PrincipalId) -> list[Principal]:

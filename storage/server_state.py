@@ -14,10 +14,16 @@ from storage.tables import server_state
 
 _EPOCH = Statement(select(server_state.c.value).where(server_state.c.key == "epoch"))
 _SET_EPOCH = Statement(update(server_state).where(server_state.c.key == "epoch").values(value=bindparam("epoch")))
-_ZONE_DATA = Statement(select(server_state.c.value).where(server_state.c.key == "zone_data"))
-_INDEX_VERSION = Statement(select(server_state.c.value).where(server_state.c.key == "index_version"))
+_VALUE = Statement(select(server_state.c.value).where(server_state.c.key == bindparam("key")))
 _insert = insert(server_state)
 _SET_VALUE = Statement(_insert.on_conflict_do_update(index_elements=["key"], set_={"value": _insert.excluded.value}))
+_RAISE_NUMBER = Statement(
+    _insert.on_conflict_do_update(
+        index_elements=["key"],
+        set_={"number": _insert.excluded.number},
+        where=server_state.c.number < _insert.excluded.number,
+    )
+)
 _ACCOUNTS = Statement(select(server_state.c.number).where(server_state.c.key == "accounts_version"))
 _BUMP_ACCOUNTS = Statement(
     update(server_state)
@@ -42,8 +48,7 @@ def set_epoch(tx: Transaction, value: str) -> None:
 
 def zone_data(tx: Transaction) -> str:
     """The version of the zone data that all stored occurrences were derived with; empty: unknown."""
-    row = tx.fetch_one(_ZONE_DATA)
-    return "" if row is None else str(row[0])
+    return _value(tx, "zone_data")
 
 
 def set_zone_data(tx: Transaction, value: str) -> None:
@@ -53,13 +58,35 @@ def set_zone_data(tx: Transaction, value: str) -> None:
 
 def index_version(tx: Transaction) -> int:
     """The version that every stored index has at least; 0: unknown."""
-    row = tx.fetch_one(_INDEX_VERSION)
-    return 0 if row is None else int(row[0])
+    return int(_value(tx, "index_version") or 0)
 
 
 def set_index_version(tx: Transaction, value: int) -> None:
     """Note that no stored index is of an older version than this."""
     tx.execute(_SET_VALUE, key="index_version", value=str(value), number=0)
+
+
+def pruning_report(tx: Transaction) -> str:
+    """What the last complete pruning reported (JSON); empty before the first."""
+    return _value(tx, "pruning")
+
+
+def set_pruning_report(tx: Transaction, report: str) -> None:
+    """Keep what a complete pruning reports (JSON)."""
+    tx.execute(_SET_VALUE, key="pruning", value=report, number=0)
+
+
+def begin_period(tx: Transaction, kind: str, period: int) -> bool:
+    """Note that a period of a recurring job has begun; ``False`` when it, or a later one, had begun before.
+
+    Of all processes that ask for the same period exactly one gets ``True``.
+    """
+    return tx.execute(_RAISE_NUMBER, key=f"period of {kind}", value="", number=period) == 1
+
+
+def _value(tx: Transaction, key: str) -> str:
+    row = tx.fetch_one(_VALUE, key=key)
+    return "" if row is None else str(row[0])
 
 
 def accounts_version(tx: Transaction) -> int:

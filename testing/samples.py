@@ -99,21 +99,21 @@ def add(tx: Transaction, pid: PrincipalId, cid: CalendarId, sample: Sample) -> O
     return meta
 
 
-def change(tx: Transaction, pid: PrincipalId, cid: CalendarId, old: ObjectMeta, sample: Sample) -> bool:
+def change(tx: Transaction, pid: PrincipalId, cid: CalendarId, old: ObjectMeta, sample: Sample, now: int = NOW) -> bool:
     """Replace as a PUT does: number, keep the previous text, save if the ETag is still the old one."""
     meta = sample.meta(calendars.next_seq(tx, pid, cid))._replace(object_id=old.object_id)
-    versions.keep(tx, pid, cid, old.object_id, replaced_at=NOW, action="update", author_id=pid, request_id="r1")
+    versions.keep(tx, pid, cid, old.object_id, replaced_at=now, action="update", author_id=pid, request_id="r1")
     done = objects.update(tx, pid, cid, meta, sample.text, sample.index, expected=old.etag)
     occurrences.replace(tx, pid, cid, old.object_id, sample.rows)
     return done
 
 
-def remove(tx: Transaction, pid: PrincipalId, cid: CalendarId, old: ObjectMeta) -> bool:
+def remove(tx: Transaction, pid: PrincipalId, cid: CalendarId, old: ObjectMeta, now: int = NOW) -> bool:
     """Remove as a DELETE does."""
     seq = calendars.next_seq(tx, pid, cid)
-    versions.keep(tx, pid, cid, old.object_id, replaced_at=NOW, action="remove", author_id=pid)
+    versions.keep(tx, pid, cid, old.object_id, replaced_at=now, action="remove", author_id=pid)
     occurrences.drop(tx, pid, cid, old.object_id)
-    return objects.tombstone(tx, pid, cid, old.object_id, seq=seq, now=NOW, expected=old.etag)
+    return objects.tombstone(tx, pid, cid, old.object_id, seq=seq, now=now, expected=old.etag)
 
 
 def live(tx: Transaction, pid: PrincipalId, cid: CalendarId) -> list[ObjectMeta]:

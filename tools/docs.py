@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from caldav_server.settings import render_reference
+from storage.migrations import citus
 from tools import commands_page, compliance_page, settings_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "config/caldav-server.toml": lambda _now: render_reference(),
     "docs/settings.md": lambda _now: settings_page.render(),
     "docs/commands.md": lambda _now: commands_page.render(),
+    "storage/migrations/distribute.sql": lambda _now: citus.script(),
     "docs/compliance.md": lambda now: compliance_page.render(now, ROOT),
 }
 

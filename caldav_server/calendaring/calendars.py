@@ -87,7 +87,7 @@ def require_place(tx: Transaction, ctx: Context, owner: Principal) -> None:
 async def remove(ctx: Context, calendar: Calendar, granted: Access, href: str) -> None:
     """Remove a calendar; what it held stays in the database until upkeep purges it."""
     access.require(granted, Access.UNBIND, href)
-    if not await ctx.db.write(lambda tx: stored.remove(tx, calendar.principal_id, calendar.calendar_id)):
+    if not await ctx.db.write(lambda tx: stored.remove(tx, calendar.principal_id, calendar.calendar_id, now=ctx.now)):
         raise Refusal(Condition.NOT_FOUND, "There is no such calendar.")
 
 
@@ -110,7 +110,7 @@ async def move(ctx: Context, calendar: Calendar, granted: Access, href: str, goa
 
     def work(tx: Transaction) -> bool:
         created = make_way(tx, ctx, goal, overwrite=overwrite)
-        stored.rename(tx, calendar.principal_id, calendar.calendar_id, goal.name)
+        stored.rename(tx, calendar.principal_id, calendar.calendar_id, goal.name, now=ctx.now)
         return created
 
     return await write_again(ctx, work)
@@ -128,5 +128,5 @@ def make_way(tx: Transaction, ctx: Context, goal: Place, *, overwrite: bool) -> 
     if goal.name in homes.ALWAYS_THERE:
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "This collection cannot be replaced.")
     access.require(goal.access, Access.UNBIND, goal.href)
-    stored.remove(tx, there.principal_id, there.calendar_id)
+    stored.remove(tx, there.principal_id, there.calendar_id, now=ctx.now)
     return False

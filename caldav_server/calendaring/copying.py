@@ -18,6 +18,7 @@ from protocol.model import Access, Calendar, CalendarId, CalendarKind, CalendarO
 from storage import calendars as stored
 from storage import objects as stored_objects
 from storage import occurrences as stored_occurrences
+from storage import pruning
 from storage.database import Transaction
 from storage.ids import new_id
 from storage.properties import dead_properties, set_dead
@@ -57,7 +58,7 @@ async def copy(
 
         return await write_again(ctx, finish)
     except BaseException:
-        await ctx.db.write(lambda tx: stored.purge(tx, made.principal_id, made.calendar_id))
+        await ctx.db.write(lambda tx: pruning.purge(tx, made.principal_id, made.calendar_id))
         raise
 
 

@@ -30,7 +30,7 @@ from storage import calendars as stored_calendars
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage import principals as stored_principals
-from storage import server_state
+from storage import pruning, server_state
 from storage.database import Database, Transaction
 
 _BATCH = 200
@@ -107,8 +107,8 @@ async def forget_unfinished(db: Database, now: int) -> int:
     done = 0
     for principal in await db.read(stored_principals.list_all):
         owner = principal.principal_id
-        for calendar_id in await db.read(partial(stored_calendars.unfinished, principal_id=owner, before=now - DAY)):
-            done += await db.write(partial(stored_calendars.purge, principal_id=owner, calendar_id=calendar_id))
+        for calendar_id in await db.read(partial(pruning.unfinished_copies, principal_id=owner, before=now - DAY)):
+            done += await db.write(partial(pruning.purge, principal_id=owner, calendar_id=calendar_id))
     return done
 
 

@@ -13,7 +13,7 @@ from caldav_server.calendaring import upkeep
 from caldav_server.worker import upkeep as duty
 from protocol.ical.index import INDEX_VERSION
 from protocol.model import FOREVER, Calendar, CalendarId, TimeRange
-from storage import calendars, occurrences, server_state, tables
+from storage import calendars, occurrences, pruning, server_state, tables
 from storage.database import Statement, Transaction
 from testing.builders import event
 from testing.face import Face
@@ -143,4 +143,4 @@ async def test_copies_that_nobody_finished_are_forgotten_after_a_day(face: Face)
     await face.db.write(lambda tx: calendars.stage(tx, staged))
     assert await upkeep.forget_unfinished(face.db, 1_800_000_000 + 80_000) == 0
     assert await upkeep.forget_unfinished(face.db, 1_800_000_000 + 90_000) == 1
-    assert await face.db.read(lambda tx: calendars.unfinished(tx, owner, 1 << 40)) == []
+    assert await face.db.read(lambda tx: pruning.unfinished_copies(tx, owner, 1 << 40)) == []

@@ -12,13 +12,14 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from storage.database.statements import InList, Lookup, Row, Statement, in_list, recorder
+from storage.database.statements import DatabaseClock, InList, Lookup, Row, Statement, in_list, recorder
 from storage.database.transaction import Batch, FaultHook, Receipt, Transaction
 from storage.errors import SchemaError
 
 __all__ = [
     "Batch",
     "Database",
+    "DatabaseClock",
     "FaultHook",
     "InList",
     "Lookup",

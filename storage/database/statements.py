@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import BindParameter, ClauseElement, ColumnElement, bindparam
+from sqlalchemy import BigInteger, BindParameter, ClauseElement, ColumnElement, bindparam
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteDialect
@@ -73,6 +73,23 @@ def _in_list_sqlite(element: InList, compiler: SQLCompiler, **kw: Any) -> str:
 def _in_list_postgres(element: InList, compiler: SQLCompiler, **kw: Any) -> str:
     array = bindparam(element.name, type_=postgresql.ARRAY(element.column.type))
     return f"{compiler.process(element.column, **kw)} = ANY({compiler.process(array, **kw)})"
+
+
+class DatabaseClock(ColumnElement[int]):
+    """The clock of the database in epoch seconds; for a SELECT only."""
+
+    inherit_cache = False
+    type = BigInteger()
+
+
+@compiles(DatabaseClock, "sqlite")
+def _clock_sqlite(_element: DatabaseClock, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "CAST(strftime('%s', 'now') AS INTEGER)"
+
+
+@compiles(DatabaseClock, "postgresql")
+def _clock_postgres(_element: DatabaseClock, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)"
 
 
 _PARAMETER = re.compile(r":(\w+)")

@@ -6,7 +6,7 @@ transaction on both databases: if it is killed, nothing has changed and the next
 
 from __future__ import annotations
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision; a test compares it with the scripts."""
 
 

@@ -43,6 +43,7 @@ calendars = Table(
     Column("order", Text),
     Column("time_zone", Text),
     Column("time_zone_id", Word),
+    Column("removed_at", BigInteger, comment="when it became a tombstone"),
     PrimaryKeyConstraint("principal_id", "calendar_id", name="pk_calendars_calendar_id"),
     ForeignKeyConstraint(["principal_id"], ["principals.principal_id"], name="fk_calendars_principal_id"),
     Index("uq_calendars_name", "principal_id", "name", unique=True),
@@ -73,6 +74,13 @@ objects = Table(
     Column("index_version", Integer, nullable=False),
     Column("zones", Word, nullable=False, comment="IANA names, newline separated"),
     Column("data", LargeBinary, comment="the client's own bytes; last, because long rows spill"),
+    Column(
+        "inbox",
+        SmallInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="1: a message of a scheduling inbox, where many may have one UID",
+    ),
     PrimaryKeyConstraint("principal_id", "calendar_id", "object_id", name="pk_objects_object_id"),
     ForeignKeyConstraint(
         ["principal_id", "calendar_id"],
@@ -86,8 +94,8 @@ objects = Table(
         "calendar_id",
         "uid",
         unique=True,
-        sqlite_where=text("deleted = 0"),
-        postgresql_where=text("deleted = 0"),
+        sqlite_where=text("deleted = 0 AND inbox = 0"),
+        postgresql_where=text("deleted = 0 AND inbox = 0"),
     ),
     # Serve sync-collection and every listing of ETags without touching a wide row; tombstones lie apart. SQLite looks
     # at ``deleted`` in every row although the index is partial.
@@ -143,6 +151,7 @@ versions = Table(
     Column("request_id", Word, nullable=False),
     Column("data", LargeBinary, nullable=False),
     PrimaryKeyConstraint("principal_id", "calendar_id", "object_id", "seq", name="pk_versions_seq"),
+    Index("ix_versions_replaced_at", "principal_id", "replaced_at"),
     ForeignKeyConstraint(
         ["principal_id", "calendar_id"],
         ["calendars.principal_id", "calendars.calendar_id"],

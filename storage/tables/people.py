@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, PrimaryKeyConstraint, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, PrimaryKeyConstraint, SmallInteger, Table, Text, text
 
 from storage.tables.base import Id, Word, metadata
 
@@ -20,6 +20,13 @@ principals = Table(
     Column("home_seq", BigInteger, nullable=False),
     Column("folded_name", Text, nullable=False, comment="case-folded display name, for search"),
     Column("folded_emails", Text, nullable=False, comment="case-folded, each between newlines, for search"),
+    Column(
+        "min_valid_home_seq",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="older sync tokens of the home are not valid",
+    ),
     PrimaryKeyConstraint("principal_id", name="pk_principals_principal_id"),
     postgresql_with={"fillfactor": "70"},
 )

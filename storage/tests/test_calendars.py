@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.model import Calendar, CalendarId, CalendarKind, ComponentKind, DeadProperty, Seq
-from storage import calendars, changes, objects, properties
+from protocol.model import Calendar, CalendarId, CalendarKind, ComponentKind, DeadProperty
+from storage import calendars, changes, objects, properties, pruning
 from storage.database import Database
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
@@ -66,8 +66,8 @@ async def test_update_sets_only_what_is_named(db: Database) -> None:
 async def test_removed_leaves_a_tombstone_and_frees_the_name(db: Database) -> None:
     pid, cid = await home(db)
     await db.write(lambda tx: add(tx, pid, cid, new_object("a.ics")))
-    assert await db.write(lambda tx: calendars.remove(tx, pid, cid))
-    assert not await db.write(lambda tx: calendars.remove(tx, pid, cid))
+    assert await db.write(lambda tx: calendars.remove(tx, pid, cid, now=NOW))
+    assert not await db.write(lambda tx: calendars.remove(tx, pid, cid, now=NOW))
     assert await db.read(lambda tx: calendars.find(tx, pid, "calendar")) is None
     assert await db.read(lambda tx: changes.home_since(tx, pid, 1)) == [("calendar", 2, True)]
     with pytest.raises(ParentGone):
@@ -76,25 +76,24 @@ async def test_removed_leaves_a_tombstone_and_frees_the_name(db: Database) -> No
     await db.write(lambda tx: calendars.create(tx, again))
     assert await db.read(lambda tx: changes.home_since(tx, pid, 1)) == [("calendar", 4, False)]
     assert await db.read(lambda tx: objects.members_etags(tx, pid, again.calendar_id)) == []
-    assert await db.read(lambda tx: calendars.tombstones(tx, pid, Seq(9))) == [cid]
-    assert not await db.write(lambda tx: calendars.purge(tx, pid, again.calendar_id))
-    assert await db.write(lambda tx: calendars.purge(tx, pid, cid))
-    assert await db.read(lambda tx: calendars.tombstones(tx, pid, Seq(9))) == []
+    assert not await db.write(lambda tx: pruning.purge(tx, pid, again.calendar_id))
+    assert await db.write(lambda tx: pruning.purge(tx, pid, cid))
+    assert not await db.write(lambda tx: pruning.purge(tx, pid, cid))
 
 
 async def test_rename_leaves_the_old_name_as_a_tombstone(db: Database) -> None:
     pid, cid = await home(db)
     await db.write(lambda tx: calendars.create(tx, work_calendar(pid)))
     with pytest.raises(Duplicate):
-        await db.write(lambda tx: calendars.rename(tx, pid, cid, "work"))
-    moved = await db.write(lambda tx: calendars.rename(tx, pid, cid, "home"))
+        await db.write(lambda tx: calendars.rename(tx, pid, cid, "work", now=NOW))
+    moved = await db.write(lambda tx: calendars.rename(tx, pid, cid, "home", now=NOW))
     assert (moved.name, moved.calendar_id) == ("home", cid)
     assert await db.read(lambda tx: changes.home_since(tx, pid, 2)) == [("calendar", 3, True), ("home", 4, False)]
-    back = await db.write(lambda tx: calendars.rename(tx, pid, cid, "calendar"))
+    back = await db.write(lambda tx: calendars.rename(tx, pid, cid, "calendar", now=NOW))
     assert back.home_seq == 6
     assert await db.read(lambda tx: changes.home_since(tx, pid, 2)) == [("home", 5, True), ("calendar", 6, False)]
     with pytest.raises(ParentGone):
-        await db.write(lambda tx: calendars.rename(tx, pid, CalendarId(new_id()), "x"))
+        await db.write(lambda tx: calendars.rename(tx, pid, CalendarId(new_id()), "x", now=NOW))
 
 
 async def test_batch_numbers_and_pruning(db: Database) -> None:
@@ -104,9 +103,9 @@ async def test_batch_numbers_and_pruning(db: Database) -> None:
     await db.write(lambda tx: add(tx, pid, cid, new_object("b.ics")))
     await db.write(lambda tx: remove(tx, pid, cid, first))
     assert [row[0] for row in await db.read(lambda tx: changes.rows(tx, pid, cid, 0))] == ["b.ics", "a.ics"]
-    assert await db.write(lambda tx: calendars.prune(tx, pid, cid, Seq(7))) == 0
-    assert await db.write(lambda tx: calendars.prune(tx, pid, cid, Seq(8))) == 1
-    assert await db.write(lambda tx: calendars.prune(tx, pid, cid, Seq(1))) == 0
+    assert await db.write(lambda tx: pruning.delete_tombstones(tx, pid, cid, NOW - 1, 9)) == 0
+    assert await db.write(lambda tx: pruning.delete_tombstones(tx, pid, cid, NOW, 9)) == 1
+    assert await db.write(lambda tx: pruning.delete_tombstones(tx, pid, cid, NOW, 9)) == 0
     calendar = await db.read(lambda tx: calendars.get(tx, pid, cid))
     assert (calendar.seq, calendar.min_valid_seq) == (8, 8)
     assert [row[0] for row in await db.read(lambda tx: changes.rows(tx, pid, cid, 0))] == ["b.ics"]

@@ -19,8 +19,8 @@ from alembic.migration import MigrationContext
 
 from storage import migrations
 from storage.database import Database, Statement
-from storage.migrations import runner
-from storage.tables import DIRECTORY, TENANT, metadata
+from storage.migrations import citus, runner
+from storage.tables import BY_TIME, DIRECTORY, OWNERS, TENANT, Id, metadata
 from testing.statements import crosses_principals
 
 Keys = list[tuple[str, str, list[str]]]
@@ -65,7 +65,7 @@ def postgres_keys(url: str) -> Keys:
 
 def test_every_key_of_a_tenant_table_begins_with_the_principal(url: str) -> None:
     keys = sqlite_keys(url) if url.startswith("sqlite") else postgres_keys(url)
-    tenant = [key for key in keys if key[0] in TENANT]
+    tenant = [key for key in keys if key[0] in TENANT and key[1] not in BY_TIME]
     assert {table for table, _, _ in tenant} == TENANT
     assert len(tenant) >= 18
     wrong = [key for key in tenant if key[2][0] != "principal_id"]
@@ -169,7 +169,25 @@ def test_test_addresses_have_a_scheme(url: str) -> None:
     assert urlsplit(url).scheme in {"sqlite", "postgresql"}
 
 
+def test_indexes_by_time_are_not_unique() -> None:
+    named = [index for table in metadata.tables.values() for index in table.indexes if index.name in BY_TIME]
+    assert len(named) == len(BY_TIME)
+    assert not any(index.unique for index in named)
+
+
 def test_every_table_is_in_the_list_for_citus() -> None:
     listing = (Path(migrations.__file__).parent / "distribute.sql").read_text()
+    assert listing == citus.script()
     assert set(re.findall(r"create_distributed_table\('(\w+)'", listing)) == TENANT
     assert set(re.findall(r"create_reference_table\('(\w+)'", listing)) == DIRECTORY
+    assert listing.index("'principals'") < listing.index("colocate_with")
+
+
+OTHER_IDS = {"calendar_id", "object_id", "credential_id", "resource_id", "job_id", "lease", "author_id"}
+"""Columns with an id that is not of the owner of the row."""
+
+
+def test_every_id_column_is_known_as_an_owner_or_as_something_else() -> None:
+    ids = {column.name for table in metadata.tables.values() for column in table.columns if column.type is Id}
+    assert ids == OWNERS | OTHER_IDS
+    assert not OWNERS & OTHER_IDS

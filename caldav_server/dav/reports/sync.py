@@ -102,7 +102,7 @@ async def _home(call: Call, resource: Resource, body: reports.SyncCollection, li
             epoch=call.view.epoch,
             collection_id=owner.principal_id,
             seq=now.home_seq,
-            min_valid_seq=Seq(0),
+            min_valid_seq=stored_principals.min_valid_home_seq(tx, owner.principal_id),
         )
         changes = stored_changes.home_since(tx, owner.principal_id, token.seq, limit + 1, token.floor)
         return now.home_seq, token, changes, stored_calendars.of_home(tx, owner.principal_id)
