@@ -33,7 +33,7 @@ def repair_type(component: Component, props: PropertyMap, _: PropertyMap) -> boo
             continue
         changed = coerced(start, end)
         if changed is not None:
-            _put(component, props, end, changed)
+            _replace(component, props, end, changed)
             repaired = True
     return repaired
 
@@ -76,6 +76,6 @@ def repair_order(component: Component, props: PropertyMap, _: PropertyMap) -> bo
     return repaired
 
 
-def _put(component: Component, props: PropertyMap, old: Property, new: Property) -> None:
+def _replace(component: Component, props: PropertyMap, old: Property, new: Property) -> None:
     component.properties = [new if line is old else line for line in component.properties]
     props[new.name] = new

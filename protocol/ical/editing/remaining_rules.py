@@ -19,7 +19,7 @@ from protocol.ical.names import WEEKDAYS
 from protocol.ical.recurrence import Budget, Rule, Series, parse_rule
 from protocol.ical.recurrence.recurrence_set import BoundRule, recurrence_set_of
 from protocol.ical.rules import Freq
-from protocol.ical.rules.binding import completed
+from protocol.ical.rules.binding import with_start_parts
 from protocol.ical.rules.rscale import calendar_system
 from protocol.ical.rules.rule import LEAP_MONTH
 from protocol.ical.rules.series import END
@@ -169,7 +169,7 @@ def _pattern(line: Property, start: int, low: int, *, all_day: bool) -> list[int
 def _with_explicit_parts(line: Property, rule: Rule, start: int, *, all_day: bool) -> Property:
     """The rule with the days and times that it takes from its DTSTART written out."""
     system = calendar_system(rule.rscale)
-    days = completed(rule, system, start // DAY)
+    days = with_start_parts(rule, system, start // DAY)
     changes: dict[str, str | None] = {}
     if rule.freq >= Freq.WEEKLY and not rule.by_day and days.weekdays and len(days.weekdays) < 7:
         changes["BYDAY"] = ",".join(WEEKDAYS[weekday] for _, weekday in days.weekdays)

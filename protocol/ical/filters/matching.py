@@ -51,7 +51,7 @@ def matches(filter_: CompFilter, document: Document, zone: Zone | None, budget: 
 class _Matcher:
     """One document under one filter: remembers what its time ranges found."""
 
-    __slots__ = ("_budget", "_chunks", "_document", "_followed", "_members", "_overrides", "_span", "_zone")
+    __slots__ = ("_budget", "_chunks", "_document", "_members", "_overrides", "_range_starts", "_span", "_zone")
 
     def __init__(self, document: Document, zone: Zone | None, budget: Budget) -> None:
         self._document = document
@@ -61,7 +61,7 @@ class _Matcher:
         self._chunks: dict[tuple[int | None, int | None], dict[int, list[RangeMatch]]] = {}
         self._overrides: dict[int, RangeMatch] | None = None
         self._span: tuple[int, int] | None = None
-        self._followed: list[int] | None = None
+        self._range_starts: list[int] | None = None
         """The original starts of the THISANDFUTURE overrides."""
 
     def calendar(self, filter_: CompFilter) -> bool:
@@ -128,17 +128,17 @@ class _Matcher:
         document, zone = self._document, self._zone
         low, high = window.start, window.end
         if not recurs(document) or (low is not None and high is not None and high - low <= _YEAR):
-            return self._piece(component, low, high)
+            return self._matches_between(component, low, high)
         walls = wall_range_of(window, zone)
         # A piece need not be part of the window.
-        pieces = self._pieces(component, low, high)
-        return (item for items in pieces for item in items if meets(item, document, window, walls, zone))
+        chunks = self._matches_by_chunks(component, low, high)
+        return (item for items in chunks for item in items if meets(item, document, window, walls, zone))
 
-    def _pieces(self, component: Component, low: int | None, high: int | None) -> Iterator[list[RangeMatch]]:
+    def _matches_by_chunks(self, component: Component, low: int | None, high: int | None) -> Iterator[list[RangeMatch]]:
         recurrence_id = component.first("RECURRENCE-ID")
         if recurrence_id is not None and recurrence_id.param("RANGE") is None:
             # It describes one occurrence: where that is, not where the series is, is the place to look.
-            yield self._own(component)
+            yield self._own_match(component)
             return
         if self._span is None:
             self._span = span(self._document)
@@ -146,13 +146,13 @@ class _Matcher:
         low = max(-FOREVER if low is None else low, first - _ROOM)
         # Cut where the series ends, not where another component takes over, so that all share the pieces.
         high = min(FOREVER if high is None else high, last + _ROOM)
-        until = min(high, self._succeeded_at(component) + _ROOM)
+        until = min(high, self._described_until(component) + _ROOM)
         step = _FIRST_STEP
         while low < until:
-            yield self._piece(component, low, min(low + step, high))
+            yield self._matches_between(component, low, min(low + step, high))
             low, step = low + step, step * _GROWTH
 
-    def _piece(self, component: Component, low: int | None, high: int | None) -> list[RangeMatch]:
+    def _matches_between(self, component: Component, low: int | None, high: int | None) -> list[RangeMatch]:
         """The occurrences that a component describes in a range; they are looked for once for all components."""
         found = self._chunks.get((low, high))
         if found is None:
@@ -161,29 +161,29 @@ class _Matcher:
                 found.setdefault(id(item.component), []).append(item)
         return found.get(id(component), [])
 
-    def _own(self, override: Component) -> list[RangeMatch]:
+    def _own_match(self, override: Component) -> list[RangeMatch]:
         if self._overrides is None:
             self._overrides = override_matches(self._document, self._zone, self._budget)
         item = self._overrides.get(id(override))
         return [] if item is None else [item]
 
-    def _succeeded_at(self, component: Component) -> int:
+    def _described_until(self, component: Component) -> int:
         """From when on a later THISANDFUTURE override describes the series instead of a component."""
-        if self._followed is None:
+        if self._range_starts is None:
             lines = ((override, override.first("RECURRENCE-ID")) for override in self._document.overrides)
             found = (
                 instant(line, self._document.timezones, self._zone)
                 for _, line in lines
                 if line is not None and line.param("RANGE") is not None
             )
-            self._followed = sorted({at[0] for at in found if at is not None})
+            self._range_starts = sorted({at[0] for at in found if at is not None})
         own = instant(component.first("RECURRENCE-ID"), self._document.timezones, self._zone)
-        place = 0 if own is None else bisect_right(self._followed, own[0])
-        if place == len(self._followed):
+        place = 0 if own is None else bisect_right(self._range_starts, own[0])
+        if place == len(self._range_starts):
             return FOREVER
         times = None if own is None else own_span(component, self._document, self._zone)
         shift = 0 if times is None or own is None else max(times[0] - own[0], 0)
-        return self._followed[place] + shift
+        return self._range_starts[place] + shift
 
     # -- properties
 

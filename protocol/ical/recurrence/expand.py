@@ -273,7 +273,7 @@ def _wall_window(recurrence: RecurrenceSet, timing: Timing, low: int, high: int)
     last = min(high, END)
     clock = timing.start.clock
     if clock is not None:
-        least, most = clock.bounds(first, last)
+        least, most = clock.offset_bounds(first, last)
         first, last = first + least, min(last + most, END)
     # An occurrence without length at the very start of the window is in it.
     return first, last

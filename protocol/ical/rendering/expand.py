@@ -15,7 +15,7 @@ from protocol.ical.lines import TIME_PARAMS, folded, params_without, with_value
 from protocol.ical.names import RECURRENCE_NAMES, TIME_NAMES
 from protocol.ical.periods import utc_text
 from protocol.ical.recurrence import Budget, Occurrence
-from protocol.ical.rendering.partial import asked_of, prune, prune_component, prune_lines
+from protocol.ical.rendering.partial import component_request, prune, prune_component, prune_lines
 from protocol.ical.rendering.request import CompRequest
 from protocol.ical.time_range import range_matches
 from protocol.ical.timezones import UTC, Zone, ZoneClock, clock_of
@@ -62,7 +62,7 @@ def expand(
             if repeated > MAX_REPEATED:
                 raise Refusal(Condition.MAX_INSTANCES, "The occurrences would take too much space; ask for less time.")
         if template.is_wanted:
-            pieces += template.alone() if occurrence is None else template.occurrence(occurrence)
+            pieces += template.unexpanded() if occurrence is None else template.occurrence(occurrence)
     budget.answered += len(found)
     pieces.append("END:VCALENDAR\r\n")
     return "\r\n".join(pieces)
@@ -89,7 +89,7 @@ class _Template:
     def __init__(self, component: Component, document: Document, asked: CompRequest | None) -> None:
         self._timezones = document.timezones
         self._times: dict[str, Property] = {}
-        self._asked = None if asked is None else asked_of(asked, component.name)
+        self._asked = None if asked is None else component_request(asked, component.name)
         self.is_wanted = asked is None or self._asked is not None
         rest: list[Property] = []
         for line in component.properties:
@@ -115,7 +115,7 @@ class _Template:
         start = self._times.get("DTSTART")
         self._all_day = start is not None and len(start.value.strip()) == 8
 
-    def alone(self) -> list[str]:
+    def unexpanded(self) -> list[str]:
         """The component as it is, its times in UTC."""
         return self._whole([_in_utc(line, self._timezones) for line in self._times.values()])
 

@@ -24,14 +24,14 @@ def limit_recurrence_set(document: Document, window: TimeRange, zone: Zone | Non
     if document.master is None or not document.overrides:
         return calendar
     concerned = {id(item.component) for item in range_matches(document, window, zone, budget)}
-    concerned.update(id(item) for item in _replacing(document, window, zone, budget))
+    concerned.update(id(item) for item in _replacing_overrides(document, window, zone, budget))
     dropped = {id(item) for item in calendar.components if item.first("RECURRENCE-ID") is not None} - concerned
     return Component(
         calendar.name, calendar.properties, [item for item in calendar.components if id(item) not in dropped]
     )
 
 
-def _replacing(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Component]:
+def _replacing_overrides(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Component]:
     """The overrides that took the place of an occurrence that would meet the window."""
     plain = Document(document.calendar, document.uid, document.component, document.master, (), document.timezones)
     starts = set()

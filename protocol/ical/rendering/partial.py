@@ -19,7 +19,7 @@ def prune(calendar: Component, request: CompRequest) -> Component:
     return prune_component(calendar, request) if request.name == calendar.name else Component(calendar.name)
 
 
-def asked_of(calendar: CompRequest, name: str) -> CompRequest | None:
+def component_request(calendar: CompRequest, name: str) -> CompRequest | None:
     """What a request of a VCALENDAR asks of its components of a name; ``None`` when it does not ask for them."""
     if calendar.name != "VCALENDAR":
         return None

@@ -12,7 +12,7 @@ from protocol.ical.rules.times import Times, product
 from protocol.model import DAY, HOUR, MINUTE
 
 
-def completed(rule: Rule, system: CalendarSystem, day: int) -> DayParts:
+def with_start_parts(rule: Rule, system: CalendarSystem, day: int) -> DayParts:
     """The date parts with what the rule leaves out taken from DTSTART (RFC 5545 §3.3.10)."""
     months, month_days, weekdays = rule.by_month, rule.by_month_day, rule.by_day
     numbered = bool(month_days or rule.by_year_day)

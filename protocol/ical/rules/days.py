@@ -39,24 +39,24 @@ def days_of_year(parts: DayParts, year: Year) -> Days:
         numbered = _year_days(parts, year)
         if parts.week_numbers:
             numbered |= _neighbouring_year_days(parts, year)
-        base = _both(base, _in_months(numbered, parts, year))
+        base = _intersection(base, _in_months(numbered, parts, year))
     if parts.month_days:
         if parts.week_numbers:
             # Week one may begin in December, the last week end in January.
             around = (year.last_before, year.first_after)
             months += tuple(month for month in around if not parts.months or month[0] in parts.months)
-        base = _both(base, {day for month in months for day in _month_days(parts, month)})
+        base = _intersection(base, {day for month in months for day in _month_days(parts, month)})
     if not parts.weekdays:
         return tuple(sorted(base or ()))
-    plain = {weekday for _, weekday in parts.weekdays} if parts.week_numbers else _plain(parts)
-    if base is not None and plain is not None:
+    weekdays = {weekday for _, weekday in parts.weekdays} if parts.week_numbers else _weekdays_without_ordinals(parts)
+    if base is not None and weekdays is not None:
         first = year.weekday
-        return tuple(sorted(day for day in base if (first + day) % 7 in plain))
+        return tuple(sorted(day for day in base if (first + day) % 7 in weekdays))
     if parts.months:
         chosen = {day for month in months for day in _nth_weekdays(parts, year, month[1], month[2])}
     else:
         chosen = set(_nth_weekdays(parts, year, 0, year.length))
-    return tuple(sorted(_both(base, chosen)))
+    return tuple(sorted(_intersection(base, chosen)))
 
 
 def days_of_month(parts: DayParts, year: Year, number: int) -> Days:
@@ -69,16 +69,16 @@ def days_of_month(parts: DayParts, year: Year, number: int) -> Days:
     if parts.year_days:
         base = {day for day in _year_days(parts, year) if offset <= day < offset + length}
     if parts.week_numbers:
-        base = _both(base, _week_limit(parts, year) & set(range(offset, offset + length)))
+        base = _intersection(base, _week_limit(parts, year) & set(range(offset, offset + length)))
     if parts.month_days:
-        base = _both(base, _month_days(parts, month))
+        base = _intersection(base, _month_days(parts, month))
     if not parts.weekdays:
         return tuple(sorted(base or ()))
-    plain = _plain(parts)
-    if base is not None and plain is not None:
+    weekdays = _weekdays_without_ordinals(parts)
+    if base is not None and weekdays is not None:
         first = year.weekday
-        return tuple(sorted(day for day in base if (first + day) % 7 in plain))
-    return tuple(sorted(_both(base, set(_nth_weekdays(parts, year, offset, length)))))
+        return tuple(sorted(day for day in base if (first + day) % 7 in weekdays))
+    return tuple(sorted(_intersection(base, set(_nth_weekdays(parts, year, offset, length)))))
 
 
 def days_allowed(parts: DayParts, year: Year) -> Days:
@@ -90,11 +90,11 @@ def days_allowed(parts: DayParts, year: Year) -> Days:
     if parts.month_days:
         # A limit names real dates only: SKIP has nothing to move (RFC 7529 §4.1).
         found = {day for month in year.months for day in _valid_month_days(parts, month)}
-        allowed = _both(allowed, found)
+        allowed = _intersection(allowed, found)
     if parts.year_days:
-        allowed = _both(allowed, set(_valid_year_days(parts, year)))
+        allowed = _intersection(allowed, set(_valid_year_days(parts, year)))
     if parts.week_numbers:
-        allowed = _both(allowed, _week_limit(parts, year))
+        allowed = _intersection(allowed, _week_limit(parts, year))
     if parts.weekdays:
         first = year.weekday
         weekdays = {weekday for _, weekday in parts.weekdays}
@@ -103,11 +103,11 @@ def days_allowed(parts: DayParts, year: Year) -> Days:
     return tuple(sorted(allowed if allowed is not None else range(year.length)))
 
 
-def _both(left: set[int] | None, right: set[int]) -> set[int]:
+def _intersection(left: set[int] | None, right: set[int]) -> set[int]:
     return right if left is None else left & right
 
 
-def _plain(parts: DayParts) -> set[int] | None:
+def _weekdays_without_ordinals(parts: DayParts) -> set[int] | None:
     """The weekdays when none has an ordinal."""
     return None if any(ordinal for ordinal, _ in parts.weekdays) else {weekday for _, weekday in parts.weekdays}
 
@@ -137,7 +137,7 @@ def _month_days(parts: DayParts, month: Month) -> set[int]:
     if parts.skip is Skip.OMIT:
         return _valid_month_days(parts, month)
     _, offset, length = month
-    return {_moved(day, length, parts.skip) + offset for day in parts.month_days}
+    return {_skipped(day, length, parts.skip) + offset for day in parts.month_days}
 
 
 def _valid_month_days(parts: DayParts, month: Month) -> set[int]:
@@ -148,7 +148,7 @@ def _valid_month_days(parts: DayParts, month: Month) -> set[int]:
 def _year_days(parts: DayParts, year: Year) -> set[int]:
     if parts.skip is Skip.OMIT:
         return _valid_year_days(parts, year)
-    return {_moved(day, year.length, parts.skip) for day in parts.year_days}
+    return {_skipped(day, year.length, parts.skip) for day in parts.year_days}
 
 
 def _valid_year_days(parts: DayParts, year: Year) -> set[int]:
@@ -163,7 +163,7 @@ def _neighbouring_year_days(parts: DayParts, year: Year) -> set[int]:
     return days | {start + (day - 1 if day > 0 else after + day) for day in parts.year_days if abs(day) <= after}
 
 
-def _moved(day: int, length: int, skip: Skip) -> int:
+def _skipped(day: int, length: int, skip: Skip) -> int:
     """The offset of a numbered day of a month or year, moved to the next or previous valid date if it is none."""
     offset = day - 1 if day > 0 else length + day
     if 0 <= offset < length:

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from protocol.ical.rules.binding import at_positions, completed, times_of
+from protocol.ical.rules.binding import at_positions, times_of, with_start_parts
 from protocol.ical.rules.budget import Budget
 from protocol.ical.rules.calendars import LAST_DAY, CalendarSystem, Year
 from protocol.ical.rules.days import Days, days_allowed
@@ -25,7 +25,7 @@ END = (LAST_DAY + 1) * DAY
 _MAX_CACHED = 256
 
 
-class Uniform(NamedTuple):
+class UniformPeriods(NamedTuple):
     """Periods that all have the same starts: where DTSTART's begins, seconds to the next, days and times in each."""
 
     first: int
@@ -38,7 +38,7 @@ class Uniform(NamedTuple):
         """How many starts a period has."""
         return len(self.days) * len(self.times)
 
-    def before(self, offset: int) -> int:
+    def count_before(self, offset: int) -> int:
         """How many of a period's starts are less than ``offset`` seconds from its beginning."""
         if self.days == (0,):
             return bisect_left(self.times, offset)
@@ -49,7 +49,7 @@ class Uniform(NamedTuple):
             count += bisect_left(self.times, second)
         return count
 
-    def at(self, place: int) -> int:
+    def offset_of(self, place: int) -> int:
         """How many seconds from the beginning of a period its start number ``place`` (from 0) is."""
         day, time = divmod(place, len(self.times))
         return self.days[day] * DAY + self.times[time]
@@ -65,7 +65,7 @@ class Pattern:
         self._origin = start
         self._system: CalendarSystem = calendar_system(rule.rscale)
         self._cache: dict[object, Days] = {}
-        self._parts = completed(rule, self._system, start // DAY)
+        self._parts = with_start_parts(rule, self._system, start // DAY)
         self._inner: Times = times_of(rule, start % DAY, all_day)
         parts = self._parts
         self._limited = bool(
@@ -77,19 +77,19 @@ class Pattern:
         )
 
     @property
-    def never(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether BYSETPOS asks for places that no set of its periods has."""
         return not self._inner
 
-    def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
+    def starts(self, low: int, high: int, budget: Budget) -> Iterator[int]:
         """The starts in ``[low, high)``, ascending and each once."""
         raise NotImplementedError
 
-    def uniform(self) -> Uniform | None:
+    def uniform(self) -> UniformPeriods | None:
         """The periods when every one has the same number of starts."""
         return None
 
-    def _spread(self, days: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
+    def _starts_on_days(self, days: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
         """Every time of day on every day, within the window."""
         times = self._inner
         spend = budget.spend
@@ -102,7 +102,7 @@ class Pattern:
                     yield wall
             return
         if isinstance(times, ManyTimes):
-            yield from self._laid_out((day * DAY for day in days), times, low, high, budget)
+            yield from self._starts_of_many_times((day * DAY for day in days), times, low, high, budget)
             return
         for day in days:
             base = day * DAY
@@ -113,7 +113,9 @@ class Pattern:
             for time in chosen:
                 yield base + time
 
-    def _laid_out(self, periods: Iterable[int], times: ManyTimes, low: int, high: int, budget: Budget) -> Iterator[int]:
+    def _starts_of_many_times(
+        self, periods: Iterable[int], times: ManyTimes, low: int, high: int, budget: Budget
+    ) -> Iterator[int]:
         """The same for times too many to write out, each paid as it comes; periods are given by their first second."""
         spend = budget.spend
         size = len(times)
@@ -175,13 +177,13 @@ class DailyPattern(Pattern):
 
     __slots__ = ()
 
-    def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
-        return self._spread(self._daily(low // DAY, (high - 1) // DAY, budget), low, high, budget)
+    def starts(self, low: int, high: int, budget: Budget) -> Iterator[int]:
+        return self._starts_on_days(self._daily(low // DAY, (high - 1) // DAY, budget), low, high, budget)
 
-    def uniform(self) -> Uniform | None:
+    def uniform(self) -> UniformPeriods | None:
         if self._limited:
             return None
-        return Uniform(self._origin - self._origin % DAY, self._rule.interval * DAY, (0,), self._inner)
+        return UniformPeriods(self._origin - self._origin % DAY, self._rule.interval * DAY, (0,), self._inner)
 
     def _daily(self, first: int, last: int, budget: Budget) -> Iterable[int]:
         interval = self._rule.interval
@@ -205,19 +207,19 @@ class WeeklyPattern(Pattern):
         self._week: Days = tuple(sorted({(weekday - rule.week_start) % 7 for _, weekday in self._parts.weekdays}))
 
     @property
-    def never(self) -> bool:
+    def is_empty(self) -> bool:
         uniform = self.uniform()
         return uniform is not None and not uniform.size
 
-    def uniform(self) -> Uniform | None:
+    def uniform(self) -> UniformPeriods | None:
         if self._limited:
             return None
         first, step = self._base * DAY, 7 * DAY * self._rule.interval
         if self._rule.by_set_pos:
-            return Uniform(first, step, (0,), at_positions(self._week, self._inner, self._rule.by_set_pos))
-        return Uniform(first, step, self._week, self._inner)
+            return UniformPeriods(first, step, (0,), at_positions(self._week, self._inner, self._rule.by_set_pos))
+        return UniformPeriods(first, step, self._week, self._inner)
 
-    def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
+    def starts(self, low: int, high: int, budget: Budget) -> Iterator[int]:
         step = 7 * self._rule.interval
         base = self._base
         first = base + (low // DAY - 6 - base + step - 1) // step * step
@@ -225,7 +227,7 @@ class WeeklyPattern(Pattern):
         positions = self._rule.by_set_pos
         if not positions and not self._limited:
             week = self._week
-            return self._spread((begin + day for begin in weeks for day in week), low, high, budget)
+            return self._starts_on_days((begin + day for begin in weeks for day in week), low, high, budget)
         return self._chosen_weeks(weeks, low, high, budget)
 
     def _chosen_weeks(self, weeks: range, low: int, high: int, budget: Budget) -> Iterator[int]:
@@ -246,7 +248,7 @@ class WeeklyPattern(Pattern):
             if positions:
                 found: Iterable[int] = at_positions(days, self._inner, positions)
             else:
-                found = self._spread(days, low, high, budget)
+                found = self._starts_on_days(days, low, high, budget)
             for wall in found:
                 if low <= wall < high:
                     yield wall

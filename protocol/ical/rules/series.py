@@ -66,29 +66,29 @@ class Series:
     @property
     def forever(self) -> bool:
         """Whether nothing in the rule ends the series."""
-        return not (self.rule.empty or self._pattern.never) and self.until is None and self.count is None
+        return not (self.rule.empty or self._pattern.is_empty) and self.until is None and self.count is None
 
     def starts(self, low: int, high: int, budget: Budget) -> Iterator[int]:
         """The starts in ``[low, high)``, ascending and each once; refuses when the budget is used up."""
         start = self.start
         if self.include_start and low <= start < high:
             yield start
-        if self.rule.empty or self._pattern.never:
+        if self.rule.empty or self._pattern.is_empty:
             return
         if self.until is not None:
             high = min(high, self.until + 1)
         low = max(low, start + self.include_start)
         if self.count is None:
             if low < high:
-                yield from self._pattern.walls(low, min(high, END), budget)
+                yield from self._pattern.starts(low, min(high, END), budget)
             return
         if low >= high:
             return
         if self._last is None and low == start + self.include_start:
-            found = islice(self._pattern.walls(low, min(high, END), budget), self.count - self.include_start)
+            found = islice(self._pattern.starts(low, min(high, END), budget), self.count - self.include_start)
             yield from found
             return
-        yield from self._pattern.walls(low, min(high, self._counted(self.count, budget) + 1, END), budget)
+        yield from self._pattern.starts(low, min(high, self._counted(self.count, budget) + 1, END), budget)
 
     def last(self, budget: Budget) -> int | None:
         """The last start: of a COUNT rule resolved (once), of an UNTIL rule the last before it; ``None``: forever.
@@ -96,7 +96,7 @@ class Series:
         A COUNT of a rule that has the same number of starts in every period is resolved by arithmetic; any other
         is counted, at the expense of ``budget``.
         """
-        if self.rule.empty or self._pattern.never:
+        if self.rule.empty or self._pattern.is_empty:
             return self.start
         return self.until if self.count is None else self._counted(self.count, budget)
 
@@ -109,12 +109,12 @@ class Series:
         if wanted <= 0:
             return self.start
         low = self.start + self.include_start
-        walls = self._pattern.walls
+        starts = self._pattern.starts
         uniform = self._pattern.uniform()
         if uniform is not None and uniform.size:
             # As if all of DTSTART's period counted, with what lies before DTSTART wanted too.
-            periods, rest = divmod(wanted - 1 + uniform.before(low - uniform.first), uniform.size)
-            return min(uniform.first + uniform.step * periods + uniform.at(rest), END)
+            periods, rest = divmod(wanted - 1 + uniform.count_before(low - uniform.first), uniform.size)
+            return min(uniform.first + uniform.step * periods + uniform.offset_of(rest), END)
         # A rule that runs out before its COUNT ends with its last start.
-        last = deque(islice(walls(low, END, budget), wanted), maxlen=1)
+        last = deque(islice(starts(low, END, budget), wanted), maxlen=1)
         return last[0] if last else self.start

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from math import gcd
 
 from protocol.ical.rules.budget import Budget
-from protocol.ical.rules.pattern import Pattern, Uniform
+from protocol.ical.rules.pattern import Pattern, UniformPeriods
 from protocol.ical.rules.rule import Freq, Rule
 from protocol.ical.rules.times import ManyTimes
 from protocol.model import DAY, HOUR, MINUTE
@@ -17,7 +17,7 @@ _UNITS = {Freq.SECONDLY: 1, Freq.MINUTELY: MINUTE, Freq.HOURLY: HOUR}
 class ShortPattern(Pattern):
     """FREQ=HOURLY, MINUTELY and SECONDLY."""
 
-    __slots__ = ("_base", "_clock_limited", "_meets", "_step", "_unit")
+    __slots__ = ("_base", "_clock_limited", "_matches", "_step", "_unit")
 
     def __init__(self, rule: Rule, start: int, all_day: bool) -> None:
         super().__init__(rule, start, all_day)
@@ -25,45 +25,45 @@ class ShortPattern(Pattern):
         self._unit = unit
         self._step = unit * rule.interval
         self._base = start - start % unit
-        self._meets: bool | None = None
+        self._matches: bool | None = None
         minutes, seconds = rule.by_minute if unit < HOUR else (), rule.by_second if unit < MINUTE else ()
         self._clock_limited = bool(rule.by_hour or minutes or seconds)
 
-    def uniform(self) -> Uniform | None:
+    def uniform(self) -> UniformPeriods | None:
         if self._limited or self._clock_limited:
             return None
-        return Uniform(self._base, self._step, (0,), self._inner)
+        return UniformPeriods(self._base, self._step, (0,), self._inner)
 
-    def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
+    def starts(self, low: int, high: int, budget: Budget) -> Iterator[int]:
         unit, step, base = self._unit, self._step, self._base
         first = low - unit + 1
         first += (base - first) % step
         if not self._limited and not self._clock_limited:
-            return self._fill(range(first, high, step), low, high, budget)
-        if self._clock_limited and not self._ever(budget):
+            return self._starts_in_periods(range(first, high, step), low, high, budget)
+        if self._clock_limited and not self._can_match(budget):
             return iter(())
         if step >= DAY:
-            return self._fill(self._sparse(range(first, high, step), budget), low, high, budget)
+            return self._starts_in_periods(self._sparse(range(first, high, step), budget), low, high, budget)
         days: Iterable[int] = range(low // DAY, (high - 1) // DAY + 1)
         if self._limited:
             days = self._allowed(low // DAY, (high - 1) // DAY, budget)
-        return self._fill(self._dense(days, low, high, budget), low, high, budget)
+        return self._starts_in_periods(self._dense(days, low, high, budget), low, high, budget)
 
-    def _ever(self, budget: Budget) -> bool:
+    def _can_match(self, budget: Budget) -> bool:
         """Whether whole intervals can ever meet the time of day the rule wants (INTERVAL=2;BYMINUTE=1 may not)."""
-        if self._meets is None:
+        if self._matches is None:
             # Modulo the greatest common divisor, intervals reach every phase of the day sooner or later.
             stride = gcd(self._step, DAY)
-            self._meets = any(
-                first + (self._base - first) % stride < end for first, end in self._stretches(0, DAY, budget)
+            self._matches = any(
+                first + (self._base - first) % stride < end for first, end in self._allowed_seconds(0, DAY, budget)
             )
-        return self._meets
+        return self._matches
 
-    def _fill(self, periods: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
+    def _starts_in_periods(self, periods: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
         """The starts inside each period, given by its first second."""
         inner = self._inner
         if isinstance(inner, ManyTimes):
-            yield from self._laid_out(periods, inner, low, high, budget)
+            yield from self._starts_of_many_times(periods, inner, low, high, budget)
             return
         spend = budget.spend
         for begin in periods:
@@ -92,10 +92,10 @@ class ShortPattern(Pattern):
         for day in days:
             begin = day * DAY
             budget.spend(1)
-            for first, end in self._stretches(max(low - begin - unit, 0), min(high - begin, DAY), budget):
+            for first, end in self._allowed_seconds(max(low - begin - unit, 0), min(high - begin, DAY), budget):
                 yield from range(begin + first + (base - begin - first) % step, begin + end, step)
 
-    def _stretches(self, low: int, high: int, budget: Budget) -> Iterator[tuple[int, int]]:
+    def _allowed_seconds(self, low: int, high: int, budget: Budget) -> Iterator[tuple[int, int]]:
         """The stretches of the day that the limiting time parts leave, ascending, within ``[low, high)``."""
         rule = self._rule
         minutes = rule.by_minute if self._unit < HOUR else ()

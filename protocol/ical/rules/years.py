@@ -30,13 +30,13 @@ class YearPattern(Pattern):
         elif self._parts.week_numbers:
             self._base = week_year_of(system, day, rule.week_start)
 
-    def walls(self, low: int, high: int, budget: Budget) -> Iterator[int]:
+    def starts(self, low: int, high: int, budget: Budget) -> Iterator[int]:
         moved = self._parts.skip is not Skip.OMIT
         margin = 3 if moved or self._parts.week_numbers else 0
         found = self._years(low, high, margin, budget)
         if not moved:
-            return (wall for walls in found for wall in walls)
-        return _merged(found, low, high)
+            return (wall for starts in found for wall in starts)
+        return _in_order(found, low, high)
 
     def _years(self, low: int, high: int, margin: int, budget: Budget) -> Iterator[Iterable[int]]:
         """For each year of the window its starts; with SKIP these may reach a day into the neighbouring years."""
@@ -64,7 +64,7 @@ class YearPattern(Pattern):
             else:
                 from_day = bisect_left(entries, low // DAY - begin)
                 to_day = bisect_left(entries, (high - 1) // DAY - begin + 1)
-                yield self._spread([begin + day for day in entries[from_day:to_day]], low, high, budget)
+                yield self._starts_on_days([begin + day for day in entries[from_day:to_day]], low, high, budget)
             year += stride
 
     def _entries(self, system: CalendarSystem, number: int, budget: Budget) -> Days:
@@ -93,11 +93,11 @@ class YearPattern(Pattern):
         return self._remember(key, tuple(sorted({entry for month in months for entry in month})))
 
 
-def _merged(years: Iterator[Iterable[int]], low: int, high: int) -> Iterator[int]:
+def _in_order(years: Iterator[Iterable[int]], low: int, high: int) -> Iterator[int]:
     """Starts in order and each once although a year's may lie a day inside the next (SKIP)."""
     pending: set[int] = set()
-    for walls in years:
-        fresh = set(walls)
+    for starts in years:
+        fresh = set(starts)
         # A year reaches back at most one day, so what lies more than two days before its first start is complete.
         limit = min(fresh, default=-END) - 2 * DAY
         done = sorted(wall for wall in pending if wall < limit)

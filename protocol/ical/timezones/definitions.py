@@ -65,9 +65,9 @@ class CustomZone(tzinfo):
         self.key = tzid
         self._observances = observances
         self._first = min(observances, key=lambda each: min(each.onsets))
-        self._table = self._worked_out(_NEAR, budget)
+        self._table = self._table_until(_NEAR, budget)
 
-    def _worked_out(self, until: int, budget: Budget) -> _Table:
+    def _table_until(self, until: int, budget: Budget) -> _Table:
         found: dict[int, Observance] = {}
         for observance in self._observances:
             for wall in _onsets(observance, until, budget):
@@ -75,14 +75,14 @@ class CustomZone(tzinfo):
         ordered = sorted(found.items())
         return _Table(until, [instant for instant, _ in ordered], [state for _, state in ordered])
 
-    def state_at(self, instant: int) -> Observance | None:
+    def observance_at(self, instant: int) -> Observance | None:
         """The observance in force at an instant; ``None`` before the first onset."""
         if instant >= FAR:
             instant -= ((instant - FAR) // CYCLE + 1) * CYCLE
         table = self._table
         if instant >= table.until:
             try:
-                table = self._worked_out(FAR, Budget())
+                table = self._table_until(FAR, Budget())
             except Refusal:
                 table = table._replace(until=FAR)
             self._table = table
@@ -91,7 +91,7 @@ class CustomZone(tzinfo):
 
     def offset_at(self, instant: int) -> int:
         """Seconds east of UTC; before the first onset the offset that it changes from."""
-        state = self.state_at(instant)
+        state = self.observance_at(instant)
         return self._first.before if state is None else state.after
 
     def _instant(self, wall: datetime) -> int:
@@ -110,12 +110,12 @@ class CustomZone(tzinfo):
 
     def dst(self, dt: datetime | None) -> timedelta | None:
         """How far summer time is ahead, as the observance in force says."""
-        state = None if dt is None else self.state_at(self._instant(dt))
+        state = None if dt is None else self.observance_at(self._instant(dt))
         return timedelta(seconds=state.after - state.before if state and state.is_daylight else 0)
 
     def tzname(self, dt: datetime | None) -> str | None:
         """TZNAME of the observance in force, else the TZID."""
-        state = None if dt is None else self.state_at(self._instant(dt))
+        state = None if dt is None else self.observance_at(self._instant(dt))
         return state.name if state and state.name else self.key
 
     def fromutc(self, dt: datetime) -> datetime:

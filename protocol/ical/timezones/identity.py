@@ -132,7 +132,7 @@ def zone_by_name(tzid: str) -> tzinfo | None:
         return UTC
     key = _key(lowered)
     if key is None:
-        return _fixed(lowered)
+        return _by_offset(lowered)
     return UTC if key.lower() in _UTC_NAMES else ZoneInfo(key)
 
 
@@ -146,7 +146,7 @@ def _key(name: str) -> str | None:
         return key
     if name.startswith("tzone://"):
         return _key(name.rpartition("/")[2])
-    return _without_authority(name) or _without_copy_number(name) or _displayed(name)
+    return _without_authority(name) or _without_copy_number(name) or _by_display_name(name)
 
 
 def _without_authority(name: str) -> str | None:
@@ -169,7 +169,7 @@ def _without_copy_number(name: str) -> str | None:
     return _key(shorter) if shorter != name and " " in shorter else None
 
 
-def _displayed(name: str) -> str | None:
+def _by_display_name(name: str) -> str | None:
     """``(UTC+01:00) Amsterdam, Berlin``, ``Kuala Lumpur, Singapore``: the first place that is a city of IANA's."""
     found = _DISPLAY.match(name)
     if found is None and "," not in name:
@@ -184,7 +184,7 @@ def _displayed(name: str) -> str | None:
     return None
 
 
-def _fixed(name: str) -> tzinfo | None:
+def _by_offset(name: str) -> tzinfo | None:
     """``+01``, ``UTC+02:00``, ``(UTC-03:00)``: an offset and nothing else."""
     found = _OFFSET.match(name.removeprefix("(").removesuffix(")"))
     if found is None:

@@ -24,18 +24,18 @@ _PROBE = 6 * DAY
 _PROBE_LATE = 28 * DAY
 _LATE = 4_102_444_800
 """2100-01-01: by then every zone is at its standing rules, at most two changes a year and months apart."""
-_ALIGNED = 94_694_400
+_WHOLE_MINUTES = 94_694_400
 """1973-01-01: since then clocks have changed on whole minutes only (but not on whole quarters)."""
 CYCLE = 146_097 * DAY
 """The Gregorian calendar repeats after 400 years: one cycle of the far future stands for all of them."""
 FAR = 16_725_225_600
 """2500-01-01: from there on conversions are done one or more cycles earlier."""
-_EARLY = -5_364_662_400
+_FIRST = -5_364_662_400
 """1800-01-01: before it every zone keeps the offset it then has."""
 _MAX_KEPT = 512
 _MARGIN = DAY
 
-Stretch = tuple[tuple[int, ...], tuple[int, ...]]
+OffsetTable = tuple[tuple[int, ...], tuple[int, ...]]
 """Thresholds and the offsets before, between and after them (one more than thresholds)."""
 
 
@@ -48,18 +48,18 @@ class ZoneClock:
         self.zone = zone
         # A client's own definition may do what no law ever did.
         self._is_own = hasattr(zone, "offset_at")
-        self._walls: dict[int, Stretch] = {}
-        self._instants: dict[int, Stretch] = {}
+        self._walls: dict[int, OffsetTable] = {}
+        self._instants: dict[int, OffsetTable] = {}
 
     def to_epoch(self, wall: int) -> int:
         """The instant of a wall time: in an overlap the first one, in a gap by the offset before it."""
         if wall >= FAR:
             cycles = (wall - FAR) // CYCLE + 1
             return self.to_epoch(wall - cycles * CYCLE) + cycles * CYCLE
-        stretch = self._walls.get(wall >> _SHIFT)
-        if stretch is None:
-            stretch = self._wall_stretch(wall >> _SHIFT)
-        return wall - stretch[1][bisect_right(stretch[0], wall)]
+        table = self._walls.get(wall >> _SHIFT)
+        if table is None:
+            table = self._table_by_wall(wall >> _SHIFT)
+        return wall - table[1][bisect_right(table[0], wall)]
 
     def to_wall(self, instant: int) -> int:
         """What the clock on the wall shows at an instant."""
@@ -69,27 +69,27 @@ class ZoneClock:
         """Seconds east of UTC at an instant."""
         if instant >= FAR:
             return self.offset(instant - ((instant - FAR) // CYCLE + 1) * CYCLE)
-        stretch = self._instants.get(instant >> _SHIFT)
-        if stretch is None:
-            stretch = self._instant_stretch(instant >> _SHIFT)
-        return stretch[1][bisect_right(stretch[0], instant)]
+        table = self._instants.get(instant >> _SHIFT)
+        if table is None:
+            table = self._table_by_instant(instant >> _SHIFT)
+        return table[1][bisect_right(table[0], instant)]
 
-    def bounds(self, low: int, high: int) -> tuple[int, int]:
+    def offset_bounds(self, low: int, high: int) -> tuple[int, int]:
         """Between which offsets the zone keeps for instants and wall times in ``[low, high]`` (generous)."""
         first, last = low >> _SHIFT, high >> _SHIFT
         if last - first > 2 or high >= FAR:
             return -_MARGIN, _MARGIN
         walls = self._walls
-        offsets = (walls.get(first) or self._wall_stretch(first))[1]
+        offsets = (walls.get(first) or self._table_by_wall(first))[1]
         for number in range(first + 1, last + 1):
-            offsets += (walls.get(number) or self._wall_stretch(number))[1]
+            offsets += (walls.get(number) or self._table_by_wall(number))[1]
         return min(offsets), max(offsets)
 
     def transitions(self, low: int, high: int) -> list[tuple[int, int, int]]:
         """``(instant, offset before, offset after)`` of every transition in ``[low, high)``, before year 2500."""
         found: list[tuple[int, int, int]] = []
         for number in range(low >> _SHIFT, (min(high, FAR) - 1 >> _SHIFT) + 1):
-            instants, offsets = self._instants.get(number) or self._instant_stretch(number)
+            instants, offsets = self._instants.get(number) or self._table_by_instant(number)
             found.extend(
                 (instant, offsets[place], offsets[place + 1])
                 for place, instant in enumerate(instants)
@@ -111,17 +111,17 @@ class ZoneClock:
                 least, most = min(least, before, after), max(most, before, after)
         return least, most
 
-    def _instant_stretch(self, number: int) -> Stretch:
+    def _table_by_instant(self, number: int) -> OffsetTable:
         begin = number << _SHIFT
-        stretch = self._probed(begin, begin + _SPAN)
+        table = self._find_transitions(begin, begin + _SPAN)
         if len(self._instants) >= _MAX_KEPT:
             self._instants.clear()
-        self._instants[number] = stretch
-        return stretch
+        self._instants[number] = table
+        return table
 
-    def _wall_stretch(self, number: int) -> Stretch:
+    def _table_by_wall(self, number: int) -> OffsetTable:
         begin = number << _SHIFT
-        instants, offsets = self._probed(begin - _MARGIN, begin + _SPAN + _MARGIN)
+        instants, offsets = self._find_transitions(begin - _MARGIN, begin + _SPAN + _MARGIN)
         # The offset before a transition holds until the later of the two wall times that the clock shows at it.
         thresholds = tuple(instant + max(offsets[place], offsets[place + 1]) for place, instant in enumerate(instants))
         if len(self._walls) >= _MAX_KEPT:
@@ -129,26 +129,26 @@ class ZoneClock:
         self._walls[number] = thresholds, offsets
         return thresholds, offsets
 
-    def _probed(self, low: int, high: int) -> Stretch:
+    def _find_transitions(self, low: int, high: int) -> OffsetTable:
         """The transitions in ``(low, high)`` by asking the zone every few days and halving where its answer changes."""
-        ask = self._ask
-        if high <= _EARLY:
-            return (), (ask(_EARLY),)
+        offset_at = self._offset_at
+        if high <= _FIRST:
+            return (), (offset_at(_FIRST),)
         instants: list[int] = []
-        before = ask(low)
+        before = offset_at(low)
         offsets = [before]
         probe = _PROBE if low < _LATE or self._is_own else _PROBE_LATE
-        grain = 1 if low < _ALIGNED or self._is_own else MINUTE
+        grain = 1 if low < _WHOLE_MINUTES or self._is_own else MINUTE
         low -= low % grain
         for at in range(low, high, probe):
             end = min(at + probe, high - high % -grain)
-            after = ask(end)
+            after = offset_at(end)
             if after == before:
                 continue
             first, last = at, end
             while last - first > grain:
                 middle = (first + last) // (2 * grain) * grain
-                if ask(middle) == before:
+                if offset_at(middle) == before:
                     first = middle
                 else:
                     last = middle
@@ -157,10 +157,10 @@ class ZoneClock:
             before = after
         return tuple(instants), tuple(offsets)
 
-    def _ask(self, instant: int) -> int:
+    def _offset_at(self, instant: int) -> int:
         if self._is_own:
             return int(self.zone.offset_at(instant))  # type: ignore[attr-defined]
-        offset = datetime.fromtimestamp(max(instant, _EARLY), self.zone).utcoffset()
+        offset = datetime.fromtimestamp(max(instant, _FIRST), self.zone).utcoffset()
         return 0 if offset is None else (offset.days * DAY + offset.seconds)
 
 
@@ -182,7 +182,7 @@ class _Fixed(ZoneClock):
     def offset(self, instant: int) -> int:
         return self._seconds
 
-    def bounds(self, low: int, high: int) -> tuple[int, int]:
+    def offset_bounds(self, low: int, high: int) -> tuple[int, int]:
         return self._seconds, self._seconds
 
     def offsets_around(self, instant: int) -> tuple[int, int]:
