@@ -1,8 +1,8 @@
 """Tolerated defects: a closed list, one row per defect, one file per family.
 
-Rules of this package: a repair changes the view (the Document) unless its row says TEXT; it is a pure function; what
-it does not understand it leaves alone. A new defect is a new row, a file or function, and a test. The table is the
-documentation: ``docs`` print it.
+Rules of this package: a repair changes the view (the Document) unless its row says TEXT. It is a pure function and
+leaves alone what it does not understand. A new defect is a new row, a file or function, and a test. The documents are
+made from the table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Bodies in another charset than UTF-8, as their Content-Type says (RFC 4791 §5.3.2 wants UTF-8; RFC 5545 §6).
+"""Bodies in another charset than UTF-8, named by the Content-Type (RFC 4791 §5.3.2 requires UTF-8; RFC 5545 §6).
 
-Sent by scripts and old Outlook. The text is stored as UTF-8, so the stored text differs from what was sent. Without a
-charset a body that is not UTF-8 is refused: guessing would store somebody's name wrong for ever.
+Scripts and old Outlook versions send them. The text is stored as UTF-8, so it differs from what was sent. A body that
+is not UTF-8 and names no charset is refused, because a wrong guess would spoil people's names for ever.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import codecs
 from protocol.errors import Condition, Refusal
 
 _TEXT = ("utf-16", "utf-32", "iso8859", "iso2022", "cp", "koi8", "mac", "gb", "big5", "shift_jis", "euc", "tis")
-"""The families of real text charsets: the machine's codecs also know compression and other things."""
+"""The families of real text charsets; Python's codecs also include compression and other things."""
 
 
 def transcode(data: bytes, charset: str | None) -> tuple[bytes, list[str]]:
-    """``data`` as UTF-8, and the repairs that took; refuses a charset that is unknown or does not fit."""
+    """``data`` as UTF-8, and the repairs made; refuses a charset that is unknown or does not fit."""
     if charset is None:
         return data, []
     try:

@@ -14,19 +14,19 @@ Repair = Callable[[Component, PropertyMap, PropertyMap], bool]
 
 
 class How(StrEnum):
-    """What becomes of a defect that is tolerated."""
+    """What the server does with a tolerated defect."""
 
     ACCEPT = "accept"
-    """It is read as it stands; nobody is told."""
+    """It is read as it is, and not reported."""
     INDEX = "index"
-    """The text stays; the Document (and so the index and generated views) holds the repaired reading."""
+    """The text stays; the Document, and so the index and generated views, has the repaired form."""
     TEXT = "text"
-    """The stored text differs from what was sent, so the answer carries no ETag."""
+    """The stored text differs from what was sent, so the answer has no ETag."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """One tolerated defect; ``name`` is what a client and the log are told, and never changes."""
+    """One tolerated defect; clients and the log see its ``name``, which never changes."""
 
     name: str
     when: str
@@ -34,6 +34,6 @@ class Defect:
     strict: Condition | None = None
     """The refusal under ``Prefer: handling=strict``; ``None``: tolerated even then."""
     repair: Repair | None = None
-    """For defects inside one component; those of the bytes and of the whole object are found by their readers."""
+    """For defects inside one component; the readers of bytes and objects find the others themselves."""
     names: frozenset[str] = frozenset()
     """``repair`` runs only for components that have one of these properties."""

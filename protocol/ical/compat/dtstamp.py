@@ -1,7 +1,7 @@
 """A component without DTSTAMP (RFC 5545 §3.8.7.2 requires one).
 
-Sent by feeds, scripts and iCloud exports. The view gets the latest time the component itself names (LAST-MODIFIED,
-CREATED), else the beginning of the epoch, so that generated answers are valid; the text stays without.
+Feeds, scripts and iCloud exports send it. The view gets the latest time that the component has (LAST-MODIFIED,
+CREATED), else the beginning of the epoch, so that generated answers are valid. The text does not change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two overrides for the same occurrence.
 
-Sent by clients that append an edit instead of replacing it. The one with the higher SEQUENCE, then the later DTSTAMP,
-then the one that comes last in the text is the view's; the text keeps both.
+Clients send them that append an edit instead of replacing the old one. The view takes the one with the higher SEQUENCE,
+then the later DTSTAMP, then the last in the text. The text keeps both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def newest(
     lines = [override.first("RECURRENCE-ID") for override in overrides]
     texts = [None if line is None else (line.param("TZID"), line.value.strip().upper()) for line in lines]
     keys: Sequence[Hashable] = texts
-    # Written in one way, two occurrences have two texts: ordinary objects are not looked at any closer.
+    # Written in the same way, different occurrences have different texts, so ordinary objects need no closer look.
     if len({(text[0], len(text[1])) for text in texts if text is not None}) > 1:
         keys = _originals(lines, texts, master, timezones)
     chosen: dict[Hashable, Component] = {}
@@ -35,7 +35,7 @@ def newest(
 
 
 def rank(component: Component) -> tuple[int, str]:
-    """Of two overrides of one occurrence that with the higher rank counts; of equals the later in the text."""
+    """Of two overrides of one occurrence, the higher rank counts; of equal ones, the later in the text."""
     text = (component.value("SEQUENCE") or "").strip()
     sequence = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     return sequence, component.value("DTSTAMP") or ""
@@ -47,7 +47,7 @@ def _originals(
     master: Component | None,
     timezones: Mapping[str, Component],
 ) -> list[Hashable]:
-    """The original starts that RECURRENCE-IDs say in the zone of the series, whatever they are written in."""
+    """The original starts of the RECURRENCE-IDs in the zone of the series, in whatever form they are written."""
     start = None if master is None else master.first("DTSTART") or master.first("DUE")
     home = None if start is None else zone_of(start, timezones)
     if start is not None and len(start.value.strip()) == _UTC_LENGTH:
@@ -64,7 +64,7 @@ def _originals(
 
 
 def _wall(line: Property) -> Hashable:
-    """Floating series know no zones (RFC 5545 §3.3.5): their occurrences are told by what the clock shows."""
+    """The wall time of an occurrence of a floating series, which has no zone (RFC 5545 §3.3.5)."""
     try:
         return parse_when(line.value)[0]
     except ValueError:

@@ -1,7 +1,7 @@
 """DURATION and TRIGGER values with their parts on the wrong side of the ``T``: ``PT2D``, ``-P2DT``, ``P15M``.
 
-Sent by several mobile clients (DAVx5 carries a preprocessor for them). iCalendar durations have no months, so each
-unit has one meaning wherever it stands; the view holds the form of RFC 5545 §3.3.6.
+Several mobile clients send them (DAVx5 has a preprocessor for it). A duration has no months, so each unit has one
+meaning wherever it stands. The view has the form of RFC 5545 §3.3.6.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from protocol.ical.values import is_exact_duration, parse_duration, render_durat
 
 
 def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
-    """Rewrite each duration of the component and of its alarms that is not exactly as the RFC writes it."""
+    """Rewrite each duration of the component and its alarms that does not have the exact form of the RFC."""
     repaired = False
     line = props.get("DURATION")
     if line is not None and (value := canonical(line)) is not None:
@@ -27,7 +27,7 @@ def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
 
 
 def canonical(line: Property) -> str | None:
-    """The RFC's text of a duration value; ``None`` when it is already that, or is no duration at all."""
+    """The RFC's form of a duration value; ``None`` when it has that form already, or is not a duration."""
     value = line.value
     if "P" not in value.upper() or is_exact_duration(value):
         return None

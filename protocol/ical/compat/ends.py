@@ -1,8 +1,8 @@
-"""DTEND (of a VTODO: DUE) that contradicts DTSTART or DURATION.
+"""DTEND (in a VTODO: DUE) that contradicts DTSTART or DURATION.
 
-Zimbra sends DTEND and DURATION both (DTEND wins, RFC 5545 §3.6.1 allows one). Evolution and feeds send a DTEND that
-is not after DTSTART: read as absent, so a timed event takes no time and an all-day event takes its day. Old Apple
-clients send a DATE start with a DATE-TIME end, or a TZID on one side only: the end takes DTSTART's type and zone.
+Zimbra sends DTEND together with DURATION; DTEND wins (RFC 5545 §3.6.1 allows only one). Evolution and feeds send a
+DTEND that is not after DTSTART: it is ignored, so a timed event takes no time and an all-day event takes its day. Old
+Apple clients send a DATE start with a DATE-TIME end, or a TZID on one of them: the end gets DTSTART's type and zone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NAMES = frozenset(END_NAMES)
 
 
 def repair_both(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
-    """Drop DURATION where DTEND (or DUE beside DTSTART) is there."""
+    """Drop DURATION when there is a DTEND, or a DUE beside DTSTART."""
     if "DURATION" not in props or component.name == "VFREEBUSY":
         return False
     component.properties = [line for line in component.properties if line.name != "DURATION"]
@@ -24,7 +24,7 @@ def repair_both(component: Component, props: PropertyMap, _: PropertyMap) -> boo
 
 
 def repair_type(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
-    """Give DTEND or DUE the type of DTSTART, and its zone where only one of them has one."""
+    """Give DTEND or DUE the type of DTSTART, and the zone when only one of them has it."""
     start = props.get("DTSTART")
     repaired = False
     for name in NAMES:
@@ -39,7 +39,7 @@ def repair_type(component: Component, props: PropertyMap, _: PropertyMap) -> boo
 
 
 def coerced(start: Property, end: Property) -> Property | None:
-    """``end`` in the type of ``start``; ``None`` when it has it, or a value is unreadable."""
+    """``end`` with the type of ``start``; ``None`` when they agree, or a value is unreadable."""
     if len(start.value) == len(end.value) and start.params_text == end.params_text:
         return None
     try:
@@ -58,7 +58,7 @@ def coerced(start: Property, end: Property) -> Property | None:
 
 
 def repair_order(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
-    """Drop a DTEND that is not after DTSTART, a DUE that is before it (RFC 5545 §3.6.2 lets DUE be equal)."""
+    """Drop a DTEND that is not after DTSTART, or a DUE that is before it (RFC 5545 §3.6.2 allows an equal DUE)."""
     start = props.get("DTSTART")
     repaired = False
     for name in NAMES:
@@ -68,7 +68,7 @@ def repair_order(component: Component, props: PropertyMap, _: PropertyMap) -> bo
         first, last = start.value, end.value
         if last > first or start.param("TZID") != end.param("TZID"):
             continue
-        # Same type and zone: the text itself is in order of time.
+        # With the same type and zone, the order of the texts is the order of time.
         if len(first) == len(last) and (last < first or name == "DTEND"):
             component.properties = [line for line in component.properties if line.name != name]
             del props[name]

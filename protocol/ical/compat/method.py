@@ -1,7 +1,7 @@
 """METHOD in a stored object (RFC 4791 §4.1 forbids it).
 
-Sent by mail programs that store an invitation as it came. The METHOD lines are cut out of the text, the one repair of
-this kind: every client that reads the object would otherwise take it for a scheduling message.
+Mail programs send it that store an invitation as it came. The METHOD lines are removed from the text, because every
+client that reads the object would take it for a scheduling message. No other repair changes the text in this way.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from protocol.ical.components import Component
 from protocol.ical.scanner import CONTROLS
 
 _HEAD = 20
-"""Octets that decide what a line is; METHOD, BEGIN and END are shorter, spaces before the colon allowed for."""
+"""This many octets show what a line is: METHOD, BEGIN and END are shorter, with room for spaces before the colon."""
 
 
 def remove(data: bytes, calendar: Component) -> bytes:
-    """``data`` without the METHOD lines of its VCALENDAR (and without control characters); the view loses them too."""
+    """``data`` without the METHOD lines of its VCALENDAR and without control characters; the view loses them too."""
     calendar.properties = [line for line in calendar.properties if line.name != "METHOD"]
     kept: list[bytes] = []
     depth = 0
@@ -33,7 +33,7 @@ def remove(data: bytes, calendar: Component) -> bytes:
 
 
 def _logical_lines(data: bytes) -> Iterator[list[bytes]]:
-    """Each content line as the physical lines it was folded into, line ends included."""
+    """Each content line as the physical lines of its folds, with line ends."""
     first, *rest = data.splitlines(keepends=True)
     group = [first]
     for line in rest:

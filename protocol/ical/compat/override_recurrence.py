@@ -1,7 +1,7 @@
-"""An overridden occurrence that carries the series' own RRULE, RDATE, EXDATE or EXRULE.
+"""An overridden occurrence with an RRULE, RDATE, EXDATE or EXRULE of its series.
 
-Sent by Simple Calendar and by Etar through DAVx5, which copy the whole master into each override. RFC 5545 §3.8.4.4
-gives an override one occurrence only, so these lines are dropped from the view of the override; the text keeps them.
+Simple Calendar sends it, and Etar through DAVx5: they copy the whole master into each override. RFC 5545 §3.8.4.4 gives
+an override exactly one occurrence, so the view drops these lines. The text keeps them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Recurrence rules that say nothing, or say something impossible.
+"""Recurrence rules that are empty or impossible.
 
-Sent by Outlook bridges, feeds and hand-written files: COUNT=0, INTERVAL=0, UNTIL before DTSTART, rules without a
-readable FREQ (the event happens once, at DTSTART), BYMONTH=13 and other values outside RFC 5545 §3.3.10 (the value is
-dropped), COUNT together with UNTIL (whichever comes first ends the series; nothing is changed).
+Outlook bridges, feeds and hand-written files send COUNT=0, INTERVAL=0, UNTIL before DTSTART, or no readable FREQ: the
+event happens once, at DTSTART. Values outside the ranges of RFC 5545 §3.3.10, such as BYMONTH=13, are dropped. With
+COUNT and UNTIL together, whichever comes first ends the series, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ NAMES = frozenset(RULE_NAMES)
 
 
 def rule_lines(component: Component) -> Iterator[tuple[int, Property]]:
-    """Each rule of the component with its place among the properties, the last first (so that places stay true)."""
+    """Each rule of the component with its place among the properties, the last first, so that places stay valid."""
     lines = component.properties
     return ((number, lines[number]) for number in range(len(lines) - 1, -1, -1) if lines[number].name in NAMES)
 
 
 def rewrite(component: Component, props: PropertyMap, number: int, parts: dict[str, str] | None) -> None:
-    """Put a rule of these parts in place ``number``, or none at all."""
+    """Put a rule with these parts at place ``number``, or remove the rule there."""
     line = component.properties[number]
     if parts is not None:
         made = Property.make(line.name, ";".join(f"{name}={part}" for name, part in parts.items()), line.params)
@@ -63,7 +63,7 @@ def is_empty(parts: dict[str, str], start: str) -> bool:
     except ValueError:
         return True
     try:
-        # A day of room: the two may be in different zones, and an end on the first day keeps the first occurrence.
+        # A day of tolerance: the zones may differ, and an end on the first day keeps the first occurrence.
         return until + timedelta(days=1) < parse_when(start)[0]
     except (ValueError, OverflowError):
         return False
@@ -74,7 +74,7 @@ def _positive(text: str) -> bool:
 
 
 def repair_ranges(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
-    """Drop each value outside its range, and a part that has none left."""
+    """Drop each value outside its range, and each part without values."""
     repaired = False
     for number, line in rule_lines(component):
         if "BY" not in line.value.upper():
@@ -88,7 +88,7 @@ def repair_ranges(component: Component, props: PropertyMap, _: PropertyMap) -> b
 
 
 def within_ranges(parts: dict[str, str]) -> dict[str, str]:
-    """The parts of a rule without the values that RFC 5545 §3.3.10 does not know."""
+    """The parts of a rule without the values that RFC 5545 §3.3.10 does not allow."""
     kept: dict[str, str] = {}
     for name, part in parts.items():
         if name in RANGES:
@@ -111,5 +111,5 @@ def _in_range(name: str, text: str, other_calendar: bool) -> bool:
 
 
 def has_both_bounds(component: Component, _: PropertyMap, __: PropertyMap) -> bool:
-    """Whether a rule has COUNT and UNTIL; nothing needs changing, whichever comes first ends the series."""
+    """Whether a rule has COUNT and UNTIL; whichever comes first ends the series, so nothing is changed."""
     return any({"COUNT", "UNTIL"} <= rule_parts(line.value).keys() for _number, line in rule_lines(component))

@@ -1,8 +1,7 @@
-"""DTEND, DUE, DURATION, EXDATE and RDATE values that are no time at all.
+"""DTEND, DUE, DURATION, EXDATE and RDATE values that are not a time.
 
-Sent by broken exporters: empty values, dates like 20240230. An end that says nothing is read as absent, an exception
-or addition that says nothing is left out. DTSTART and RECURRENCE-ID are not in this list: an object without a place in
-time is refused.
+Broken exporters send empty values, or dates like 20240230. The view leaves such values out. DTSTART and RECURRENCE-ID
+are not in this list: without them an object has no place in time and is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ NAMES = EXTENT_NAMES | {*DATE_LIST_NAMES}
 
 
 def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
-    """Leave out of the view each of these values that cannot be read."""
+    """Leave these values out of the view when they are unreadable."""
     changed: dict[int, Property | None] = {}
     for number, line in enumerate(component.properties):
         if line.name in NAMES:
@@ -36,7 +35,7 @@ def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
 
 
 def readable(line: Property) -> Property | None:
-    """The line itself when every value is a time, a line of those that are, or ``None`` when none is."""
+    """The line itself when every value is a time, a line with those that are, or ``None`` when none is."""
     values = line.value.split(",") if line.name in DATE_LIST_NAMES else [line.value]
     kept = [value for value in values if _is_time(line.name, value)]
     if len(kept) == len(values):

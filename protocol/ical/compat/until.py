@@ -1,8 +1,8 @@
-"""UNTIL of another type than DTSTART: a DATE on a timed series, a DATE-TIME on an all-day one.
+"""UNTIL of another type than DTSTART: a DATE in a timed series, a DATE-TIME in an all-day one.
 
-Sent by Lightning, calcurse and the Outlook bridges (RFC 5545 §3.3.10 wants the same type). A DATE on a timed series
-is the end of that local day; a DATE-TIME on an all-day series is its date. UNTIL in local time with a TZID on DTSTART
-is read in DTSTART's zone by ``recurrence`` and needs nothing here.
+Lightning, calcurse and the Outlook bridges send it (RFC 5545 §3.3.10 requires the same type). A DATE in a timed series
+means the end of that local day, a DATE-TIME in an all-day series its date. A local UNTIL beside a DTSTART with TZID
+needs no repair: ``recurrence`` reads it in DTSTART's zone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def repair(component: Component, props: PropertyMap, _: PropertyMap) -> bool:
 
 
 def coerced(start: str, until: str) -> str | None:
-    """UNTIL's value in the type of DTSTART's value; ``None`` when it has that type or one of them is unreadable."""
+    """UNTIL's value with the type of DTSTART's; ``None`` when the types agree or a value is unreadable."""
     try:
         _, form = parse_when(start)
         last, until_form = parse_when(until)

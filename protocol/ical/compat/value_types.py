@@ -1,8 +1,8 @@
-"""RECURRENCE-ID and EXDATE of another type than the series' DTSTART (RFC 5545 §3.8.4.4 wants the same).
+"""RECURRENCE-ID and EXDATE of another type than the series' DTSTART (RFC 5545 §3.8.4.4 requires the same type).
 
-Sent by calcurse, Lightning and Outlook bridges: a DATE where the series is timed, a DATE-TIME where it is all-day, a
-floating time where it has a zone. The series' DTSTART decides: a DATE takes its time of day and zone, a DATE-TIME of
-an all-day series becomes its date, a floating time is read in DTSTART's zone.
+calcurse, Lightning and Outlook bridges send a DATE in a timed series, a DATE-TIME in an all-day one, or floating time
+in a series with a zone. DTSTART decides: a DATE takes its time of day and zone, a DATE-TIME in an all-day series
+becomes its date, and floating time is read in DTSTART's zone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def repair(component: Component, props: PropertyMap, series: PropertyMap) -> boo
 
 
 def coerced(start: Property, line: Property) -> Property | None:
-    """``line`` in the type and zone of ``start``; ``None`` when it fits already, or a value is unreadable."""
+    """``line`` with the type and zone of ``start``; ``None`` when they agree, or a value is unreadable."""
     first = parse_when(start.value)
     zone = start.param("TZID") if first[1] is Form.LOCAL else None
     own_zone = line.param("TZID")

@@ -1,7 +1,7 @@
-"""What the occurrence index can decide of a filter (RFC 4791 §9.7, §9.9).
+"""What the occurrence index can decide about a filter (RFC 4791 §9.7, §9.9).
 
-Rules of this module: a Bounds never excludes an object that the filter matches; ``exact`` is said only when the index
-entries of an object (``IndexEntry``) and its component type decide the filter alone, without reading its text.
+Rules of this module: a Bounds never excludes an object that the filter matches. ``exact`` is set only when the
+component type and the index entries (``IndexEntry``) of an object decide the filter, without its text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ESCAPED_IN_TEXT = frozenset("\\,;\n")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Which objects can match: all that is not ``None`` must hold; ``exact``: and nothing else needs to."""
+    """Which objects can match: every bound that is not ``None`` must hold; ``exact``: that is also enough."""
 
     components: frozenset[ComponentKind] | None = None
     """Empty: nothing can match."""
@@ -27,7 +27,7 @@ class Bounds:
     """The only UID that can match."""
     exact: bool = False
     uid_match: TextMatch | None = None
-    """What the UID must satisfy where ``uid`` cannot be told: ``text.satisfies(uid_match, [uid])``."""
+    """A test of the UID when ``uid`` is not known: ``text.satisfies(uid_match, [uid])``."""
 
 
 _ALL = Bounds(exact=True)
@@ -76,7 +76,7 @@ def _with_uid(found: Bounds, prop: PropFilter) -> Bounds:
         return found
     if _ESCAPED_IN_TEXT.intersection(match.text):
         return found
-    # The column holds the UID as it was sent: only a comparison without folding names one value.
+    # The column holds the UID as it was sent, so only a comparison without case folding names one value.
     unfolded = match.collation == OCTET or (match.text.isascii() and not any(map(str.isalpha, match.text)))
     if match.match_type == "equals" and unfolded:
         return replace(found, uid=match.text)
@@ -90,7 +90,7 @@ def _all_of(one: Bounds, other: Bounds) -> Bounds:
         components = one.components & other.components
     if components is not None and not components:
         return _NOTHING
-    # Two ranges ask for two occurrences, not for one in both: either alone is a bound, their intersection is none.
+    # Two ranges ask for two occurrences, not one in both: each range alone is a bound, their intersection is not.
     both = one.range is not None and other.range is not None and one.range != other.range
     return Bounds(
         components,
@@ -113,7 +113,7 @@ def _any_of(one: Bounds, other: Bounds) -> Bounds:
         components,
         one.range if same_range else _hull(one.range, other.range),
         one.uid if one.uid == other.uid else None,
-        # Components and range are tested each for itself, so their unions say the same only if one of them is equal.
+        # Components and range are tested separately, so their unions are exact only if the ranges are equal.
         exact=one.exact and other.exact and same_range,
         uid_match=one.uid_match if one.uid_match == other.uid_match else None,
     )

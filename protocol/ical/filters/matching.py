@@ -1,8 +1,8 @@
 """Whether a document matches a filter (RFC 4791 §9.7 to §9.9).
 
-Rules of this module: it asks ``time_range`` and ``alarms`` about time and ``text`` about text. A component matches
-when one and the same component (the master, or one override) satisfies everything that its comp-filter says;
-an occurrence counts for the component that describes it, so one that an override moved away no longer counts.
+Rules of this module: ``time_range`` and ``alarms`` decide about time, ``text`` about text. One and the same component
+(the master, or one override) must satisfy everything in its comp-filter. An occurrence counts for the component that
+describes it, so an occurrence that an override moved away no longer counts for the master.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _EFFECTIVE = frozenset({*START_NAMES, *END_NAMES})
 def matches(filter_: CompFilter, document: Document, zone: Zone | None, budget: Budget) -> bool:
     """Whether an object matches a VCALENDAR filter.
 
-    ``zone`` is where floating and all-day data are at home (``None``: UTC). Refuses with ``max-instances`` when
-    the budget does not suffice to tell.
+    ``zone`` is the zone of floating and all-day data (``None``: UTC). Refuses with ``max-instances`` when the budget is
+    used up before the answer is known.
     """
     if filter_.name not in ("VCALENDAR", ANY):
         return filter_.is_not_defined
@@ -49,7 +49,7 @@ def matches(filter_: CompFilter, document: Document, zone: Zone | None, budget: 
 
 
 class _Matcher:
-    """One document under one filter: remembers what its time ranges found."""
+    """One document under one filter; it remembers what its time ranges found."""
 
     __slots__ = ("_budget", "_chunks", "_document", "_members", "_overrides", "_range_starts", "_span", "_zone")
 
@@ -62,19 +62,19 @@ class _Matcher:
         self._overrides: dict[int, RangeMatch] | None = None
         self._span: tuple[int, int] | None = None
         self._range_starts: list[int] | None = None
-        """The original starts of the THISANDFUTURE overrides."""
+        """The original starts of the range overrides."""
 
     def calendar(self, filter_: CompFilter) -> bool:
         document = self._document
         kind = document.component.name
-        # Of two overrides for one occurrence only one counts; the other is still in the text.
+        # Of two overrides for one occurrence only one counts, but the text still has both.
         children = [item for item in document.calendar.components if item.name != kind or id(item) in self._members]
         return self._component(filter_, document.calendar, children, None)
 
     def _component(
         self, filter_: CompFilter, component: Component, children: list[Component], parent: Component | None
     ) -> bool:
-        """Whether a component satisfies what its comp-filter says; an empty filter is satisfied."""
+        """Whether a component satisfies its comp-filter; an empty filter is satisfied."""
         tests = self._tests(filter_, component, children, parent)
         if filter_.test == "anyof":
             empty = filter_.time_range is None and not filter_.prop_filters and not filter_.comp_filters
@@ -115,7 +115,7 @@ class _Matcher:
         self._budget.spend(len(parent.components))
         for master, overrides in availability.series_of(parent):
             if component is not master and not any(component is each for each in overrides):
-                continue  # what another UID's occurrences are, its own component will be asked
+                continue  # the component of the other UID tests its own occurrences
             found = occurrences_of(master, overrides, timezones, wider, zone_floating=zone, budget=self._budget)
             for item in found:
                 start, end = to_instants(item.start, item.end, item.floating, zone)
@@ -124,27 +124,27 @@ class _Matcher:
         return False
 
     def _matches_in(self, component: Component, window: TimeRange) -> Iterable[RangeMatch]:
-        """A component's occurrences in a window, in pieces from the near end on, so that one is found soon."""
+        """A component's occurrences in a window, found in chunks from the near end on, so that the first comes soon."""
         document, zone = self._document, self._zone
         low, high = window.start, window.end
         if not recurs(document) or (low is not None and high is not None and high - low <= _YEAR):
             return self._matches_between(component, low, high)
         walls = wall_range_of(window, zone)
-        # A piece need not be part of the window.
+        # A chunk may reach beyond the window.
         chunks = self._matches_by_chunks(component, low, high)
         return (item for items in chunks for item in items if meets(item, document, window, walls, zone))
 
     def _matches_by_chunks(self, component: Component, low: int | None, high: int | None) -> Iterator[list[RangeMatch]]:
         recurrence_id = component.first("RECURRENCE-ID")
         if recurrence_id is not None and recurrence_id.param("RANGE") is None:
-            # It describes one occurrence: where that is, not where the series is, is the place to look.
+            # It describes one occurrence: look where that is, not where the series is.
             yield self._own_match(component)
             return
         if self._span is None:
             self._span = span(self._document)
         first, last = self._span
         low = max(-FOREVER if low is None else low, first - _ROOM)
-        # Cut where the series ends, not where another component takes over, so that all share the pieces.
+        # End where the series ends, not where another component takes over, so that all components share the chunks.
         high = min(FOREVER if high is None else high, last + _ROOM)
         until = min(high, self._described_until(component) + _ROOM)
         step = _FIRST_STEP
@@ -153,7 +153,7 @@ class _Matcher:
             low, step = low + step, step * _GROWTH
 
     def _matches_between(self, component: Component, low: int | None, high: int | None) -> list[RangeMatch]:
-        """The occurrences that a component describes in a range; they are looked for once for all components."""
+        """The occurrences of a component in a range; one search serves all components."""
         found = self._chunks.get((low, high))
         if found is None:
             found = self._chunks[low, high] = {}
@@ -168,7 +168,7 @@ class _Matcher:
         return [] if item is None else [item]
 
     def _described_until(self, component: Component) -> int:
-        """From when on a later THISANDFUTURE override describes the series instead of a component."""
+        """The instant from which a later range override describes the series instead of a component."""
         if self._range_starts is None:
             lines = ((override, override.first("RECURRENCE-ID")) for override in self._document.overrides)
             found = (
@@ -212,7 +212,7 @@ class _Matcher:
         if not recurs(self._document):
             times = own_span(component, self._document, self._zone)
             return times is not None and window.overlaps(times[is_end], times[is_end] + 1)
-        # An occurrence that ends at the first second of the range no longer meets it.
+        # An occurrence that ends at the first second of the range does not meet the range itself.
         wider = TimeRange(None if window.start is None else window.start - 1, window.end)
         for item in self._matches_in(component, wider):
             if item.component is component:
@@ -223,7 +223,7 @@ class _Matcher:
 
 
 def _has_effective(component: Component, name: str) -> bool:
-    """Whether a component without ``name`` still has an effective value of it (RFC 4791 §9.9)."""
+    """Whether a component without ``name`` has an effective value of it (RFC 4791 §9.9)."""
     wanted = {"DTEND": "VEVENT", "DUE": "VTODO"}.get(name)
     return component.name == wanted and component.first("DURATION") is not None
 

@@ -1,4 +1,4 @@
-"""Text tests of a filter: which texts a property or parameter offers and what a text-match says of them.
+"""Text tests of a filter: the texts of a property or parameter, and whether a text-match finds them.
 
 RFC 4791 §9.7.3 and §9.7.5; match-type by draft-daboo-caldav-extensions §3.3. Rules of this module: text only, no time.
 """
@@ -34,7 +34,7 @@ _MATCH_TYPES: Mapping[str, Callable[[str, str], bool]] = MappingProxyType(
 
 
 def satisfies(match: TextMatch, texts: Iterable[str]) -> bool:
-    """Whether one of the texts is found by a text-match, or with negate-condition none of them."""
+    """Whether a text-match finds one of the texts, or with negate-condition none of them."""
     fold = collation(match.collation)
     found = _MATCH_TYPES[match.match_type]
     wanted = fold(match.text)
@@ -42,7 +42,7 @@ def satisfies(match: TextMatch, texts: Iterable[str]) -> bool:
 
 
 def texts_of(line: Property) -> list[str]:
-    """The values of a property as people read them: unescaped where they are TEXT, apart where they are a list."""
+    """The values of a property as people read them: TEXT unescaped, lists split."""
     if "\\" not in line.value:
         return line.value.split(",") if line.name in _LISTS else [line.value]
     if line.name in _LISTS:
@@ -53,7 +53,7 @@ def texts_of(line: Property) -> list[str]:
 
 
 def _split(value: str) -> list[str]:
-    """A list of TEXT values cut at the commas that no backslash escapes."""
+    """A list of TEXT values, split at the commas without a backslash."""
     pieces = [""]
     escaped = False
     for character in value:

@@ -1,7 +1,7 @@
 """A calendar-query filter as data (RFC 4791 §9.7, draft-daboo-caldav-extensions §3).
 
-Rules of this module: what a filter says and whether it may be said; no calendar data. Names are made upper case. A
-filter that exists is well formed: the constructors refuse the rest with ``valid-filter``, ``supported-filter`` or
+Rules of this module: what a filter can express, and no calendar data. Names are converted to upper case. Every filter
+that exists is well formed: the constructors refuse others with ``valid-filter``, ``supported-filter`` or
 ``supported-collation``.
 """
 
@@ -24,7 +24,7 @@ ANY = "*"
 """The component name that stands for every type (draft-daboo-caldav-extensions §3)."""
 
 TIMED_COMPONENTS = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM", "VAVAILABILITY", "AVAILABLE", ANY})
-"""The components that a time-range is defined for (RFC 4791 §9.9, RFC 7953 §7)."""
+"""The components for which a time-range is defined (RFC 4791 §9.9, RFC 7953 §7)."""
 
 _MAX_NODES = 200
 _MAX_DEPTH = 8
@@ -47,7 +47,7 @@ class TextMatch:
 
 @dataclass(frozen=True, slots=True)
 class ParamFilter:
-    """A test of one parameter (RFC 4791 §9.7.3); nothing but a name: the parameter is there."""
+    """A test of one parameter (RFC 4791 §9.7.3); with a name only, the parameter must exist."""
 
     name: str
     is_not_defined: bool = False
@@ -60,7 +60,7 @@ class ParamFilter:
 
 @dataclass(frozen=True, slots=True)
 class PropFilter:
-    """A test of one property (RFC 4791 §9.7.2); nothing but a name: the property is there."""
+    """A test of one property (RFC 4791 §9.7.2); with a name only, the property must exist."""
 
     name: str
     is_not_defined: bool = False
@@ -80,7 +80,7 @@ class PropFilter:
 
 @dataclass(frozen=True, slots=True)
 class CompFilter:
-    """A test of the components of one type in a scope (RFC 4791 §9.7.1); nothing but a name: there is one."""
+    """A test of the components of one type in a scope (RFC 4791 §9.7.1); with a name only, one must exist."""
 
     name: str
     is_not_defined: bool = False

@@ -1,7 +1,7 @@
-"""Calendar data as a report wants it (RFC 4791 §9.6): verbatim, in part, expanded or limited.
+"""Calendar data in the form a report asks for (RFC 4791 §9.6): verbatim, in part, expanded or limited.
 
-Rules of this package: the stored text itself is the answer wherever nothing else was asked for; what is left out is
-left out line by line, and what stays is said as the client said it.
+Rules of this package: unless a request asks for more, the stored text is the answer. Otherwise whole lines are left
+out, and the remaining lines stay as the client sent them.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def render(
     *,
     timezones_by_reference: bool = False,
 ) -> bytes:
-    """What a report answers of one object; ``data`` itself when the request asks nothing special.
+    """The data of one object for a report; ``data`` itself when the request asks for nothing special.
 
-    ``document`` gives the parsed object and is called only where recurrence matters. ``zone`` is where floating and
-    all-day data are at home (``None``: UTC). ``timezones_by_reference`` leaves out standard VTIMEZONEs (RFC 7809
-    §3.1.2). Refuses with ``max-instances`` when the budget does not suffice.
+    ``document`` returns the parsed object and is called only when recurrence matters. ``zone`` is the zone of floating
+    and all-day data (``None``: UTC). ``timezones_by_reference`` leaves out standard VTIMEZONEs (RFC 7809 §3.1.2).
+    Refuses with ``max-instances`` when the budget is used up.
     """
     if request.is_verbatim:
         return without_standard_timezones(data) if timezones_by_reference else data

@@ -1,8 +1,8 @@
-"""Expansion: every occurrence in a range as a component of its own, in UTC (RFC 4791 §9.6.5).
+"""Expansion: each occurrence in a range as a component of its own, in UTC (RFC 4791 §9.6.5).
 
-Rules of this module: content lines are taken over as they stand but for the times. What is the same in every
-occurrence of a component is made once (``_Template``), so that one occurrence more costs a few short lines; what was
-not asked for is left out before anything is repeated.
+Rules of this module: content lines are copied, only times change. The common part of a component's occurrences is made
+once (``_Template``), so that each further occurrence costs a few short lines. Lines that were not asked for are left
+out before anything is repeated.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from protocol.model import DAY, ComponentKind, TimeRange
 _TIMES = TIME_NAMES | {"RECURRENCE-ID"}
 
 MAX_REPEATED = 8 * 1024 * 1024
-"""Bytes of memory for what one object says again in an expansion; what it says for the first time is its own text."""
+"""Bytes of memory for repeated text of one object in an expansion; its first occurrence does not count."""
 _ROOM = 160
-"""About what the times of one occurrence take; its other lines take four bytes a character when one is an emoji."""
+"""About the size of the times of one occurrence; its other lines take four bytes a character if one is an emoji."""
 
 
 def expand(
@@ -35,12 +35,12 @@ def expand(
 ) -> str:
     """The object as a VCALENDAR of the occurrences that meet a window, without recurrence and without time zones.
 
-    ``zone`` is where floating and all-day data are at home (``None``: UTC) for the comparison; in the answer they
-    stay as they are. Every occurrence of a recurring object has its RECURRENCE-ID, the first one too. What does not
-    recur (VFREEBUSY among it) comes whole when it meets the window, and VAVAILABILITY as it is: its AVAILABLE
-    components recur, in a wall time that UTC could not say. Of all this only what ``asked`` names (RFC 4791 §9.6.1).
-    Refuses with ``max-instances`` when the budget does not suffice or the answer would be larger than
-    ``MAX_REPEATED``, before it is made.
+    ``zone`` is the zone of floating and all-day data (``None``: UTC) in the comparison; the answer keeps them as they
+    are. Every occurrence of a recurring object has a RECURRENCE-ID, even the first. A component that does not recur
+    (such as VFREEBUSY) is copied whole when it meets the window. VAVAILABILITY is copied as it is, because its
+    AVAILABLE components recur in wall time, which UTC cannot express. Only what ``asked`` names is included (RFC 4791
+    §9.6.1). Refuses with ``max-instances`` when the budget is used up, or before the answer becomes larger than
+    ``MAX_REPEATED``.
     """
     found = range_matches(document, window, zone, budget)
     if document.component is ComponentKind.VAVAILABILITY and found:
@@ -69,7 +69,7 @@ def expand(
 
 
 class _Template:
-    """One component as text with its times left out, cut down to what was asked of it."""
+    """One component as text without its times, reduced to what was asked for."""
 
     __slots__ = (
         "_all_day",
@@ -116,7 +116,7 @@ class _Template:
         self._all_day = start is not None and len(start.value.strip()) == 8
 
     def unexpanded(self) -> list[str]:
-        """The component as it is, its times in UTC."""
+        """The component as it is, with its times in UTC."""
         return self._whole([_in_utc(line, self._timezones) for line in self._times.values()])
 
     def _whole(self, times: list[str]) -> list[str]:
@@ -125,10 +125,10 @@ class _Template:
         return [self._begin, *times, self._rest]
 
     def occurrence(self, occurrence: Occurrence) -> list[str]:
-        """One occurrence of a recurring object, the lines that all of them share in one piece."""
+        """One occurrence of a recurring object; the lines that all occurrences share are one text."""
         lines = []
         starts = "DTSTART" in self._times
-        # An override without a time of its own stands where the series had put it.
+        # An override without a time of its own keeps the place that the series gave it.
         all_day = self._all_day if starts else occurrence.whole_day
         if starts or self._end_name not in self._times:
             lines.append(self._time("DTSTART", occurrence.start, occurrence.floating, all_day))
@@ -140,17 +140,17 @@ class _Template:
         return self._whole(lines)
 
     def _duration_or_end(self, occurrence: Occurrence, all_day: bool) -> list[str]:
-        """DURATION where it says what the end is; else the end, where leaving it out would say another."""
+        """DURATION when it gives the right end; else the end, unless leaving it out gives the right one."""
         lasts = occurrence.end - occurrence.start
         if self._duration == lasts:
             return [folded(self._times["DURATION"].raw)]
-        # Left over: nominal days that are no 24 hours, or an RDATE that is a PERIOD.
+        # The remaining cases: nominal days that do not have 24 hours, or an RDATE with a PERIOD.
         if self._duration is None and lasts == (DAY if all_day else 0):
             return []
         return [self._time(self._end_name, occurrence.end, occurrence.floating, all_day)]
 
     def _time(self, name: str, at: int, floating: bool, all_day: bool) -> str:
-        """A DTSTART, DTEND or DUE at an instant (wall seconds when floating), with its foreign parameters."""
+        """A DTSTART, DTEND or DUE at an instant (floating time: wall seconds), with its foreign parameters."""
         head = self._heads.get(name, name)
         text = utc_text(at)
         if all_day:
@@ -168,11 +168,11 @@ class _Template:
 
 
 def _clock_of_series(document: Document) -> ZoneClock | None:
-    """The clock whose wall time the original starts of a document are; ``None``: floating."""
+    """The clock that gives the wall time of a document's original starts; ``None``: floating."""
     master = document.master
     line = None if master is None else master.first("DTSTART")
     if line is None and master is not None and master.name == "VTODO":
-        line = master.first("DUE")  # a to-do without DTSTART recurs by its DUE
+        line = master.first("DUE")  # a VTODO without DTSTART recurs by its DUE
     if line is None and document.overrides:
         line = document.overrides[0].first("RECURRENCE-ID")
     if line is None:
@@ -182,7 +182,7 @@ def _clock_of_series(document: Document) -> ZoneClock | None:
 
 
 def _head(line: Property) -> str:
-    """The name of a time with its foreign parameters; most have no other than one that says how it is written."""
+    """The name of a time with its foreign parameters; most times have none."""
     text = line.params_text
     if not text or (text.count(";") == 1 and text.startswith((";TZID=", ";VALUE="))):
         return line.name
@@ -207,7 +207,7 @@ def _append(component: Component, lines: list[str], timezones: Timezones) -> Non
 
 
 def _in_utc(line: Property, timezones: Timezones) -> str:
-    """A line as text, times that refer to a time zone made UTC; one that cannot be read loses the reference only."""
+    """A line as text with times in UTC; an unreadable time only loses its TZID."""
     raw = line.raw
     if "TZID" not in raw or line.param("TZID") is None:
         return folded(raw)

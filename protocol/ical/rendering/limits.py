@@ -1,6 +1,6 @@
-"""Less of an object: only the overrides or the FREEBUSY periods that a range concerns (RFC 4791 §9.6.6, §9.6.7).
+"""Reduced objects: only the overrides or the FREEBUSY periods that a range concerns (RFC 4791 §9.6.6, §9.6.7).
 
-Rules of this module: it leaves components and values out; what stays is as it was sent.
+Rules of this module: components and values are left out; the others stay as they were sent.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from protocol.model import TimeRange
 
 
 def limit_recurrence_set(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> Component:
-    """The VCALENDAR of a document without the overrides that do not concern a window.
+    """The VCALENDAR of a document without the overrides that a window does not concern.
 
-    An override concerns it when an occurrence that it describes meets it, or one that it took the place of.
+    A window concerns an override when it meets the override's occurrence, or the occurrence that the override replaced.
     """
     calendar = document.calendar
     if document.master is None or not document.overrides:
@@ -32,7 +32,7 @@ def limit_recurrence_set(document: Document, window: TimeRange, zone: Zone | Non
 
 
 def _replacing_overrides(document: Document, window: TimeRange, zone: Zone | None, budget: Budget) -> list[Component]:
-    """The overrides that took the place of an occurrence that would meet the window."""
+    """The overrides that replaced an occurrence that would meet the window."""
     plain = Document(document.calendar, document.uid, document.component, document.master, (), document.timezones)
     starts = set()
     for item in range_matches(plain, window, zone, budget):
@@ -53,7 +53,7 @@ def _replacing_overrides(document: Document, window: TimeRange, zone: Zone | Non
 
 
 def limit_freebusy_set(calendar: Component, window: TimeRange, zone: Zone | None) -> Component:
-    """A VCALENDAR whose VFREEBUSY components keep the FREEBUSY values that meet a window, and no others."""
+    """A VCALENDAR whose VFREEBUSY components have only the FREEBUSY values that meet a window."""
     if all(item.name != "VFREEBUSY" for item in calendar.components):
         return calendar
     components = []

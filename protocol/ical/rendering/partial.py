@@ -1,7 +1,6 @@
 """Partial retrieval: only the components and properties asked for (RFC 4791 §9.6.1 to §9.6.4).
 
-Rules of this module: it takes components apart and puts the same content lines together again; no line is rewritten
-but for ``novalue``.
+Rules of this module: components lose lines, but no line is rewritten, except for ``novalue``.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ _NAME = re.compile("[;:]")
 
 
 def prune(calendar: Component, request: CompRequest) -> Component:
-    """The VCALENDAR with what the request names and nothing else; who wants VTIMEZONEs names them (§7.8.1 does)."""
+    """The VCALENDAR with only what the request names; a client that wants VTIMEZONEs names them (as in §7.8.1)."""
     return prune_component(calendar, request) if request.name == calendar.name else Component(calendar.name)
 
 
 def component_request(calendar: CompRequest, name: str) -> CompRequest | None:
-    """What a request of a VCALENDAR asks of its components of a name; ``None`` when it does not ask for them."""
+    """The part of a VCALENDAR request for components of one name; ``None`` when it does not ask for them."""
     if calendar.name != "VCALENDAR":
         return None
     if calendar.comps is None:
@@ -34,12 +33,12 @@ def prune_lines(lines: list[str], request: CompRequest) -> list[str]:
         return lines
     wanted = {prop.name: prop for prop in request.props}
     kept = [(line, wanted[name]) for line in lines if (name := _NAME.split(line, 1)[0]) in wanted]
-    # a time has no colon, so the last one ends what novalue keeps
+    # a time has no colon, so novalue keeps everything up to the last one
     return [line[: line.rindex(":") + 1] if prop.novalue else line for line, prop in kept]
 
 
 def prune_component(component: Component, request: CompRequest) -> Component:
-    """A component with what the request names and nothing else."""
+    """A component with only what the request names."""
     properties = component.properties
     if request.props is not None:
         wanted = {prop.name: prop for prop in request.props}

@@ -1,6 +1,6 @@
-"""Time zones by reference: VTIMEZONE components left out that every client knows (RFC 7809 §3.1.2).
+"""Time zones by reference: the VTIMEZONEs that every client knows are left out (RFC 7809 §3.1.2).
 
-Rules of this module: bytes in, bytes out; every octet that is not part of a left-out VTIMEZONE stays.
+Rules of this module: bytes in, bytes out; every octet outside of those VTIMEZONEs stays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TZID = re.compile(rb"^TZID(?:;[^:\r\n]*)?:([^\r\n]*)", re.IGNORECASE | re.MULTI
 
 
 def without_standard_timezones(data: bytes) -> bytes:
-    """A VCALENDAR text without the definitions of zones that go by their IANA name; all others stay."""
+    """A VCALENDAR text without the definitions of zones whose TZID is their IANA name."""
     if b"VTIMEZONE" not in data and b"vtimezone" not in data.lower():
         return data
     return _BLOCK.sub(_kept, data)

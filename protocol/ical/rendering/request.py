@@ -1,6 +1,6 @@
-"""What a report asks of calendar data (RFC 4791 §9.6).
+"""What a report asks for in calendar data (RFC 4791 §9.6).
 
-Rules of this module: data only. Names are upper case.
+Rules of this module: data only. Names are in upper case.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class PropRequest:
 class CompRequest:
     """A component to return (RFC 4791 §9.6.1).
 
-    ``None`` means all: of the properties (CALDAV:allprop), of the components (CALDAV:allcomp). An element without any
-    child asks for the whole component (the VTIMEZONE of the example in §7.8.1), so it is read as ``None`` twice; one
-    with children returns what they name and no more.
+    ``None`` means all properties (CALDAV:allprop) or all components (CALDAV:allcomp). An element without children asks
+    for the whole component (like the VTIMEZONE of the example in §7.8.1), so both are ``None`` then. An element with
+    children asks for what they name and nothing else.
     """
 
     name: str

@@ -1,9 +1,9 @@
-"""The rule engine: which wall times a recurrence rule yields in a window (RFC 5545 §3.3.10, RFC 7529).
+"""The rule engine: the wall times that a recurrence rule yields in a window (RFC 5545 §3.3.10, RFC 7529).
 
 From the inside out: ``rule`` (RECUR text to values), ``calendars`` and ``rscale`` (years of months), ``days`` (the days
-of a rule within one year), ``series`` (a rule bound to its DTSTART), ``budget`` (how much work that may be). Values
-in, values out: nothing here knows components or time zones, so that ``timezones`` can use it for VTIMEZONE and
-``recurrence`` for everything else.
+of a rule within one year), ``series`` (a rule with its DTSTART), ``budget`` (the limit of work). Rules of this package:
+it knows no components and no time zones, so that ``timezones`` can use it for VTIMEZONE and ``recurrence`` for the
+rest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a rule leaves out, taken from DTSTART: its days, its times of day, its calendar's month (RFC 5545 §3.3.10).
+"""The parts that a rule leaves out, taken from DTSTART: days, times of day, month (RFC 5545 §3.3.10).
 
 Rules of this module: pure functions of a rule and a DTSTART; times are seconds within a period.
 """
@@ -13,14 +13,14 @@ from protocol.model import DAY, HOUR, MINUTE
 
 
 def with_start_parts(rule: Rule, system: CalendarSystem, day: int) -> DayParts:
-    """The date parts with what the rule leaves out taken from DTSTART (RFC 5545 §3.3.10)."""
+    """The date parts of a rule, with missing ones taken from DTSTART (RFC 5545 §3.3.10)."""
     months, month_days, weekdays = rule.by_month, rule.by_month_day, rule.by_day
     numbered = bool(month_days or rule.by_year_day)
     if weekdays or rule.freq < Freq.WEEKLY:
         pass
     elif numbered:
         if rule.freq is Freq.WEEKLY:
-            weekdays = tuple((0, weekday) for weekday in range(7))  # the numbers say which days of the week
+            weekdays = tuple((0, weekday) for weekday in range(7))  # the numbers choose the days of the week
     elif rule.freq is Freq.WEEKLY or rule.by_week_no:
         weekdays = ((0, (day + 3) % 7),)
     else:
@@ -42,7 +42,7 @@ def with_start_parts(rule: Rule, system: CalendarSystem, day: int) -> DayParts:
 
 
 def month_at(system: CalendarSystem, year: int, day: int) -> tuple[int, int, int]:
-    """Of a day in ``year``: its month's place in the year, the month's label, the day of the month."""
+    """For a day in ``year``: the place of its month in the year, the label of the month, the day of the month."""
     offset = day - system.start_of(year)
     for place, (label, begin, length) in enumerate(system.year(year).months):
         if offset < begin + length:
@@ -51,7 +51,7 @@ def month_at(system: CalendarSystem, year: int, day: int) -> tuple[int, int, int
 
 
 def times_of(rule: Rule, time: int, all_day: bool) -> Times:
-    """The seconds within a period shorter than a week (within the day of a longer one) at which it has starts."""
+    """The seconds at which a period has starts; for a period of a week or longer, within each day."""
     if all_day:
         times: Times = (0,)
     else:

@@ -1,7 +1,7 @@
-"""Calendar systems as years of months: what a rule needs to know of a calendar (RFC 7529 §4, §5).
+"""Calendar systems as years of months: what a rule needs from a calendar (RFC 7529 §4, §5).
 
-Rules of this module: pure day arithmetic; a day is a number, 1970-01-01 is 0; nothing here knows rules. A ``Year``
-says everything that a rule's days within one year depend on, so that equal years share their computed days.
+Rules of this module: day arithmetic only, no rules; a day is a number, and 1970-01-01 is 0. A ``Year`` has everything
+that decides a rule's days within one year, so that equal years share their days.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ Month = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Year:
-    """The shape of one year; compared by identity, equal shapes are one object."""
+    """The shape of one year; compared by identity, because equal shapes are one object."""
 
     weekday: int
-    """Of its first day, Monday is 0."""
+    """The weekday of its first day, Monday is 0."""
     length: int
     previous_length: int
     next_length: int
     months: tuple[Month, ...]
     last_before: Month
-    """The last month of the year before, its offset negative."""
+    """The last month of the year before, with a negative offset."""
     first_after: Month
 
 
 class CalendarSystem(Protocol):
-    """What the rule engine asks of a calendar."""
+    """What the rule engine needs from a calendar."""
 
     @property
     def cost(self) -> int:
-        """What looking at a year costs, in units of the budget."""
+        """The cost of examining a year, in units of the budget."""
 
     def year_of(self, day: int) -> int:
         """The year that holds ``day``."""
@@ -90,14 +90,14 @@ class Gregorian:
         return before * 365 + before // 4 - before // 100 + before // 400 - EPOCH_ORDINAL + 1
 
     def year(self, year: int) -> Year:
-        """One of at most 28 shapes."""
+        """The shape of ``year``, one of at most 28."""
         weekday = (self.start_of(year) + 3) % 7
         return _gregorian_year(
             weekday, _gregorian_length(year - 1), _gregorian_length(year), _gregorian_length(year + 1)
         )
 
     def months_before(self, year: int) -> int:
-        """Twelve a year."""
+        """Twelve months a year."""
         return year * 12
 
 

@@ -1,8 +1,8 @@
 """The days of a rule within one year: BYMONTH, BYWEEKNO, BYYEARDAY, BYMONTHDAY, SKIP and BYDAY.
 
-The expand and limit table of RFC 5545 §3.3.10 and the order of RFC 7529 §4.1. Rules of this module: pure functions of
-``(DayParts, Year)``; a day is its offset from the first day of the year and may lie a few days outside of it (a
-week of the year that begins in December, a date moved by SKIP). Nothing here knows INTERVAL, times or DTSTART.
+It follows the expand and limit table of RFC 5545 §3.3.10 and the order of RFC 7529 §4.1. Rules of this module: pure
+functions of ``(DayParts, Year)``, without INTERVAL, times or DTSTART. A day is its offset from the first day of the
+year. It may lie a few days outside: a numbered week may begin in December, and SKIP may move a date.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def days_of_year(parts: DayParts, year: Year) -> Days:
         base = _intersection(base, _in_months(numbered, parts, year))
     if parts.month_days:
         if parts.week_numbers:
-            # Week one may begin in December, the last week end in January.
+            # Week one may begin in December, and the last week may end in January.
             around = (year.last_before, year.first_after)
             months += tuple(month for month in around if not parts.months or month[0] in parts.months)
         base = _intersection(base, {day for month in months for day in _month_days(parts, month)})
@@ -60,7 +60,7 @@ def days_of_year(parts: DayParts, year: Year) -> Days:
 
 
 def days_of_month(parts: DayParts, year: Year, number: int) -> Days:
-    """The days of the MONTHLY period that is the year's month ``number`` (from 0), in order."""
+    """The days of a MONTHLY period, the month number ``number`` (from 0) of the year, in order."""
     month = year.months[number]
     label, offset, length = month
     if parts.months and label not in parts.months and month not in _chosen_months(parts, year):
@@ -82,13 +82,13 @@ def days_of_month(parts: DayParts, year: Year, number: int) -> Days:
 
 
 def days_allowed(parts: DayParts, year: Year) -> Days:
-    """The days of the year that the date parts leave to a WEEKLY, DAILY or shorter rule, in order (limit only)."""
+    """The days of the year that the date parts allow for a WEEKLY, DAILY or shorter rule, in order."""
     allowed: set[int] | None = None
     if parts.months:
         spans = (range(offset, offset + length) for label, offset, length in year.months if label in parts.months)
         allowed = {day for span in spans for day in span}
     if parts.month_days:
-        # A limit names real dates only: SKIP has nothing to move (RFC 7529 §4.1).
+        # A limit names valid dates only, so SKIP has nothing to move (RFC 7529 §4.1).
         found = {day for month in year.months for day in _valid_month_days(parts, month)}
         allowed = _intersection(allowed, found)
     if parts.year_days:
@@ -108,12 +108,12 @@ def _intersection(left: set[int] | None, right: set[int]) -> set[int]:
 
 
 def _weekdays_without_ordinals(parts: DayParts) -> set[int] | None:
-    """The weekdays when none has an ordinal."""
+    """The weekdays, when none of them has an ordinal."""
     return None if any(ordinal for ordinal, _ in parts.weekdays) else {weekday for _, weekday in parts.weekdays}
 
 
 def _chosen_months(parts: DayParts, year: Year) -> tuple[Month, ...]:
-    """The months BYMONTH names in this year, invalid ones moved by SKIP; all when BYMONTH is absent."""
+    """The months that BYMONTH names in this year, with SKIP applied to invalid ones; all without BYMONTH."""
     if not parts.months:
         return year.months
     labels = {label for label, _, _ in year.months}
@@ -164,7 +164,7 @@ def _neighbouring_year_days(parts: DayParts, year: Year) -> set[int]:
 
 
 def _skipped(day: int, length: int, skip: Skip) -> int:
-    """The offset of a numbered day of a month or year, moved to the next or previous valid date if it is none."""
+    """The offset of a numbered day of a month or year; an invalid one moves to the next or previous valid date."""
     offset = day - 1 if day > 0 else length + day
     if 0 <= offset < length:
         return offset
@@ -174,7 +174,7 @@ def _skipped(day: int, length: int, skip: Skip) -> int:
 
 
 def _nth_weekdays(parts: DayParts, year: Year, offset: int, length: int) -> Iterable[int]:
-    """The days BYDAY names between ``offset`` and ``offset + length``, ordinals counted from either end of it."""
+    """The days that BYDAY names between ``offset`` and ``offset + length``; ordinals count from either end."""
     end = offset + length
     for ordinal, weekday in parts.weekdays:
         first = offset + (weekday - year.weekday - offset) % 7
@@ -187,7 +187,7 @@ def _nth_weekdays(parts: DayParts, year: Year, offset: int, length: int) -> Iter
 
 
 def _week_one(weekday: int, week_start: int) -> int:
-    """The offset of week number one, from the weekday of the year's first day: it has at least four days there."""
+    """The offset of week number one, from the weekday of the year's first day: at least four of its days are inside."""
     into = (weekday - week_start) % 7
     return -into if into <= 3 else 7 - into
 
@@ -199,7 +199,7 @@ def _weeks(parts: DayParts, year: Year) -> tuple[int, int]:
 
 
 def _days_of_weeks(parts: DayParts, year: Year) -> set[int]:
-    """All days of the weeks BYWEEKNO names; the first and last may reach into the neighbouring years."""
+    """All days of the weeks that BYWEEKNO names; the first and last week may reach into the neighbouring years."""
     first, count = _weeks(parts, year)
     chosen = {number if number > 0 else count + 1 + number for number in parts.week_numbers}
     starts = (first + 7 * (number - 1) for number in chosen if 1 <= number <= count)
@@ -207,7 +207,7 @@ def _days_of_weeks(parts: DayParts, year: Year) -> set[int]:
 
 
 def _week_limit(parts: DayParts, year: Year) -> set[int]:
-    """BYWEEKNO outside a YEARLY rule (RFC 5545 forbids it): it limits, whichever year the week belongs to."""
+    """BYWEEKNO outside a YEARLY rule (RFC 5545 forbids it) as a limit, whichever year the week belongs to."""
     first, count = _weeks(parts, year)
     days = {day for day in _days_of_weeks(parts, year) if 0 <= day < year.length}
     if first > 0:
@@ -223,7 +223,7 @@ def _week_limit(parts: DayParts, year: Year) -> set[int]:
 
 
 def week_year_of(system: CalendarSystem, day: int, week_start: int) -> int:
-    """The year whose numbered weeks hold ``day``: near New Year it may differ from the calendar year."""
+    """The year whose numbered weeks contain ``day``; near New Year it may differ from the calendar year."""
     year = system.year_of(day)
     shape = system.year(year)
     offset = day - system.start_of(year)

@@ -1,7 +1,7 @@
-"""Calendars other than the Gregorian, through ICU (RFC 7529 §5: ICU and CLDR are where their names come from).
+"""Calendars other than the Gregorian, through ICU (RFC 7529 §5 takes their names from CLDR, which ICU implements).
 
-PyICU is the optional dependency ``rscale``; this module is imported by ``rscale`` alone and only when a rule asks for
-such a calendar. Years are walked month by month and kept, because asking ICU costs about as much as expanding.
+PyICU is the optional dependency ``rscale``; only the module ``rscale`` imports this one, when a rule needs such a
+calendar. Years are read month by month and kept, because asking ICU costs about as much as expanding a rule.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class IcuCalendar:
     """One of ICU's calendars, as years of months."""
 
     cost = 200
-    """A year not seen before takes ICU so many units of the budget."""
+    """The cost of a new year, in units of the budget."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._clock = icu.Calendar.createInstance(icu.TimeZone.getGMT(), icu.Locale(f"und@calendar={name}"))
-        self._lock = Lock()  # an ICU calendar is a machine with one state
+        self._lock = Lock()  # an ICU calendar has one mutable state
         self._anchor = self.year_of(0)
         self.start_of = lru_cache(maxsize=4096)(self._start_of)
         self._months = lru_cache(maxsize=1024)(self._walk)
@@ -92,9 +92,9 @@ class IcuCalendar:
         )
 
     def months_before(self, year: int) -> int:
-        """Counted year by year from the one that holds 1970-01-01; refuses a thousand years away."""
+        """Counted year by year from the year of 1970-01-01; refuses a distance of a thousand years."""
         if abs(year - self._anchor) > _MAX_DISTANCE:
-            raise Refusal(Condition.MAX_INSTANCES, "The recurrence rule reaches further than this calendar is kept.")
+            raise Refusal(Condition.MAX_INSTANCES, "The recurrence rule reaches further than this calendar supports.")
         known = self._before
         if year not in known:
             step = 1 if year > self._anchor else -1

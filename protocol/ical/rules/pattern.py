@@ -1,8 +1,8 @@
 """The pattern of a rule: its starts in wall time, without DTSTART, COUNT and UNTIL (RFC 5545 §3.3.10).
 
-``Pattern`` is what all frequencies share; ``DailyPattern`` and ``WeeklyPattern`` are here, MONTHLY and YEARLY in
-``years``, HOURLY and shorter in ``short``. Rules of these modules: every walk begins at the window by arithmetic in
-whole intervals, every step is paid from the budget, and a year without a day costs one unit.
+``Pattern`` has what all frequencies share. ``DailyPattern`` and ``WeeklyPattern`` are here, MONTHLY and YEARLY in
+``years``, HOURLY and shorter in ``short``. Rules of these modules: every loop begins at the window, found by arithmetic
+in whole intervals; every step is paid from the budget; a year without a day costs one unit.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from protocol.ical.rules.times import ManyTimes, Times
 from protocol.model import DAY
 
 END = (LAST_DAY + 1) * DAY
-"""The end of year 9999 in wall seconds: no series goes on after it."""
+"""The end of the year 9999 in wall seconds; every series ends there."""
 _MAX_CACHED = 256
 
 
 class UniformPeriods(NamedTuple):
-    """Periods that all have the same starts: where DTSTART's begins, seconds to the next, days and times in each."""
+    """Periods with equal starts: the beginning of DTSTART's, the seconds to the next, days and times in each."""
 
     first: int
     step: int
@@ -35,11 +35,11 @@ class UniformPeriods(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many starts a period has."""
+        """The number of starts in a period."""
         return len(self.days) * len(self.times)
 
     def count_before(self, offset: int) -> int:
-        """How many of a period's starts are less than ``offset`` seconds from its beginning."""
+        """The number of a period's starts that are less than ``offset`` seconds from its beginning."""
         if self.days == (0,):
             return bisect_left(self.times, offset)
         day, second = divmod(offset, DAY)
@@ -50,7 +50,7 @@ class UniformPeriods(NamedTuple):
         return count
 
     def offset_of(self, place: int) -> int:
-        """How many seconds from the beginning of a period its start number ``place`` (from 0) is."""
+        """The distance of start number ``place`` (from 0) from the beginning of its period, in seconds."""
         day, time = divmod(place, len(self.times))
         return self.days[day] * DAY + self.times[time]
 
@@ -78,15 +78,15 @@ class Pattern:
 
     @property
     def is_empty(self) -> bool:
-        """Whether BYSETPOS asks for places that no set of its periods has."""
+        """Whether BYSETPOS asks only for places that no period has."""
         return not self._inner
 
     def starts(self, low: int, high: int, budget: Budget) -> Iterator[int]:
-        """The starts in ``[low, high)``, ascending and each once."""
+        """The starts in ``[low, high)``, ascending, each once."""
         raise NotImplementedError
 
     def uniform(self) -> UniformPeriods | None:
-        """The periods when every one has the same number of starts."""
+        """The periods, when all have the same number of starts."""
         return None
 
     def _starts_on_days(self, days: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
@@ -116,7 +116,7 @@ class Pattern:
     def _starts_of_many_times(
         self, periods: Iterable[int], times: ManyTimes, low: int, high: int, budget: Budget
     ) -> Iterator[int]:
-        """The same for times too many to write out, each paid as it comes; periods are given by their first second."""
+        """The same for too many times to write out, each paid when it comes; a period is given by its first second."""
         spend = budget.spend
         size = len(times)
         for begin in periods:
@@ -128,7 +128,7 @@ class Pattern:
                 yield begin + times[place]
 
     def _allowed(self, first: int, last: int, budget: Budget) -> Iterator[int]:
-        """The days in ``[first, last]`` that the date parts allow (limit)."""
+        """The days in ``[first, last]`` that the date parts allow as limits."""
         system = self._system
         year = system.year_of(first)
         while True:
@@ -158,7 +158,7 @@ class Pattern:
         return days
 
     def _cost(self) -> int:
-        """What finding the days of a year costs, before they are remembered."""
+        """The cost of finding the days of a year for the first time."""
         parts = self._parts
         named = len(parts.weekdays) + len(parts.month_days) + len(parts.year_days) // 2
         return 16 + (named + len(self._rule.by_set_pos)) * 12 // 8

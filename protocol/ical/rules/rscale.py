@@ -1,4 +1,4 @@
-"""RSCALE: which calendar systems rules may use (RFC 7529 §5; names and aliases are CLDR's)."""
+"""RSCALE: the calendar systems that rules may use (RFC 7529 §5; names and aliases come from CLDR)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from protocol.errors import Condition, Refusal
 from protocol.ical.rules.calendars import GREGORIAN, CalendarSystem
 
-# The Gregorian calendar with other names or other counts of years: months and days are the same.
+# Calendars that differ from the Gregorian in their names or year numbers only; months and days are the same.
 _GREGORIAN_NAMES = frozenset({"GREGORIAN", "GREGORY", "ISO8601", "BUDDHIST", "JAPANESE", "ROC"})
 
 _ICU_NAMES = {
@@ -30,7 +30,7 @@ _ICU_NAMES = {
 
 
 def supported_rscales() -> tuple[str, ...]:
-    """The names for CALDAV:supported-rscale-set, sorted (RFC 7529 §10.1); more when PyICU is installed."""
+    """The names for CALDAV:supported-rscale-set, sorted (RFC 7529 §10.1); there are more when PyICU is installed."""
     names = set(_GREGORIAN_NAMES)
     if find_spec("icu") is not None:
         names.update(_ICU_NAMES)
@@ -39,11 +39,11 @@ def supported_rscales() -> tuple[str, ...]:
 
 @lru_cache(maxsize=32)
 def calendar_system(rscale: str | None) -> CalendarSystem:
-    """The calendar an RSCALE names; refuses with CALDAV:supported-rscale (RFC 7529 §5.4) when it is unknown."""
+    """The calendar that an RSCALE names; refuses an unknown one with CALDAV:supported-rscale (RFC 7529 §5.4)."""
     if rscale is None or rscale in _GREGORIAN_NAMES:
         return GREGORIAN
     if rscale not in supported_rscales():
         raise Refusal(Condition.SUPPORTED_RSCALE, f"The calendar system {rscale[:40]} is not supported here.")
-    from protocol.ical.rules.icu_calendar import IcuCalendar  # only where the optional dependency is there
+    from protocol.ical.rules.icu_calendar import IcuCalendar  # an optional dependency
 
     return IcuCalendar(_ICU_NAMES[rscale])

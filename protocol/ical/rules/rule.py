@@ -1,8 +1,8 @@
 """A recurrence rule as values: the RECUR type (RFC 5545 §3.3.10, RFC 7529 §4).
 
 Rules of this module: text to values, no dates and no arithmetic. Reading is lenient: a value outside its range is
-dropped, of a repeated part the first counts, an unknown part is ignored, and a rule that cannot mean anything
-(no readable FREQ, COUNT=0, INTERVAL=0, an unreadable UNTIL) is ``empty``: the series is its DTSTART alone.
+dropped, the first of repeated parts counts, and an unknown part is ignored. A rule without a meaning (no readable FREQ,
+COUNT=0, INTERVAL=0, an unreadable UNTIL) is ``empty``: its series is the DTSTART alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from protocol.ical.names import WEEKDAYS
 from protocol.ical.values import Form, parse_when, wall_seconds
 
 LEAP_MONTH = 100
-"""Added to the number of a regular month: the leap month that follows it ("5L" is 105, RFC 7529 §4.2)."""
+"""A leap month is this much more than the regular month before it ("5L" is 105, RFC 7529 §4.2)."""
 
 _WEEKDAY_NUMBERS = {name: number for number, name in enumerate(WEEKDAYS)}
 _MAX_NUMBER = 1_000_000_000
@@ -48,7 +48,7 @@ class Freq(IntEnum):
 
 
 class Skip(IntEnum):
-    """What becomes of an invalid date (RFC 7529 §4.1)."""
+    """What happens to an invalid date (RFC 7529 §4.1)."""
 
     OMIT = 0
     FORWARD = 1
@@ -65,7 +65,7 @@ class Until:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; every ``by`` tuple is sorted, without repetition, and empty when the part is absent."""
+    """One rule; every ``by`` tuple is sorted, without duplicates, and empty when the part is absent."""
 
     freq: Freq
     interval: int = 1
@@ -83,17 +83,17 @@ class Rule:
     by_set_pos: tuple[int, ...] = ()
     week_start: int = 0
     rscale: str | None = None
-    """Upper case; ``None`` when the rule has no RSCALE, which means the Gregorian calendar without SKIP."""
+    """In upper case; ``None`` without RSCALE, which means the Gregorian calendar without SKIP."""
     skip: Skip = Skip.OMIT
     empty: bool = False
-    """The rule yields nothing of its own."""
+    """The rule has no starts of its own."""
 
 
 EMPTY = Rule(Freq.YEARLY, empty=True)
 
 
 def rule_parts(text: str) -> dict[str, str]:
-    """The parts of a RECUR value, names and values in upper case; of a repeated part the first counts."""
+    """The parts of a RECUR value, names and values in upper case; the first of repeated parts counts."""
     parts: dict[str, str] = {}
     for piece in text.upper().split(";"):
         name, equals, value = piece.partition("=")
@@ -129,12 +129,12 @@ def parse_rule(text: str) -> Rule:
         by_day=_weekdays(parts.get("BYDAY", "")),
         by_hour=_numbers(parts, "BYHOUR"),
         by_minute=_numbers(parts, "BYMINUTE"),
-        # RFC 5545 §3.3.12: where leap seconds are not supported, second 60 is second 59.
+        # RFC 5545 §3.3.12: without support for leap seconds, second 60 is second 59.
         by_second=tuple(sorted({min(number, 59) for number in _numbers(parts, "BYSECOND")})),
         by_set_pos=_numbers(parts, "BYSETPOS"),
         week_start=_WEEKDAY_NUMBERS.get(parts.get("WKST", "MO"), 0),
         rscale=rscale,
-        # RFC 7529 §4: SKIP must not be there without RSCALE.
+        # RFC 7529 §4 forbids SKIP without RSCALE.
         skip=Skip.__members__.get(parts.get("SKIP", "OMIT"), Skip.OMIT) if rscale else Skip.OMIT,
     )
 

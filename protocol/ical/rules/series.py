@@ -1,13 +1,13 @@
-"""A rule bound to its DTSTART: the starts it yields in a window, in wall time (RFC 5545 §3.3.10, §3.8.5.3).
+"""A rule with its DTSTART: the starts it yields in a window, in wall time (RFC 5545 §3.3.10, §3.8.5.3).
 
-Wall time is a number: seconds since 1970-01-01T00:00:00 of the clock on the wall. Rules of this module: no zones, no
-components. Every generator begins at the window by arithmetic in whole intervals, never at DTSTART, so that the cost
-of a window does not depend on its distance; whole years without a day are skipped at one unit of budget each.
+Wall time is a number: seconds from 1970-01-01T00:00:00 on the local clock. Rules of this module: no zones, no
+components. Every generator begins at the window by arithmetic in whole intervals, never at DTSTART, so the cost of a
+window does not depend on its distance. A whole year without a day costs one unit of the budget.
 
-DTSTART is always the first occurrence and counts for COUNT, also when the rule does not yield it. RFC 5545 leaves
-that case undefined, but says that DTSTART "defines the first instance in the recurrence set" and "always counts as
-the first occurrence", and its own Friday-the-13th example takes such a DTSTART away with an EXDATE, which would
-be senseless otherwise. Apple, Google, Android and the libical family show it.
+DTSTART is always the first occurrence and counts for COUNT, even when the rule does not yield it. RFC 5545 leaves that
+case undefined, but it says that DTSTART "defines the first instance in the recurrence set" and "always counts as the
+first occurrence". Its Friday-the-13th example removes such a DTSTART with an EXDATE, which would make no sense
+otherwise. Apple, Google, Android and the libical family do the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PATTERNS: dict[Freq, type[Pattern]] = {
 
 
 class Series:
-    """The recurrence of one rule; make it once per object and ask it for windows."""
+    """The starts of one rule; make it once per object and ask it for windows."""
 
     __slots__ = ("_last", "_pattern", "count", "include_start", "rule", "start", "until")
 
@@ -50,10 +50,10 @@ class Series:
         count_until: int | None = None,
         include_start: bool = True,
     ) -> None:
-        """``until`` is the last wall second allowed; ``count_until`` the resolved last start of a COUNT rule.
+        """``until`` is the last allowed wall second; ``count_until`` is the known last start of a COUNT rule.
 
         Refuses with CALDAV:supported-rscale when the rule's calendar is unknown (RFC 7529 §5). ``include_start`` is
-        false for an EXRULE, which excludes what it yields and no more.
+        false for an EXRULE, which excludes only what it yields.
         """
         self.rule = rule
         self.start = start
@@ -65,11 +65,11 @@ class Series:
 
     @property
     def forever(self) -> bool:
-        """Whether nothing in the rule ends the series."""
+        """Whether nothing ends the series."""
         return not (self.rule.empty or self._pattern.is_empty) and self.until is None and self.count is None
 
     def starts(self, low: int, high: int, budget: Budget) -> Iterator[int]:
-        """The starts in ``[low, high)``, ascending and each once; refuses when the budget is used up."""
+        """The starts in ``[low, high)``, ascending, each once; refuses when the budget is used up."""
         start = self.start
         if self.include_start and low <= start < high:
             yield start
@@ -91,10 +91,10 @@ class Series:
         yield from self._pattern.starts(low, min(high, self._counted(self.count, budget) + 1, END), budget)
 
     def last(self, budget: Budget) -> int | None:
-        """The last start: of a COUNT rule resolved (once), of an UNTIL rule the last before it; ``None``: forever.
+        """The last start of a COUNT rule (found once), or the UNTIL; ``None``: the series has no end.
 
-        A COUNT of a rule that has the same number of starts in every period is resolved by arithmetic; any other
-        is counted, at the expense of ``budget``.
+        When every period has the same number of starts, arithmetic finds the last one; otherwise counting does, and
+        spends ``budget``.
         """
         if self.rule.empty or self._pattern.is_empty:
             return self.start
@@ -112,9 +112,9 @@ class Series:
         starts = self._pattern.starts
         uniform = self._pattern.uniform()
         if uniform is not None and uniform.size:
-            # As if all of DTSTART's period counted, with what lies before DTSTART wanted too.
+            # Count from the beginning of DTSTART's period, and add the starts of that period before DTSTART.
             periods, rest = divmod(wanted - 1 + uniform.count_before(low - uniform.first), uniform.size)
             return min(uniform.first + uniform.step * periods + uniform.offset_of(rest), END)
-        # A rule that runs out before its COUNT ends with its last start.
+        # A rule that yields fewer starts than its COUNT ends with its last start.
         last = deque(islice(starts(low, END, budget), wanted), maxlen=1)
         return last[0] if last else self.start

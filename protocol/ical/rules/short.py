@@ -1,4 +1,4 @@
-"""The pattern of HOURLY, MINUTELY and SECONDLY rules: days first, then parts of the day, then whole intervals."""
+"""The pattern of HOURLY, MINUTELY and SECONDLY rules: it limits days, then parts of the day, then intervals."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class ShortPattern(Pattern):
         return self._starts_in_periods(self._dense(days, low, high, budget), low, high, budget)
 
     def _can_match(self, budget: Budget) -> bool:
-        """Whether whole intervals can ever meet the time of day the rule wants (INTERVAL=2;BYMINUTE=1 may not)."""
+        """Whether an interval can ever meet the time of day of the rule (with INTERVAL=2;BYMINUTE=1 it may not)."""
         if self._matches is None:
-            # Modulo the greatest common divisor, intervals reach every phase of the day sooner or later.
+            # Modulo the greatest common divisor, the intervals reach every phase of the day at some time.
             stride = gcd(self._step, DAY)
             self._matches = any(
                 first + (self._base - first) % stride < end for first, end in self._allowed_seconds(0, DAY, budget)
@@ -60,7 +60,7 @@ class ShortPattern(Pattern):
         return self._matches
 
     def _starts_in_periods(self, periods: Iterable[int], low: int, high: int, budget: Budget) -> Iterator[int]:
-        """The starts inside each period, given by its first second."""
+        """The starts inside each period; a period is given by its first second."""
         inner = self._inner
         if isinstance(inner, ManyTimes):
             yield from self._starts_of_many_times(periods, inner, low, high, budget)
@@ -74,7 +74,7 @@ class ShortPattern(Pattern):
                     yield wall
 
     def _sparse(self, periods: range, budget: Budget) -> Iterator[int]:
-        """Those periods whose day and time of day the rule allows."""
+        """The periods whose day and time of day the rule allows."""
         rule = self._rule
         for begin in periods:
             budget.spend(1)
@@ -96,7 +96,7 @@ class ShortPattern(Pattern):
                 yield from range(begin + first + (base - begin - first) % step, begin + end, step)
 
     def _allowed_seconds(self, low: int, high: int, budget: Budget) -> Iterator[tuple[int, int]]:
-        """The stretches of the day that the limiting time parts leave, ascending, within ``[low, high)``."""
+        """The parts of the day that the limiting time parts allow, ascending, within ``[low, high)``."""
         rule = self._rule
         minutes = rule.by_minute if self._unit < HOUR else ()
         seconds = rule.by_second if self._unit < MINUTE else ()

@@ -1,7 +1,7 @@
-"""The times of day of a rule, as many as BYHOUR, BYMINUTE and BYSECOND make of them (RFC 5545 §3.3.10).
+"""The times of day of a rule: the product of BYHOUR, BYMINUTE and BYSECOND (RFC 5545 §3.3.10).
 
-Three lists of at most 60 numbers describe up to 86,400 times. Rules of this module: a long product is never made, since
-a small object may hold hundreds of such rules; it is counted, indexed and bisected as if it were there.
+Three lists of at most 60 numbers describe up to 86,400 times. Rules of this module: a long product is never built,
+because a small object may have hundreds of such rules; it is counted, indexed and bisected as if it existed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from protocol.ical.rules.days import Days
 from protocol.model import HOUR, MINUTE
 
 MOST_WRITTEN_OUT = 60
-"""So many times are a tuple, which is quicker; any real rule has fewer."""
+"""Up to this many times are a tuple, which is faster; any real rule has fewer."""
 
 
 class ManyTimes:
@@ -37,7 +37,7 @@ Times = Days | ManyTimes
 
 
 def product(hours: Days, minutes: Days, seconds: Days) -> Times:
-    """Every time that has one of the hours, one of the minutes and one of the seconds, in order."""
+    """Every combination of an hour, a minute and a second, in order."""
     if len(hours) * len(minutes) * len(seconds) > MOST_WRITTEN_OUT:
         return ManyTimes(hours, minutes, seconds)
     return tuple(hour * HOUR + minute * MINUTE + second for hour in hours for minute in minutes for second in seconds)

@@ -1,4 +1,4 @@
-"""The pattern of MONTHLY and YEARLY rules: whole years whose days are computed once per shape of year."""
+"""The pattern of MONTHLY and YEARLY rules: whole years, whose days are computed once per shape of year."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class YearPattern(Pattern):
         return _in_order(found, low, high)
 
     def _years(self, low: int, high: int, margin: int, budget: Budget) -> Iterator[Iterable[int]]:
-        """For each year of the window its starts; with SKIP these may reach a day into the neighbouring years."""
+        """The starts of each year of the window; with SKIP they may reach a day into the neighbouring years."""
         system = self._system
         last = (high - 1) // DAY + margin
         year = system.year_of(low // DAY - margin)
@@ -68,7 +68,7 @@ class YearPattern(Pattern):
             year += stride
 
     def _entries(self, system: CalendarSystem, number: int, budget: Budget) -> Days:
-        """The day offsets of a year, or with BYSETPOS the second offsets; cached by everything they depend on."""
+        """The days of a year as offsets, or with BYSETPOS the seconds; cached by everything that decides them."""
         year = system.year(number)
         rule = self._rule
         phase = 0
@@ -94,11 +94,11 @@ class YearPattern(Pattern):
 
 
 def _in_order(years: Iterator[Iterable[int]], low: int, high: int) -> Iterator[int]:
-    """Starts in order and each once although a year's may lie a day inside the next (SKIP)."""
+    """Starts in order, each once, although those of one year may lie a day inside the next (SKIP)."""
     pending: set[int] = set()
     for starts in years:
         fresh = set(starts)
-        # A year reaches back at most one day, so what lies more than two days before its first start is complete.
+        # A year reaches back at most one day, so everything more than two days before its first start is complete.
         limit = min(fresh, default=-END) - 2 * DAY
         done = sorted(wall for wall in pending if wall < limit)
         yield from (wall for wall in done if low <= wall < high)

@@ -1,8 +1,7 @@
-"""Time zones: which one a TZID means, and conversions between its wall time and instants (RFC 5545 §3.6.5, §3.3.5).
+"""Time zones: which zone a TZID means, and conversions between wall time and instants (RFC 5545 §3.6.5, §3.3.5).
 
-``resolution`` decides by ``identity`` (names) and ``definitions`` (VTIMEZONE rules); conversions are in ``zone``,
-VTIMEZONE text for generated answers in ``rendering``, the names of VTIMEZONEs in ``tzids``. Zone data is ``zoneinfo``
-with ``tzdata``.
+``resolution`` decides by name (``identity``) and by VTIMEZONE rules (``definitions``). ``zone`` converts, ``rendering``
+writes VTIMEZONEs for generated answers, ``tzids`` compares TZIDs. Zone data comes from ``zoneinfo`` with ``tzdata``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A time zone by its definition: the rules of a VTIMEZONE (RFC 5545 §3.6.5).
 
-Two uses: to recognise a zone that we know under another name (``known_zone``: same transitions in the reference
-years), and to be the zone when nothing else says what it is (``CustomZone``). Rules of this module: a definition that
-cannot be read is ``None``, never an error; the observances' rules run on ``rules.series`` with a budget.
+A definition shows which known zone it is, under another name, when the transitions in the reference years are the same.
+Otherwise it is the zone itself (``CustomZone``). Rules of this module: an unreadable definition is ``None``, never an
+error; the rules of observances run on ``rules.series`` with a budget.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from protocol.model import DAY, HOUR, MINUTE
 
 _OFFSET = re.compile(r"([+-]?)(\d{2}):?(\d{2})(\d{2})?\Z", re.ASCII)
 _NEAR = 4_102_444_800
-"""2100-01-01: transitions are worked out to here at once, beyond only when somebody asks."""
+"""2100-01-01: transitions are computed up to here at once, and later ones only when needed."""
 _REFERENCE = (1_735_689_600, 1_798_761_600)
 """2025 and 2026: two definitions with the same transitions in these years are the same zone."""
 _MAX_OBSERVANCES = 400
 _OF_LINE = 20
-"""What a rule costs however short it is."""
+"""The cost of a rule, however short it is."""
 _LISTS = frozenset({"RRULE", "RDATE"})
 
 
 @dataclass(frozen=True, slots=True)
 class Observance:
-    """One STANDARD or DAYLIGHT: from each onset on (wall time before it) the offset is ``after``."""
+    """One STANDARD or DAYLIGHT: from each onset on (in wall time before it) the offset is ``after``."""
 
     is_daylight: bool
     name: str
@@ -51,7 +51,7 @@ class Observance:
 
 
 class _Table(NamedTuple):
-    """The onsets up to an instant and what is in force from each; replaced whole, because threads share zones."""
+    """The onsets up to an instant and the observance in force from each; replaced whole: threads share zones."""
 
     until: int
     instants: list[int]
@@ -59,7 +59,7 @@ class _Table(NamedTuple):
 
 
 class CustomZone(tzinfo):
-    """The zone of a VTIMEZONE; compared by identity, made through ``zone_of_definition``."""
+    """The zone of a VTIMEZONE; compared by identity, made by ``zone_of_definition``."""
 
     def __init__(self, tzid: str, observances: tuple[Observance, ...], budget: Budget) -> None:
         self.key = tzid
@@ -90,7 +90,7 @@ class CustomZone(tzinfo):
         return table.states[place - 1] if place else None
 
     def offset_at(self, instant: int) -> int:
-        """Seconds east of UTC; before the first onset the offset that it changes from."""
+        """Seconds east of UTC; before the first onset, the offset that it changes from."""
         state = self.observance_at(instant)
         return self._first.before if state is None else state.after
 
@@ -109,7 +109,7 @@ class CustomZone(tzinfo):
         return None if dt is None else timedelta(seconds=self.offset_at(self._instant(dt)))
 
     def dst(self, dt: datetime | None) -> timedelta | None:
-        """How far summer time is ahead, as the observance in force says."""
+        """How far summer time is ahead, by the observance in force."""
         state = None if dt is None else self.observance_at(self._instant(dt))
         return timedelta(seconds=state.after - state.before if state and state.is_daylight else 0)
 
@@ -133,7 +133,7 @@ def _onsets(observance: Observance, until: int, budget: Budget) -> Iterator[int]
 
 @lru_cache(maxsize=512)
 def _zone_of_text(tzid: str, lines: tuple[tuple[str, ...], ...]) -> tuple[CustomZone | None, str | None]:
-    budget = Budget()  # for reading it as well: a definition may hold thousands of rules and dates
+    budget = Budget()  # for reading it, too: a definition may hold thousands of rules and dates
     try:
         observances = tuple(filter(None, (_observance(each, budget) for each in lines[:_MAX_OBSERVANCES])))
         if not observances:
@@ -145,7 +145,7 @@ def _zone_of_text(tzid: str, lines: tuple[tuple[str, ...], ...]) -> tuple[Custom
 
 
 def zone_of_definition(vtimezone: Component) -> tuple[CustomZone | None, str | None]:
-    """The zone a VTIMEZONE defines and the IANA key of a known zone with the same rules; ``None`` for unreadable."""
+    """The zone of a VTIMEZONE, and the IANA key of a known zone with the same rules; ``None`` when unreadable."""
     lines = tuple(
         (part.name, *(line.raw for line in part.properties))
         for part in vtimezone.components
@@ -159,7 +159,7 @@ def _known_key(zone: CustomZone) -> str | None:
     clock = clock_of(zone)
     wanted = clock.transitions(low, high)
     if not wanted:
-        return None  # a fixed offset is its own best definition
+        return None  # a fixed offset needs no known zone
     middle = (low + high) // 4 * 2
     for key in canonical_keys():
         known = clock_of(ZoneInfo(key))
@@ -196,7 +196,7 @@ def _observance(lines: tuple[str, ...], budget: Budget) -> Observance | None:
 
 
 def _parse_cost(line: str) -> int:
-    """What reading a line costs, in units of the budget; each value of a list of dates or of a rule's part counts."""
+    """The cost of reading a line, in units of the budget; every value in a list of dates or in a rule counts."""
     return _OF_LINE + len(line) // 3 if line[:5].upper() in _LISTS else 1 + (len(line) >> 6)
 
 
@@ -217,7 +217,7 @@ def _until(rule: Rule, before: int) -> int | None:
 
 
 def parse_offset(text: str) -> int | None:
-    """A UTC-OFFSET in seconds (RFC 5545 §3.3.14); ``None`` for what is none, such as +5730."""
+    """A UTC-OFFSET in seconds (RFC 5545 §3.3.14); ``None`` for an invalid one, such as +5730."""
     found = _OFFSET.match(text.strip())
     if found is None:
         return None

@@ -1,9 +1,8 @@
-"""A time zone by its name: IANA names as they are and as programs disguise them (RFC 5545 §3.8.3.1, RFC 7808).
+"""A time zone by its name: IANA names, and the names that programs use instead (RFC 5545 §3.8.3.1, RFC 7808).
 
 Exchange sends Windows names (CLDR maps them), Evolution and Mozilla put an authority before the IANA name, Lotus and
-Outlook send what their users see. Rules of this module: names in, IANA keys out; no definition is looked at. A
-disguise that needs more than the table and the steps below is not a name but a guess, and guessing is for
-``definitions``.
+Outlook send what their users see. Rules of this module: names in, IANA keys out; it reads no definition. A name that
+needs more than the table and the steps below would be a guess, and ``definitions`` knows better.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _UTC_NAMES = frozenset(
 )
 
 AMBIGUOUS = frozenset({"est", "mst", "hst"})
-"""IANA gives these a fixed offset, programs mean the American zone with summer time: a definition beside them wins."""
+"""IANA gives these a fixed offset, but programs mean the American zone with summer time: a definition wins."""
 
 _ADDITIONS = {
     # Lotus Notes
@@ -96,7 +95,7 @@ _MAX_NAME = 255
 
 
 def _windows_names() -> dict[str, str]:
-    """CLDR's table; loaded at the first name that needs it, because its package is large."""
+    """CLDR's table; loaded when a name first needs it, because its package is large."""
     from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
     return WINDOWS_TO_OLSON
@@ -104,7 +103,7 @@ def _windows_names() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _tables() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Lower-case IANA keys, Windows names, and the cities that only one key ends with."""
+    """Lower-case IANA keys, Windows names, and cities that end an IANA key."""
     keys = files("tzdata").joinpath("zones").read_text("ascii").split()
     iana = {key.lower(): key for key in keys}
     windows = {name.lower(): key for name, key in _windows_names().items()}
@@ -117,13 +116,13 @@ def _tables() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
 
 
 def canonical_keys() -> tuple[str, ...]:
-    """One IANA key for each set of rules in use today, the common ones of CLDR's Windows table."""
+    """One IANA key for each set of rules in use today: the common ones of CLDR's Windows table."""
     return tuple(dict.fromkeys(_windows_names().values()))
 
 
 @lru_cache(maxsize=4096)
 def zone_by_name(tzid: str) -> tzinfo | None:
-    """The zone a TZID means by its name alone; ``None`` when it is not the name of a zone."""
+    """The zone of a TZID by its name alone; ``None`` when it is not the name of a zone."""
     name = tzid.strip().strip('"').strip().replace("\\,", ",").replace("\\;", ";")
     if not name or len(name) > _MAX_NAME:
         return None
@@ -157,7 +156,7 @@ def _without_authority(name: str) -> str | None:
     parts = name[1:].split("/")
     for first in range(len(parts)):
         rest = "/".join(parts[first:])
-        # A lone last part such as "Custom" or "EST" says too little behind an authority.
+        # A single last part such as "Custom" or "EST" is not enough after an authority.
         if rest in iana and ("/" in rest or first == 0):
             return iana[rest]
     return None
@@ -170,7 +169,7 @@ def _without_copy_number(name: str) -> str | None:
 
 
 def _by_display_name(name: str) -> str | None:
-    """``(UTC+01:00) Amsterdam, Berlin``, ``Kuala Lumpur, Singapore``: the first place that is a city of IANA's."""
+    """``(UTC+01:00) Amsterdam, Berlin``, ``Kuala Lumpur, Singapore``: the first place that is an IANA city."""
     found = _DISPLAY.match(name)
     if found is None and "," not in name:
         return None
@@ -185,7 +184,7 @@ def _by_display_name(name: str) -> str | None:
 
 
 def _by_offset(name: str) -> tzinfo | None:
-    """``+01``, ``UTC+02:00``, ``(UTC-03:00)``: an offset and nothing else."""
+    """``+01``, ``UTC+02:00``, ``(UTC-03:00)``: an offset alone."""
     found = _OFFSET.match(name.removeprefix("(").removesuffix(")"))
     if found is None:
         return None

@@ -1,8 +1,7 @@
-"""A VTIMEZONE for a zone: correct for a stretch of time and no longer than that needs (RFC 5545 §3.6.5).
+"""A VTIMEZONE for a zone, correct for a period and no longer than that needs (RFC 5545 §3.6.5).
 
-Transitions that come every year on the same kind of day become one observance with a rule; the others one observance
-with RDATEs. Rules of this module: everything is read off the zone's transitions, so that a CustomZone is rendered
-as well as an IANA one.
+Transitions that come every year on the same kind of day become one observance with a rule, the others one observance
+with RDATEs. Rules of this module: it only reads the zone's transitions, so a CustomZone is rendered like an IANA zone.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from protocol.model import DAY
 
 _YEAR = 366 * DAY
 _DEFAULT_START = 0
-"""1970-01-01, where an open start begins."""
+"""1970-01-01: an open start begins here."""
 _HORIZON = 2_145_916_800
-"""2038-01-01: how far transitions without a rule are listed when the end is open."""
+"""2038-01-01: with an open end, transitions without a rule are listed up to here."""
 _MAX_LENGTH = 120 * _YEAR
 
 
@@ -40,9 +39,9 @@ class _Onset:
 
 
 def render_vtimezone(zone: Zone, start: int | None, end: int | None, tzid: str | None = None) -> Component:
-    """The VTIMEZONE of ``zone``, true for instants in ``[start, end)``; ``None`` leaves an end open.
+    """The VTIMEZONE of ``zone``, correct for instants in ``[start, end)``; ``None`` leaves an end open.
 
-    ``tzid`` is the name it gets; without one the zone's own key, or its offset.
+    ``tzid`` is its name; the default is the zone's own key, or its offset.
     """
     low = _DEFAULT_START if start is None else start
     high = None if end is None or end - low > _MAX_LENGTH else max(end, low + 1)
@@ -53,7 +52,7 @@ def render_vtimezone(zone: Zone, start: int | None, end: int | None, tzid: str |
 def _rendered(zone: Zone, low: int, high: int | None, tzid: str) -> Component:
     horizon = max(_HORIZON, low + 12 * _YEAR) if high is None else high
     clock = clock_of(zone)
-    # Two more years show whether a yearly pattern goes on.
+    # Two more years show whether a yearly pattern continues.
     found = clock.transitions(low - 2 * _YEAR, horizon + 2 * _YEAR)
     earlier = [item for item in found if item[0] <= low]
     onsets = [_onset(zone, *item) for item in (*earlier[-1:], *(each for each in found if each[0] > low))]
@@ -113,7 +112,7 @@ def _observances(group: list[_Onset], horizon: int, *, ends: bool) -> list[Compo
 
 
 def _days_of(run: list[_Onset]) -> str | None:
-    """The rule parts that say on which day of the month a run's onsets are; ``None`` when there is no pattern."""
+    """The rule parts for the day of the month of a run's onsets; ``None`` when there is no pattern."""
     walls = [onset.wall for onset in run]
     weekday = WEEKDAYS[walls[0].weekday()]
     days = [wall.day for wall in walls]

@@ -1,7 +1,7 @@
-"""Which zone a TZID means: identity first, a known zone with the same rules second, the definition itself last.
+"""Which zone a TZID means: first by its name, then by a known zone with the same rules, last by its definition.
 
-RFC 5545 §3.2.19, §3.6.5; RFC 7808. Clients ship stale and broken definitions of well-known zones; the
-zone's own law is what its users live by.
+RFC 5545 §3.2.19, §3.6.5; RFC 7808. Clients send old and broken definitions of well-known zones, but their users live by
+the zone's present law.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from protocol.ical.timezones.zone import Zone
 
 
 def resolve(tzid: str, vtimezone: Component | None = None) -> Zone | None:
-    """The zone a TZID means, given the object's VTIMEZONE of that name; ``None`` when nothing says which."""
+    """The zone of a TZID, given the object's VTIMEZONE of that name; ``None`` when neither identifies a zone."""
     named = zone_by_name(tzid)
     if vtimezone is None:
         return named
@@ -38,12 +38,12 @@ def resolve(tzid: str, vtimezone: Component | None = None) -> Zone | None:
 
 
 def zone_of_tzid(tzid: str, definitions: Mapping[str, Component]) -> Zone | None:
-    """The zone that a TZID parameter means in an object with these VTIMEZONEs, as ``definitions_of`` gives them."""
+    """The zone of a TZID parameter in an object with these VTIMEZONEs (from ``definitions_of``)."""
     return resolve(tzid.strip(), definition_of(tzid, definitions))
 
 
 def zone_name(zone: Zone) -> str | None:
-    """The IANA key of a zone; ``None`` for a definition of a client's own or a bare offset."""
+    """The IANA key of a zone; ``None`` for a client's own definition or a plain offset."""
     if zone is UTC:
         return "UTC"
     return zone.key if isinstance(zone, ZoneInfo) else None

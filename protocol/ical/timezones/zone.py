@@ -1,9 +1,9 @@
 """Between wall time and instants: the gap and overlap rules of RFC 5545 §3.3.5, as two bisections.
 
-Both are hot: they run once or twice per occurrence. A zone's transitions are found by asking its ``tzinfo`` once per
-stretch of 2^25 seconds (about a year) and kept, so that a conversion is a dictionary look-up and a bisection of a
-handful of numbers. Rules of this module: wall time and instants are integers (seconds since 1970, wall time read as
-if it were UTC); nothing here knows where a zone comes from.
+Both run once or twice per occurrence, so speed matters. A zone's ``tzinfo`` is asked for its transitions once per span
+of 2^25 seconds (about a year), and the answer is kept: a conversion is a dictionary look-up and a short bisection.
+Rules of this module: wall time and instants are integers (seconds since 1970, wall time read as if it were UTC); it
+does not know where a zone comes from.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ Zone = tzinfo
 _SHIFT = 25
 _SPAN = 1 << _SHIFT
 _PROBE = 6 * DAY
-"""No zone has ever changed its clocks twice within so few days and ended where it began."""
+"""No zone has ever changed its clocks twice within this time and returned to the same offset."""
 _PROBE_LATE = 28 * DAY
 _LATE = 4_102_444_800
-"""2100-01-01: by then every zone is at its standing rules, at most two changes a year and months apart."""
+"""2100-01-01: after it every zone follows its standing rules, with at most two changes a year, months apart."""
 _WHOLE_MINUTES = 94_694_400
-"""1973-01-01: since then clocks have changed on whole minutes only (but not on whole quarters)."""
+"""1973-01-01: since then clocks have changed on whole minutes only (but not on whole quarters of an hour)."""
 CYCLE = 146_097 * DAY
-"""The Gregorian calendar repeats after 400 years: one cycle of the far future stands for all of them."""
+"""The Gregorian calendar repeats after 400 years, so one cycle of the far future stands for all."""
 FAR = 16_725_225_600
-"""2500-01-01: from there on conversions are done one or more cycles earlier."""
+"""2500-01-01: later times are converted one or more cycles earlier."""
 _FIRST = -5_364_662_400
-"""1800-01-01: before it every zone keeps the offset it then has."""
+"""1800-01-01: every zone keeps the offset of this time before it."""
 _MAX_KEPT = 512
 _MARGIN = DAY
 
 OffsetTable = tuple[tuple[int, ...], tuple[int, ...]]
-"""Thresholds and the offsets before, between and after them (one more than thresholds)."""
+"""Thresholds, and the offsets before, between and after them (one more than thresholds)."""
 
 
 class ZoneClock:
@@ -62,7 +62,7 @@ class ZoneClock:
         return wall - table[1][bisect_right(table[0], wall)]
 
     def to_wall(self, instant: int) -> int:
-        """What the clock on the wall shows at an instant."""
+        """The wall time of an instant."""
         return instant + self.offset(instant)
 
     def offset(self, instant: int) -> int:
@@ -75,7 +75,7 @@ class ZoneClock:
         return table[1][bisect_right(table[0], instant)]
 
     def offset_bounds(self, low: int, high: int) -> tuple[int, int]:
-        """Between which offsets the zone keeps for instants and wall times in ``[low, high]`` (generous)."""
+        """A generous least and greatest offset for instants and wall times in ``[low, high]``."""
         first, last = low >> _SHIFT, high >> _SHIFT
         if last - first > 2 or high >= FAR:
             return -_MARGIN, _MARGIN
@@ -98,10 +98,10 @@ class ZoneClock:
         return found
 
     def offsets_around(self, instant: int) -> tuple[int, int]:
-        """The least and the greatest offset by which wall times are placed around an instant (RFC 5545 §3.3.5).
+        """The least and the greatest offset of wall times around an instant (RFC 5545 §3.3.5).
 
-        They differ only where the instant is at a transition, or no longer after one than that has moved the clock:
-        there the wall times of instants and the instants of wall times are not in the same order.
+        They differ only at a transition, and after it for as long as it moved the clock. There the order of wall times
+        differs from that of instants.
         """
         if instant >= FAR:
             return self.offsets_around(instant - ((instant - FAR) // CYCLE + 1) * CYCLE)
@@ -130,7 +130,7 @@ class ZoneClock:
         return thresholds, offsets
 
     def _find_transitions(self, low: int, high: int) -> OffsetTable:
-        """The transitions in ``(low, high)`` by asking the zone every few days and halving where its answer changes."""
+        """The transitions in ``(low, high)``: ask for the offset every few days, and bisect where it changes."""
         offset_at = self._offset_at
         if high <= _FIRST:
             return (), (offset_at(_FIRST),)
@@ -165,7 +165,7 @@ class ZoneClock:
 
 
 class _Fixed(ZoneClock):
-    """A zone with one offset for all time."""
+    """A zone with one offset at all times."""
 
     __slots__ = ("_seconds",)
 
@@ -194,7 +194,7 @@ class _Fixed(ZoneClock):
 
 @lru_cache(maxsize=1024)
 def clock_of(zone: Zone) -> ZoneClock:
-    """The conversions of a zone, shared by everybody who asks for the same one."""
+    """The conversions of a zone; all callers share one for each zone."""
     if isinstance(zone, timezone):
         seconds = zone.utcoffset(None) // timedelta(seconds=1)
         return _Fixed(zone, seconds)
