@@ -1,8 +1,8 @@
-"""Every precondition and postcondition the server can answer, each owning its status.
+"""Every precondition and postcondition that the server can answer, with its status.
 
-One table, one row per condition: the element, its namespace and the status that carries it. Data errors are 403
-with the exact element, because clients take 409 and 412 as "discard the local edit" (RFC 4791 §1.3 allows both
-403 and 409): 412 is only for preconditions that the client itself sent, 409 only for a missing parent collection.
+One table, one row per condition: the element, its namespace and the status. Data errors are 403 with the exact element,
+because clients take 409 and 412 as "discard the local edit" (RFC 4791 §1.3 allows both 403 and 409). 412 is only for
+preconditions that the client sent, 409 only for a missing parent collection.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CALDAV = "urn:ietf:params:xml:ns:caldav"
 
 
 class Condition(Enum):
-    """``(namespace, element, status)``; the comment names where the condition is defined."""
+    """``(namespace, element, status)``; the comment names the RFC that defines the condition."""
 
     # RFC 4918 §16
     LOCK_TOKEN_MATCHES_REQUEST_URI = (DAV, "lock-token-matches-request-uri", 409)
@@ -56,7 +56,7 @@ class Condition(Enum):
     UNIQUE_SCHEDULING_OBJECT_RESOURCE = (CALDAV, "unique-scheduling-object-resource", 403)
     # RFC 7529 §5.4
     SUPPORTED_RSCALE = (CALDAV, "supported-rscale", 403)
-    # conditions without an element: the status says it all
+    # conditions without an element: the status is enough
     BAD_REQUEST = ("", "bad-request", 400)
     FORBIDDEN = ("", "forbidden", 403)
     NOT_FOUND = ("", "not-found", 404)
@@ -80,13 +80,13 @@ class Condition(Enum):
 
     @property
     def status(self) -> int:
-        """The HTTP status that carries this condition, everywhere."""
+        """The HTTP status of this condition, in every answer."""
         return self.value[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What goes inside a condition element: an href, or for need-privileges the privilege it wants there."""
+    """The content of a condition element: an href, or for need-privileges the privilege wanted there."""
 
     href: str
     privilege: str | None = None
@@ -94,7 +94,7 @@ class Detail:
 
 
 class Refusal(Exception):
-    """A request that is refused: the condition for machines, one clear sentence for people."""
+    """A refused request: the condition for machines, one clear sentence for people."""
 
     def __init__(self, condition: Condition, message: str, *details: Detail) -> None:
         super().__init__(message)

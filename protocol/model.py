@@ -1,7 +1,7 @@
 """The nouns: the glossary as code.
 
-Rules of this module: standard library only, frozen data, no behaviour beyond what a value says about itself.
-Every time is UTC epoch seconds unless it says otherwise; every range is half-open.
+Rules of this module: standard library only, frozen data, no behaviour except what a value says about itself. Every time
+is UTC epoch seconds unless stated otherwise; every range is half-open.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ Uid = NewType("Uid", str)
 PrincipalId = NewType("PrincipalId", bytes)
 CalendarId = NewType("CalendarId", bytes)
 ObjectId = NewType("ObjectId", bytes)
-"""All ids are UUIDv7 made by the application, as 16 bytes."""
+"""All ids are UUIDv7, made by the application, as 16 bytes."""
 Seq = NewType("Seq", int)
-"""The number of a change within one calendar: grows by one per changed name, never reused."""
+"""The number of a change within one calendar: it grows by one per changed name and is never reused."""
 
 FOREVER = 1 << 53
-"""Stands for plus infinity where a column or a sort key must hold an integer; ``-FOREVER`` for minus infinity."""
+"""Plus infinity for columns and sort keys, which must be integers; ``-FOREVER`` is minus infinity."""
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
-"""Lengths in seconds; a day has 24 hours here, whatever the clocks of a zone do."""
+"""Lengths in seconds; a day has 24 hours here, even when the clocks of a zone change."""
 
 MAX_KEY_OCTETS = 2048
-"""The longest name of a resource or property and the longest UID, in UTF-8: all are keys of indexes, and the entries of
-PostgreSQL's hold 2,704 octets."""
+"""The longest name of a resource or property and the longest UID, as UTF-8: all are keys of indexes, whose entries hold
+2,704 octets in PostgreSQL."""
 
 
 class ComponentKind(IntEnum):
-    """The component types a calendar object resource can be made of (RFC 4791 §4.1, RFC 7953)."""
+    """The component types of calendar object resources (RFC 4791 §4.1, RFC 7953)."""
 
     VEVENT = 1
     VTODO = 2
@@ -46,7 +46,7 @@ ALL_COMPONENTS = frozenset(ComponentKind)
 
 
 class BusyType(IntEnum):
-    """What an occurrence does to free-busy time (RFC 5545 §3.2.9); higher wins when periods meet."""
+    """The free-busy time that an occurrence makes (RFC 5545 §3.2.9); where periods meet, the higher one wins."""
 
     FREE = 0
     TENTATIVE = 1
@@ -62,7 +62,7 @@ class PrincipalKind(StrEnum):
 
 
 class CalendarKind(StrEnum):
-    """What a collection of a calendar home is for."""
+    """The purpose of a collection in a calendar home."""
 
     CALENDAR = "calendar"
     INBOX = "inbox"
@@ -100,7 +100,7 @@ class TimeRange:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody or something that owns a calendar home; ``name`` is login and URL segment."""
+    """A person, group, room or resource that owns a calendar home; ``name`` is the login and the URL segment."""
 
     principal_id: PrincipalId
     kind: PrincipalKind
@@ -115,7 +115,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """One collection of a calendar home (always the collection, never its iCalendar text)."""
+    """One collection of a calendar home (never its iCalendar text)."""
 
     principal_id: PrincipalId
     calendar_id: CalendarId
@@ -129,7 +129,7 @@ class Calendar:
     time_zone: str | None = None
     """The client's own VTIMEZONE text (CALDAV:calendar-timezone), verbatim."""
     time_zone_id: str | None = None
-    """The IANA name in force for floating and all-day data; ``None``: the owner's zone."""
+    """The IANA name of the zone for floating and all-day data; ``None``: the owner's zone."""
     transparent: bool = False
     created_at: int = 0
     seq: Seq = Seq(0)
@@ -139,9 +139,9 @@ class Calendar:
 
 
 class ObjectMeta(NamedTuple):
-    """What every listing needs of a stored calendar object resource, without its text.
+    """What a listing needs of a stored calendar object resource, without its text.
 
-    A tuple rather than a dataclass: listings make ten thousand of them per request, straight from database rows.
+    A tuple rather than a dataclass, because listings make ten thousand per request from database rows.
     """
 
     object_id: ObjectId
@@ -158,7 +158,7 @@ class ObjectMeta(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CalendarObject:
-    """A stored calendar object resource: ``data`` is the client's own bytes."""
+    """A stored calendar object resource; ``data`` is the bytes that the client sent."""
 
     meta: ObjectMeta
     data: bytes
@@ -167,9 +167,9 @@ class CalendarObject:
 class IndexEntry(NamedTuple):
     """One row of the occurrence index; a tuple, because a series has many and they go to the database as they are.
 
-    The row matches a query ``[a, b)`` exactly when ``start < b and end > a``: ``protocol.ical.index`` shapes the
-    interval so that this one test equals the component's row in the tables of RFC 4791 §9.9. When ``floating`` is
-    true, both numbers are wall time read as if it were UTC, to be compared with the range in the query's zone.
+    The row matches a query ``[a, b)`` exactly when ``start < b and end > a``: ``protocol.ical.index`` makes the
+    interval so that this test equals the tables of RFC 4791 §9.9. When ``floating`` is true, both numbers are wall time
+    read as if it were UTC, to compare with the range in the query's zone.
     """
 
     start: int
@@ -180,7 +180,7 @@ class IndexEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ObjectIndex:
-    """Everything derived from an object's text that the database keeps beside it; ``reindex`` can rebuild it."""
+    """Everything that the database keeps beside an object's text, derived from it; ``reindex`` can rebuild it."""
 
     uid: Uid
     component: ComponentKind
@@ -189,28 +189,28 @@ class ObjectIndex:
     last_end: int = FOREVER
     """The span of all occurrences, overrides included; ``FOREVER`` when the recurrence never ends."""
     indexed_until: int = FOREVER
-    """``entries`` is complete for ranges that end at or before this instant; ``FOREVER``: complete."""
+    """``entries`` is complete for ranges that end at or before this instant; ``FOREVER``: for all ranges."""
     recurring: bool = False
     count_until: int | None = None
-    """The resolved last start of a COUNT rule (wall time as UTC), so that COUNT never needs counting again."""
+    """The last start of a COUNT rule (wall time as UTC), so that it is counted only once."""
     index_version: int = 1
     zones: tuple[str, ...] = ()
-    """The IANA zones the entries were derived with; upkeep re-derives when their law changes."""
+    """The IANA zones that the entries depend on; upkeep indexes again when their law changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadProperty:
-    """A property the server stores verbatim and does not interpret (RFC 4918 §4.1)."""
+    """A property that the server stores verbatim and does not interpret (RFC 4918 §4.1)."""
 
     name: str
     """Clark notation: ``{namespace}local``."""
     xml: str
-    """The whole element as sent, serialised with its own namespace declarations."""
+    """The whole element as sent, serialised with its namespace declarations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One way to prove who one is: the account password or an app password."""
+    """One way to log in: the account password or an app password."""
 
     principal_id: PrincipalId
     credential_id: bytes

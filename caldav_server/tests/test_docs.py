@@ -143,7 +143,9 @@ def test_tables_are_where_the_architecture_says() -> None:
 def test_dependencies_have_one_door(dependency: str) -> None:
     """A rule of the architecture: whoever imports it is where the rule says."""
     architecture = text_of(ROOT / "docs/architecture.md")
-    doors = tuple(spans(architecture[architecture.index("**One door per dependency**") : architecture.index("## Reading order")]))
+    doors = tuple(
+        spans(architecture[architecture.index("**One door per dependency**") : architecture.index("## Reading order")])
+    )
     importing = re.compile(rf"^\s*(?:import|from) {dependency}\b", re.MULTILINE)
     sources = sizes.files(ROOT, ("protocol", "storage", "caldav_server"))
     users = [str(path.relative_to(ROOT)) for path in sources if importing.search(text_of(path))]

@@ -1,1 +1,1 @@
-"""The wire of WebDAV and CalDAV: request bodies and headers to plain data, plain data to XML text. Pure."""
+"""WebDAV and CalDAV on the wire: request bodies and headers to plain data, plain data to XML text. Pure functions."""

@@ -1,8 +1,8 @@
 """The elements inside CalDAV reports as plain data: filter, time-range and calendar-data.
 
-RFC 4791 §9.6, §9.7 and §9.9, draft-daboo-caldav-extensions §3. What a filter or a request for data *says* belongs to
-``protocol.ical``; this module only reads it from XML. Tolerated: a VCALENDAR filter that tests what only the
-components inside can have (a time-range, SUMMARY, an alarm) is read as "some component, of whatever type".
+RFC 4791 §9.6, §9.7 and §9.9, draft-daboo-caldav-extensions §3. ``protocol.ical`` has the filter and the request for
+data; this module reads them from XML. Tolerated: when a VCALENDAR filter has a test that only inner components can pass
+(a time-range, SUMMARY, an alarm), it means "some component, of any type".
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _PARENTS: Mapping[str, frozenset[str]] = MappingProxyType(
         "DAYLIGHT": frozenset({"VTIMEZONE", ANY}),
     }
 )
-"""Where a component may stand; one that is not named here may stand anywhere."""
+"""The possible parents of a component; a component that is not in this table may be anywhere."""
 
 _INNER_COMPONENTS = frozenset({"VALARM", "AVAILABLE"})
 _TIMED_PROPERTIES = frozenset({"COMPLETED", "CREATED", "DTEND", "DTSTAMP", "DTSTART", "DUE", "LAST-MODIFIED"})
@@ -84,9 +84,9 @@ def parse_time_range(element: Element, condition: Condition = Condition.VALID_FI
 
 
 def parse_filter(element: Element | None) -> CompFilter:
-    """A CALDAV:filter (RFC 4791 §9.7); none, or one without content, matches everything.
+    """A CALDAV:filter (RFC 4791 §9.7); without a filter, or with an empty one, everything matches.
 
-    Refuses ``VALID_FILTER`` for what the grammar forbids, ``SUPPORTED_FILTER`` for elements unknown here and
+    Refuses ``VALID_FILTER`` for what the grammar forbids, ``SUPPORTED_FILTER`` for unknown elements and
     ``SUPPORTED_COLLATION``.
     """
     if element is None or len(element) == 0:
@@ -132,7 +132,7 @@ def _inner_filter(element: Element, parent: str) -> CompFilter:
 def _calendar_filter(
     time_range: TimeRange | None, props: list[PropFilter], comps: list[CompFilter], test: Test
 ) -> CompFilter:
-    """The VCALENDAR filter, with the tests that only an inner component can pass moved into a filter for any."""
+    """The VCALENDAR filter; tests that only an inner component can pass move into a filter for any component."""
     own = tuple(item for item in props if item.name in _CALENDAR_PROPERTIES)
     inner_props = tuple(item for item in props if item.name not in _CALENDAR_PROPERTIES)
     direct = tuple(item for item in comps if item.name not in _INNER_COMPONENTS)
@@ -207,7 +207,7 @@ def _local(element: Element) -> str:
 
 
 def _refuse_child(child: Element, parent: Element) -> NoReturn:
-    """A test that is not understood cannot be skipped: the answer would hold too much."""
+    """Refuse an unknown test: without it the answer would have too many members."""
     known = (names.TIME_RANGE, names.TEXT_MATCH, names.PROP_FILTER, names.COMP_FILTER, names.PARAM_FILTER)
     condition = Condition.VALID_FILTER if child.tag in known else Condition.SUPPORTED_FILTER
     raise Refusal(condition, f"{_local(child)} has no place in {_local(parent)}, or is there twice.")
@@ -216,8 +216,8 @@ def _refuse_child(child: Element, parent: Element) -> NoReturn:
 def parse_calendar_data(element: Element) -> CalendarDataRequest:
     """A CALDAV:calendar-data element of a request (RFC 4791 §9.6).
 
-    Refuses ``SUPPORTED_CALENDAR_DATA`` for another media type or version than iCalendar 2.0 and ``BAD_REQUEST`` for
-    what the grammar forbids.
+    Refuses ``SUPPORTED_CALENDAR_DATA`` for any media type or version but iCalendar 2.0, and ``BAD_REQUEST`` for what
+    the grammar forbids.
     """
     content_type = element.get("content-type", "text/calendar").partition(";")[0].strip().lower()
     version = element.get("version", "2.0").strip()

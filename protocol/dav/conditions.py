@@ -1,10 +1,10 @@
 """Conditional requests: what must hold before a method may act.
 
 RFC 9110 §13 (If-Match, If-None-Match, If-Unmodified-Since), RFC 4918 §10.4 (If), RFC 6578 §5 (sync-tokens in If) and
-RFC 6638 §8.3 (If-Schedule-Tag-Match). Locks are not built: a lock token is a state token that no resource has.
-Rules of this module: it looks nothing up; the caller says what the state is, and every failure is one
-``PRECONDITION_FAILED``. A header that cannot be read is ``BAD_REQUEST``, because clients take a 412 as leave to throw
-the user's edit away.
+RFC 6638 §8.3 (If-Schedule-Tag-Match). There are no locks: a lock token is a state token that no resource has. Rules of
+this module: it looks nothing up, because the caller gives it the state. Every failed condition is one
+``PRECONDITION_FAILED``. An unreadable header is ``BAD_REQUEST``, because clients take a 412 as permission to discard
+the user's edit.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def parse_entity_tags(value: str, header: str) -> EntityTags:
 
 @dataclass(frozen=True, slots=True)
 class ResourceState:
-    """What the If header is tested against: the entity tag and the state tokens (sync-tokens) of one resource."""
+    """The state that the If header tests: the entity tag and the state tokens (sync-tokens) of one resource."""
 
     etag: str | None = None
     tokens: frozenset[str] = frozenset()
@@ -112,7 +112,7 @@ class StateLists:
 
     @property
     def resources(self) -> tuple[str | None, ...]:
-        """The resources whose state ``holds`` will ask for, each once."""
+        """The resources whose state ``holds`` needs, each once."""
         return tuple(dict.fromkeys(item.resource for item in self.lists))
 
     def holds(self, states: Mapping[str | None, ResourceState]) -> bool:
@@ -168,7 +168,7 @@ def _parse_state_list(text: str) -> tuple[StateCondition, ...]:
 
 @dataclass(frozen=True, slots=True)
 class IfHeaders:
-    """All preconditions a client sent with one request."""
+    """All preconditions that a client sent with one request."""
 
     match: EntityTags | None = None
     none_match: EntityTags | None = None
@@ -178,7 +178,7 @@ class IfHeaders:
 
     @property
     def conditional(self) -> bool:
-        """Whether the client sent any precondition: if so, a lost race is its 412, else the server tries again."""
+        """Whether the client sent a precondition: then a lost race is its 412, else the server tries again."""
         return self != _UNCONDITIONAL
 
     @property
@@ -197,10 +197,10 @@ class IfHeaders:
     ) -> None:
         """Refuse ``PRECONDITION_FAILED`` unless every precondition of a state-changing request holds.
 
-        ``etag`` (without quotes) and ``schedule_tag`` are the resource's current ones, ``None`` when it has none;
-        ``exists`` says whether the URL names anything, for resources without entity tag; ``modified_at`` is epoch
-        seconds. ``states`` holds what the If header asks about (see ``resources``); the request's own resource
-        needs an entry only when it has sync-tokens. The order is that of RFC 9110 §13.2.2.
+        ``etag`` (without quotes) and ``schedule_tag`` are the resource's current ones, ``None`` when it has none.
+        ``exists`` tells whether the URL names a resource, for resources without entity tag. ``modified_at`` is epoch
+        seconds. ``states`` has the resources of the If header (see ``resources``); the request's own resource needs an
+        entry only when it has sync-tokens. The order is that of RFC 9110 §13.2.2.
         """
         self.check_match(etag, exists=exists, modified_at=modified_at)
         there = etag is not None if exists is None else exists
@@ -214,7 +214,7 @@ class IfHeaders:
             raise Refusal(Condition.PRECONDITION_FAILED, "If: no list of conditions holds.")
 
     def check_match(self, etag: str | None, *, exists: bool | None = None, modified_at: int | None = None) -> None:
-        """The part of ``check`` that GET and HEAD share: If-Match, or in its absence If-Unmodified-Since."""
+        """The part of ``check`` that GET and HEAD share: If-Match, or without it If-Unmodified-Since."""
         there = etag is not None if exists is None else exists
         if self.match is not None:
             if not self.match.matches_strongly(etag, exists=there):
@@ -223,7 +223,7 @@ class IfHeaders:
             raise Refusal(Condition.PRECONDITION_FAILED, "If-Unmodified-Since: the resource has been modified.")
 
     def not_modified(self, etag: str | None, *, exists: bool | None = None) -> bool:
-        """Whether a GET or HEAD is answered 304 because of If-None-Match."""
+        """Whether If-None-Match makes the answer to GET or HEAD a 304."""
         there = etag is not None if exists is None else exists
         return self.none_match is not None and self.none_match.matches_weakly(etag, exists=there)
 
@@ -256,7 +256,7 @@ def _parse_schedule_tag(value: str) -> str:
 
 
 def _parse_date(value: str) -> int | None:
-    """Epoch seconds; a date that cannot be read is ignored (RFC 9110 §13.1.4)."""
+    """Epoch seconds; an unreadable date is ignored (RFC 9110 §13.1.4)."""
     try:
         moment = parsedate_to_datetime(value)
         return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())

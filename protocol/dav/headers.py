@@ -2,8 +2,8 @@
 
 RFC 4918 §10 (Depth, Destination, Overwrite), RFC 7240 and RFC 8144 (Prefer), Apple's ``Brief``, RFC 7809 §4.1
 (CalDAV-Timezones), RFC 9110 §8.3 (Content-Type). The conditional headers are in ``conditions.py``. Rules of this
-module: a header that is absent gives the RFC's default, one that makes no sense is refused with ``BAD_REQUEST``,
-except preferences, which are only ever hints.
+module: an absent header gives the RFC's default, and an invalid one is refused with ``BAD_REQUEST``. Only preferences
+are ignored when they are invalid, because they are hints.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from protocol.errors import Condition, Refusal
 
 
 class Fields(Protocol):
-    """The header fields of a request: names in any case, repeated fields apart."""
+    """The header fields of a request, with names in any case; repeated fields stay separate."""
 
     def getall(self, key: str, default: list[str]) -> list[str]:
         """All values of a field in order, or the default."""
@@ -26,7 +26,7 @@ class Fields(Protocol):
 
 
 def combined(fields: Fields, name: str) -> str | None:
-    """The value of a list-valued field, its repetitions joined as RFC 9110 §5.3 says; ``None`` without the field."""
+    """The value of a list-valued field, with repetitions joined (RFC 9110 §5.3); ``None`` without the field."""
     values = fields.getall(name, [])
     return ", ".join(values) if values else None
 
@@ -65,7 +65,7 @@ def parse_overwrite(value: str | None) -> bool:
 def parse_destination(value: str | None, *, scheme: str, authority: str) -> str:
     """The raw path of the Destination header of COPY and MOVE (RFC 4918 §10.3).
 
-    Refuses ``BAD_REQUEST`` when it is missing or no URI and ``FOREIGN_DESTINATION`` when it is on another host.
+    Refuses ``BAD_REQUEST`` when it is missing or not a URI, and ``FOREIGN_DESTINATION`` when it is on another host.
     """
     if value is None or not value.strip():
         raise Refusal(Condition.BAD_REQUEST, "COPY and MOVE need a Destination header.")
@@ -89,7 +89,7 @@ def _unquote(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ContentType:
-    """A media type in lower case with the parameters a calendar server looks at (RFC 9110 §8.3)."""
+    """A media type in lower case, with the parameters that a calendar server uses (RFC 9110 §8.3)."""
 
     media_type: str
     charset: str | None = None
@@ -103,7 +103,7 @@ class ContentType:
 
 
 def parse_content_type(value: str | None) -> ContentType | None:
-    """The Content-Type header; ``None`` when there is none or it is no media type."""
+    """The Content-Type header; ``None`` when it is absent or not a media type."""
     found = _MEDIA_TYPE.match(value or "")
     if value is None or found is None:
         return None
@@ -121,7 +121,7 @@ def parse_content_type(value: str | None) -> ContentType | None:
 
 @dataclass(frozen=True, slots=True)
 class Prefer:
-    """What the client would like (RFC 7240, RFC 8144); every field is a wish that may be ignored."""
+    """What the client prefers (RFC 7240, RFC 8144); every field may be ignored."""
 
     return_: str | None = None
     """``minimal``, ``representation`` or ``None``."""
@@ -131,11 +131,11 @@ class Prefer:
     wait: int | None = None
     """Seconds."""
     brief: bool = False
-    """Apple's ``Brief: t``, the forerunner of ``return=minimal`` in multistatus answers."""
+    """Apple's ``Brief: t``, the predecessor of ``return=minimal`` in multistatus answers."""
 
     @property
     def minimal(self) -> bool:
-        """Whether a multistatus leaves out what is not there (RFC 8144 §2.1)."""
+        """Whether a multistatus leaves out missing properties (RFC 8144 §2.1)."""
         return self.brief or self.return_ == "minimal"
 
     @property

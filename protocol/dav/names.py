@@ -1,8 +1,8 @@
-"""The vocabulary of the wire: namespaces, output prefixes and the element names the server knows.
+"""The vocabulary of the wire: namespaces, output prefixes and the element names that the server knows.
 
-Names are written in Clark notation, ``{namespace}local``. RFC 4918 §14 (DAV:), RFC 3253, RFC 3744, RFC 4791 (C),
-RFC 6578, and the CalendarServer (CS) and Apple iCal (A) extension namespaces. Rules of this module: names and the
-spelling of tags, nothing else; every document root that the server writes declares the four prefixes of ``PREFIXES``.
+Names are written in Clark notation, ``{namespace}local``. RFC 4918 §14 (DAV:), RFC 3253, RFC 3744, RFC 4791 (C), RFC
+6578, and the CalendarServer (CS) and Apple iCal (A) extension namespaces. Rules of this module: names and the spelling
+of tags only. Every document root that the server writes declares the four prefixes of ``PREFIXES``.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ APPLE_ICAL = "http://apple.com/ns/ical/"
 
 PREFIXES: Mapping[str, str] = MappingProxyType({DAV: "D", CALDAV: "C", CALENDARSERVER: "CS", APPLE_ICAL: "A"})
 DECLARATIONS = "".join(f' xmlns:{prefix}="{namespace}"' for namespace, prefix in PREFIXES.items())
-"""The namespace declarations of every root element the server writes."""
+"""The namespace declarations of every root element that the server writes."""
 
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 XML_LANG = f"{{{XML_NAMESPACE}}}lang"
 
 
 NOT_NCNAME = re.compile(r"^[^\w]|^\d|[^\w.-]")
-"""Finds what keeps a text from being the local name of an element (Namespaces in XML §3), a little too strictly."""
+"""Finds characters that a local name may not have (Namespaces in XML §3), a little too strictly."""
 
 
 def dav(local: str) -> str:
@@ -62,8 +62,8 @@ def split(name: str) -> tuple[str, str]:
 def tags(name: str) -> tuple[str, str]:
     """The start and end tag of ``name`` inside a document that declares ``PREFIXES``.
 
-    A namespace without a fixed prefix is declared on the spot; a name in no namespace is written bare, because no
-    document of ours has a default namespace.
+    A namespace without a fixed prefix is declared in the tag. A name in no namespace has no prefix, because our
+    documents have no default namespace.
     """
     namespace, local = split(name)
     prefix = PREFIXES.get(namespace)
@@ -82,7 +82,7 @@ def empty(name: str) -> str:
 
 
 def element(name: str, inner: str) -> str:
-    """The element ``name`` around already escaped XML text; the empty form when there is none."""
+    """The element ``name`` with XML text that is already escaped; an empty element without text."""
     if not inner:
         return empty(name)
     start, end = tags(name)

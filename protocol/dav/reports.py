@@ -1,8 +1,8 @@
-"""The bodies of all reports as plain data: one dataclass and one parser each, ``PARSERS`` is the table.
+"""The bodies of all reports as plain data: a dataclass and a parser for each; ``PARSERS`` is the table.
 
 RFC 3253 §3.8 (expand-property), RFC 3744 §9 (principals), RFC 4791 §7.8 to §7.10 (calendars), RFC 6578 §3
-(sync-collection), RFC 5323 §5.17 (limit), RFC 7809 §4.3 (timezone-id). Unknown elements are ignored except inside a
-filter. Rules of this module: it reads, it decides nothing about a resource.
+(sync-collection), RFC 5323 §5.17 (limit), RFC 7809 §4.3 (timezone-id). Unknown elements are ignored, except in a
+filter. Rules of this module: it only reads, and decides nothing about a resource.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SyncCollection:
 
     token: str
     level: Depth | None
-    """``ONE`` or ``INFINITY``; ``None`` when an old client leaves it to the Depth header (RFC 6578 §3.3)."""
+    """``ONE`` or ``INFINITY``; ``None`` when an old client uses the Depth header instead (RFC 6578 §3.3)."""
     wanted: PropFind
     limit: int | None = None
     calendar_data: CalendarDataRequest | None = None
@@ -83,7 +83,7 @@ class ExpandProperty:
 
 @dataclass(frozen=True, slots=True)
 class PropertySearch:
-    """A text to find in properties of a principal; several properties must all hold it (RFC 3744 §9.4)."""
+    """A text to find in properties of a principal; each of them must contain it (RFC 3744 §9.4)."""
 
     properties: tuple[str, ...]
     match: str
@@ -92,10 +92,10 @@ class PropertySearch:
 
 @dataclass(frozen=True, slots=True)
 class PrincipalPropertySearch:
-    """Principals whose properties hold given texts (RFC 3744 §9.4)."""
+    """Principals whose properties contain given texts (RFC 3744 §9.4)."""
 
     searches: tuple[PropertySearch, ...]
-    """None at all is every principal: the RFC wants at least one, python-caldav lists everybody so."""
+    """Without any, every principal matches: the RFC requires one, but python-caldav lists all principals so."""
     wanted: PropFind
     any_of: bool = False
     """CalendarServer's ``test="anyof"``: one matching search is enough."""
@@ -105,7 +105,7 @@ class PrincipalPropertySearch:
 
 @dataclass(frozen=True, slots=True)
 class PrincipalSearchPropertySet:
-    """Which properties principal-property-search can look into (RFC 3744 §9.5)."""
+    """The properties that principal-property-search can search (RFC 3744 §9.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class AclPrincipalPropSet:
     wanted: PropFind
 
 
-Report: TypeAlias = (
+ReportBody: TypeAlias = (
     CalendarQuery
     | CalendarMultiget
     | FreeBusyQuery
@@ -137,8 +137,8 @@ Report: TypeAlias = (
 )
 
 
-def parse_report(body: bytes) -> Report:
-    """The report a body asks for; refuses ``SUPPORTED_REPORT`` for one that is not in ``PARSERS``."""
+def parse_report(body: bytes) -> ReportBody:
+    """The report that a body asks for; refuses ``SUPPORTED_REPORT`` for one that is not in ``PARSERS``."""
     root = parse(body)
     parser = PARSERS.get(str(root.tag))
     if parser is None:
@@ -197,7 +197,7 @@ def _sync_collection(root: Element) -> SyncCollection:
 
 
 def _limit(root: Element) -> int | None:
-    """The DAV:nresults of a DAV:limit (RFC 5323 §5.17): at least one."""
+    """The DAV:nresults of a DAV:limit (RFC 5323 §5.17), at least one."""
     limit = root.find(names.LIMIT)
     count = None if limit is None else limit.find(names.NRESULTS)
     if count is None:
@@ -237,7 +237,7 @@ _SEARCH_MARKUP = frozenset({names.PROP, names.PROPERTY_SEARCH, names.APPLY_TO_PR
 
 
 def _wanted_of_principals(root: Element) -> PropFind:
-    """The properties to answer; python-caldav (seen in 3.6) writes them beside an empty DAV:prop instead of inside."""
+    """The properties to answer; python-caldav 3.6 writes them beside an empty DAV:prop instead of inside."""
     wanted = wanted_properties(root) or NO_PROPERTIES
     if wanted == NO_PROPERTIES and root.find(names.PROP) is not None:
         return PropFind(PropKind.PROP, tuple(name for name in property_names(root) if name not in _SEARCH_MARKUP))
@@ -274,7 +274,7 @@ def _acl_principal_prop_set(root: Element) -> AclPrincipalPropSet:
     return AclPrincipalPropSet(wanted_properties(root) or NO_PROPERTIES)
 
 
-PARSERS: Mapping[str, Callable[[Element], Report]] = MappingProxyType(
+PARSERS: Mapping[str, Callable[[Element], ReportBody]] = MappingProxyType(
     {
         names.CALENDAR_QUERY: _calendar_query,
         names.CALENDAR_MULTIGET: _calendar_multiget,
@@ -287,4 +287,4 @@ PARSERS: Mapping[str, Callable[[Element], Report]] = MappingProxyType(
         names.ACL_PRINCIPAL_PROP_SET: _acl_principal_prop_set,
     }
 )
-"""Clark name of the report -> parser of its root element."""
+"""The Clark name of each report, and the parser of its root element."""

@@ -1,8 +1,8 @@
 """The bodies of PROPFIND, PROPPATCH, MKCOL and MKCALENDAR as plain data.
 
-RFC 4918 §9.1, §9.2, §9.3 and §14, RFC 5689 §3, RFC 4791 §5.3.1. Unknown elements are ignored (RFC 4918 §17), wrong
-roots and bodies without meaning are ``BAD_REQUEST``. Rules of this module: names and elements come out as the client
-wrote them; what they mean to the server is the property table's business.
+RFC 4918 §9.1, §9.2, §9.3 and §14, RFC 5689 §3, RFC 4791 §5.3.1. Unknown elements are ignored (RFC 4918 §17); wrong
+roots and meaningless bodies are ``BAD_REQUEST``. Rules of this module: names and elements stay as the client wrote
+them, and the table of properties decides what they mean.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class PropKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PropFind:
-    """Which properties are wanted (RFC 4918 §14.20); reports ask the same way, as their ``wanted``."""
+    """Which properties are wanted (RFC 4918 §14.20); reports have the same in ``wanted``."""
 
     kind: PropKind
     names: tuple[str, ...] = ()
-    """Clark names in the order asked for, each once; only with ``PROP``."""
+    """Clark names in the order of the request, each once; only with ``PROP``."""
     include: tuple[str, ...] = ()
-    """Names wanted on top of ``ALLPROP``."""
+    """Names wanted in addition to ``ALLPROP``."""
     elements: tuple[tuple[str, Element], ...] = ()
-    """The elements among them that carry attributes or content, such as CALDAV:calendar-data."""
+    """Those of the elements that have attributes or content, such as CALDAV:calendar-data."""
 
     def element(self, name: str) -> Element | None:
-        """The element asked with, when it says more than its name."""
+        """The element of a name, when it has attributes or content."""
         return next((element for key, element in self.elements if key == name), None)
 
 
@@ -61,7 +61,7 @@ def parse_propfind(body: bytes) -> PropFind:
 
 
 def wanted_properties(parent: Element) -> PropFind | None:
-    """The question among the children of ``parent``, ``None`` without one; refuses more than one."""
+    """The question among the children of ``parent``; ``None`` without one, a refusal for more than one."""
     asked: Element | None = None
     include: Element | None = None
     for child in parent:
@@ -95,7 +95,7 @@ def require_root(root: Element, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SetProperty:
-    """Set the property ``name`` to ``element``; an ``xml:lang`` in scope has been written onto it."""
+    """Set the property ``name`` to ``element``, which has the ``xml:lang`` in force for it."""
 
     name: str
     element: Element
@@ -103,7 +103,7 @@ class SetProperty:
 
 @dataclass(frozen=True, slots=True)
 class RemoveProperty:
-    """Remove the property ``name``; one that is not there is removed with success."""
+    """Remove the property ``name``; removing a missing one succeeds."""
 
     name: str
 
@@ -149,10 +149,10 @@ def _set_properties(instruction: Element) -> Iterator[SetProperty]:
 
 @dataclass(frozen=True, slots=True)
 class MakeCollection:
-    """What a new collection is to be."""
+    """What a new collection shall be."""
 
     resource_types: tuple[str, ...] | None = None
-    """The wanted DAV:resourcetype, ``None`` when the body does not say."""
+    """The wanted DAV:resourcetype; ``None`` when the body has none."""
     properties: tuple[SetProperty, ...] = ()
     """The other properties to set, in document order."""
 
@@ -163,7 +163,7 @@ _PLAIN_COLLECTION = MakeCollection()
 def parse_mkcol(body: bytes, content_type: ContentType | None) -> MakeCollection:
     """The body of an extended MKCOL, or none (RFC 5689 §3).
 
-    Refuses ``UNSUPPORTED_MEDIA_TYPE`` for a body that is not XML (RFC 4918 §9.3) and ``BAD_REQUEST`` for other XML.
+    Refuses ``UNSUPPORTED_MEDIA_TYPE`` for a body that is not XML (RFC 4918 §9.3), and ``BAD_REQUEST`` for other XML.
     """
     if not body.strip():
         return _PLAIN_COLLECTION

@@ -1,6 +1,6 @@
 """The values of properties: from plain data to escaped XML text.
 
-RFC 4918 §15, RFC 3744 §5, RFC 4791 §5.2 and §7.5, RFC 3253 §3.1.5, RFC 6638 §9.1. Rule of this module: every
+RFC 4918 §15, RFC 3744 §5, RFC 4791 §5.2 and §7.5, RFC 3253 §3.1.5, RFC 6638 §9.1. Rules of this module: every
 ``render`` function returns the *content* of the property element, already escaped.
 """
 
@@ -43,13 +43,13 @@ def _http_day(day: int) -> str:
 
 
 def render_http_date(epoch: int) -> str:
-    """Epoch seconds as DAV:getlastmodified and the Last-Modified header want them (RFC 9110 §5.6.7)."""
+    """Epoch seconds in the form of DAV:getlastmodified and the Last-Modified header (RFC 9110 §5.6.7)."""
     day, second = divmod(epoch, DAY)
     return f"{_http_day(day)} {second // HOUR:02d}:{second // 60 % 60:02d}:{second % 60:02d} GMT"
 
 
 def render_iso_date(epoch: int) -> str:
-    """Epoch seconds as DAV:creationdate wants them (RFC 3339)."""
+    """Epoch seconds in the form of DAV:creationdate (RFC 3339)."""
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
 
 
@@ -90,7 +90,7 @@ def render_supported_reports(reports: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ace:
-    """One grant of an access control list (RFC 3744 §5.5); the server denies nothing explicitly."""
+    """One grant of an access control list (RFC 3744 §5.5); the server has no explicit denials."""
 
     principal: str
     """Its href."""

@@ -1,8 +1,8 @@
 """XML in through one hardened parser, XML text out (RFC 4918 §8.2 and §17, RFC 3023).
 
-A body may not carry a document type declaration, nor be deeper or fuller than any real request: it is refused before
-it costs anything. Text that goes out is escaped here and nowhere else. Rules of this module: it knows no element by
-name; it is the only place of ``protocol.dav`` that configures lxml.
+A body with a document type declaration is refused, and so is one that is deeper or larger than any real request, before
+it costs anything. Outgoing text is escaped here and nowhere else. Rules of this module: it knows no element by name; it
+is the only place of ``protocol.dav`` that configures lxml.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Element = etree._Element
 MAX_DEPTH = 64
 """Levels of elements in a request body."""
 MAX_ELEMENTS = 120_000
-"""Elements in a request body: a multiget of every member of a very large calendar fits."""
+"""Elements in a request body: enough for a multiget of every member of a very large calendar."""
 MAX_ATTRIBUTES = 60_000
-"""Equal signs in a request body, which bounds its attributes."""
+"""Equal signs in a request body, which limits its attributes."""
 
 _parser = etree.XMLParser(
     resolve_entities=False,
@@ -44,8 +44,8 @@ _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 def parse(body: bytes) -> Element:
     """The root element of a request body, without comments and processing instructions.
 
-    Refuses ``NO_EXTERNAL_ENTITIES`` for a body that points at external entities and ``BAD_REQUEST`` for any other
-    document type declaration, for text that is not well-formed, and for more than the limits of this module.
+    Refuses ``NO_EXTERNAL_ENTITIES`` for a body that refers to external entities. Refuses ``BAD_REQUEST`` for any other
+    document type declaration, for text that is not well-formed, and beyond the limits of this module.
     """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = _from_utf16(body)
@@ -61,7 +61,7 @@ def parse(body: bytes) -> Element:
         root = etree.fromstring(body, _parser)
     except etree.XMLSyntaxError as error:
         raise Refusal(Condition.BAD_REQUEST, f"The body is not well-formed XML: {error.msg}.") from None
-    if root.getroottree().docinfo.internalDTD is not None:  # in an encoding where the bytes do not show it
+    if root.getroottree().docinfo.internalDTD is not None:  # in an encoding in which the bytes do not show it
         _refuse_doctype(external=False)
     if marks > MAX_DEPTH and _too_deep(root):
         raise Refusal(Condition.BAD_REQUEST, f"The XML body nests more than {MAX_DEPTH} levels.")
@@ -75,7 +75,7 @@ def _refuse_doctype(*, external: bool) -> NoReturn:
 
 
 def _from_utf16(body: bytes) -> bytes:
-    """The same document in UTF-8, so that the checks on bytes see every body alike."""
+    """The same document in UTF-8, so that the checks on bytes work on it."""
     try:
         text = body.decode("utf-16")
     except UnicodeDecodeError:
@@ -84,7 +84,7 @@ def _from_utf16(body: bytes) -> bytes:
 
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What XML 1.0 §2.2 cannot carry in any spelling."""
+"""Characters that XML 1.0 §2.2 cannot carry in any spelling."""
 
 
 _CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r")
@@ -92,7 +92,7 @@ _SPECIAL = _CONTROLS + b"&<>"
 
 
 def _is_xml_text(text: str) -> bool:
-    """Whether XML can carry every character; five times faster on calendar data than the expression that removes."""
+    """Whether XML can carry every character; five times faster on calendar data than the regular expression."""
     try:
         data = text.encode()
     except UnicodeEncodeError:  # a lone surrogate
@@ -103,8 +103,8 @@ def _is_xml_text(text: str) -> bool:
 def escape(text: str) -> str:
     """Text as XML character data.
 
-    ``CR`` becomes ``&#13;`` so that it survives the reader's line-end handling (XML 1.0 §2.11); characters that XML
-    cannot carry at all are dropped.
+    ``CR`` becomes ``&#13;`` so that it survives the reader's line-end handling (XML 1.0 §2.11). Characters that XML
+    cannot carry are dropped.
     """
     if "&" in text:
         text = text.replace("&", "&amp;")
@@ -120,8 +120,8 @@ def escape(text: str) -> str:
 
 
 def escape_utf8(data: bytes) -> str:
-    """The same of UTF-8, in octets, which are quicker to look at; ``UnicodeDecodeError`` for what is not UTF-8."""
-    if not data.isascii() and b"\xef\xbf" in data:  # U+FFFE and U+FFFF begin like that
+    """The same for UTF-8 octets, which are faster to check; ``UnicodeDecodeError`` when they are not UTF-8."""
+    if not data.isascii() and b"\xef\xbf" in data:  # U+FFFE and U+FFFF begin with these octets
         return escape(data.decode())
     if len(data.translate(None, _SPECIAL)) != len(data):
         if len(data.translate(None, _CONTROLS)) != len(data):
@@ -131,17 +131,17 @@ def escape_utf8(data: bytes) -> str:
 
 
 def escape_attribute(text: str) -> str:
-    """Text as an attribute value between double quotes, white space kept (XML 1.0 §3.3.3)."""
+    """Text as an attribute value between double quotes, with its white space kept (XML 1.0 §3.3.3)."""
     text = escape(text).replace('"', "&quot;")
     return text.replace("\n", "&#10;").replace("\t", "&#9;")
 
 
 def serialize(element: Element) -> str:
-    """The element as text that stands alone, with its own namespace declarations and without its tail.
+    """The element as text on its own, with its namespace declarations and without its tail.
 
-    The form is canonical: a declaration stands where its prefix is first used and nowhere else, CDATA becomes text,
-    comments are gone, attributes, ``xml:lang``, prefixes and mixed content are kept (RFC 4918 §4.3). A prefix that
-    appears only inside text, as a QName does, keeps its declaration too.
+    The form is canonical: each prefix is declared where it is first used, CDATA becomes text, and comments are gone.
+    Attributes, ``xml:lang``, prefixes and mixed content are kept (RFC 4918 §4.3). A prefix that appears only inside
+    text, as in a QName, keeps its declaration too.
     """
     spoken = text_of(element)
     declared: dict[str | None, str] = {
@@ -156,7 +156,7 @@ _Scope = Mapping[str | None, str]
 
 
 def _write(element: Element, scope: _Scope, declare: _Scope, out: list[str]) -> None:
-    """Append ``element``; ``scope`` is what its ancestors declared, ``declare`` what it must declare besides."""
+    """Append ``element``; ``scope`` has the declarations of its ancestors, ``declare`` those that it must add."""
     namespace, local = split(str(element.tag))
     prefix = element.prefix
     needed: dict[str | None, str] = {**declare, prefix: namespace}
@@ -184,7 +184,7 @@ def _write(element: Element, scope: _Scope, declare: _Scope, out: list[str]) -> 
 
 
 def _attribute_prefix(element: Element, namespace: str, needed: dict[str | None, str]) -> str:
-    """The prefix an attribute's namespace has here; ``needed`` grows by it unless it is XML's own."""
+    """The prefix of an attribute's namespace here; it is added to ``needed``, unless it is that of XML itself."""
     if namespace == XML_NAMESPACE:
         return "xml"
     prefix = next(key for key, uri in element.nsmap.items() if key and uri == namespace)
