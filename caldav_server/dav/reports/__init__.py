@@ -64,7 +64,7 @@ def supported_by(kind: Kind) -> tuple[str, ...]:
     return tuple(row.name for row in REPORTS.values() if kind in row.kinds)
 
 
-def require_supported(body: bodies.Report, kind: Kind) -> Report:
+def require_supported(body: bodies.ReportBody, kind: Kind) -> Report:
     """The row of a report, or ``DAV:supported-report`` (RFC 3253 §3.6)."""
     row = REPORTS.get(type(body))
     if row is None or kind not in row.kinds:
