@@ -1,4 +1,4 @@
-"""Hypothesis for these tests: no deadline per example, since machines that run them also do other work."""
+"""Settings of hypothesis: no deadline per example, because the machine may do other work."""
 
 from __future__ import annotations
 

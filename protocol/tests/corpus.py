@@ -1,4 +1,4 @@
-"""The real-world files that tests may read: $CALDAV_SHARED, or a folder beside the checkout; they may be absent."""
+"""The real-world files of the tests, in $CALDAV_SHARED or in a folder beside the checkout; they may be absent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of editing share: series, edits of them, and what comes out."""
+"""What the tests of editing share: series, their edits, and the resulting occurrences."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def from_then_on(*lines: str) -> tuple[str, ...]:
 
 
 def without_and_with_a_title(data: bytes, number: int) -> tuple[bytes, bytes]:
-    """The object without one occurrence, and with a title of its own for it: the others stay as they were."""
+    """Remove one occurrence, or give it a title of its own: the others must stay the same."""
     before = shown(data)
     removed = remove_occurrence(document(data), nth(data, number), now=NOW)
     assert sorted(map(str, shown(removed))) == sorted(map(str, [*before[:number], *before[number + 1 :]]))

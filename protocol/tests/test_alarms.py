@@ -1,4 +1,4 @@
-"""Alarms to be heard: RFC 5545 §3.6.6 and §3.8.6, RFC 9074 §6 and §7 (filters: ``test_filters``)."""
+"""Alarms that a person should notice: RFC 5545 §3.6.6 and §3.8.6, RFC 9074 §6 and §7 (filters: ``test_filters``)."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_alarms_near_and_far_are_found_together() -> None:
 
 
 def test_days_beyond_the_calendar() -> None:
-    """RFC 4791 §9.9: a trigger that no date can name goes off in no range, and breaks no other question."""
+    """RFC 4791 §9.9: a trigger beyond every date goes off in no range, and does not break other queries."""
     for trigger in ("-P3000000D", "P3000000D", "P99999999999999D"):
         data = event("DTSTART;TZID=US/Eastern:20260105T100000", "DURATION:P3000000D", *alarm(f"TRIGGER:{trigger}"),
                      *alarm("TRIGGER;RELATED=END:P1D"), *alarm("TRIGGER:-PT15M"))  # fmt: skip

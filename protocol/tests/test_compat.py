@@ -1,4 +1,4 @@
-"""Every row of the table of tolerated defects: what the view says, that the text stays, and what strictness refuses."""
+"""Every row of the table of tolerated defects: the repaired view, the unchanged text, and strict refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every corpus file, put as a client would put it: an object or a named refusal, in less than a second."""
+"""Every corpus file, read as a PUT reads it: an object or a named refusal, in less than a second."""
 
 from __future__ import annotations
 

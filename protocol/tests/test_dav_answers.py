@@ -1,4 +1,4 @@
-"""What goes out: multistatus documents, error bodies, property values and privileges, read back as XML."""
+"""Answers: multistatus documents, error bodies, property values and privileges, read back as XML."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_formatting_ten_thousand_responses_is_cheap() -> None:
         assert len("".join(parts)) > 1_000_000
         return time.process_time() - started
 
-    # 6 ms on the machine of the first measurement; the bound only catches a change of kind.
+    # It took 6 ms when first measured; the bound only catches a large change.
     assert min(once() for _ in range(5)) < 0.06
 
 

@@ -1,4 +1,4 @@
-"""Hrefs: one spelling out, every spelling in, no way out of the tree."""
+"""Hrefs: one spelling out, every spelling in, and no path leaves the tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies of reports: what each says, which condition each mistake gets, and a fuzz over all of them."""
+"""Bodies of reports: what each contains, the condition for each mistake, and a fuzz test of all."""
 
 from __future__ import annotations
 

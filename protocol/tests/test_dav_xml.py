@@ -1,4 +1,4 @@
-"""XML in and out: what the parser refuses and how fast, what escaping and serialising keep."""
+"""XML in and out: what the parser refuses and how fast, and what escaping and serialising keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents: one UID, master and overrides, the verbatim text, and cutting a file into resources (RFC 4791 §4.1)."""
+"""Documents: one UID, master and overrides, the verbatim text, and splitting a file into resources (RFC 4791 §4.1)."""
 
 from __future__ import annotations
 

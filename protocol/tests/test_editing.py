@@ -1,4 +1,4 @@
-"""Edits of series: one, this and following, all; checked by the occurrences that come out of them."""
+"""Edits of series (one, this and following, all), checked by the resulting occurrences."""
 
 from __future__ import annotations
 

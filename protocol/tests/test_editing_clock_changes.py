@@ -1,4 +1,4 @@
-"""Edits on nights when the clocks change: what is in a gap, and what comes twice (RFC 5545 §3.3.5)."""
+"""Edits on nights when the clocks change: times in a gap, and times that come twice (RFC 5545 §3.3.5)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BERLIN_NIGHTS = event(
 
 
 def test_a_split_on_the_night_of_a_time_change_keeps_the_length() -> None:
-    """RFC 5545 §3.8.5.3: a DTEND says one exact duration for every occurrence."""
+    """RFC 5545 §3.8.5.3: a DTEND gives every occurrence the same exact duration."""
     before = shown(BERLIN_NIGHTS)
     split = change_following(document(BERLIN_NIGHTS), nth(BERLIN_NIGHTS, 27), edit("SUMMARY:b"), uid="v", now=NOW)
     assert shown(split.before) == before[:27]
@@ -40,7 +40,7 @@ def test_a_series_moved_over_a_time_change_keeps_the_length() -> None:
 
 
 def test_a_split_whose_end_comes_twice_is_said_in_utc() -> None:
-    """RFC 5545 §3.3.5, §3.8.2.2: the second pass of an hour has no name in local time."""
+    """RFC 5545 §3.3.5, §3.8.2.2: local time cannot express the second pass of an hour."""
     data = event("DTSTART;TZID=Europe/Berlin:20261020T230000", "DTEND;TZID=Europe/Berlin:20261021T030000",
                  "RRULE:FREQ=DAILY;COUNT=9", "SUMMARY:a")  # fmt: skip
     before = shown(data)
@@ -70,7 +70,7 @@ def test_an_occurrence_in_a_gap_is_found_as_an_expansion_names_it() -> None:
 
 @pytest.mark.parametrize("end", ["DURATION:PT1H", "DTEND;BERLIN:20260328T033000"])
 def test_this_and_future_goes_on_in_a_gap(end: str) -> None:
-    """RFC 5545 §3.3.5, §3.8.4.4: what is written in the gap is what moves all later ones, not what the clock shows."""
+    """RFC 5545 §3.3.5, §3.8.4.4: the time written in the gap moves all later ones, not what the clock shows."""
     data = berlin(
         "DTSTART;BERLIN:20260327T023000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5", "SUMMARY:a",
         more=from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE;BERLIN:20260328T023000",
@@ -88,7 +88,7 @@ def test_this_and_future_goes_on_in_a_gap(end: str) -> None:
 
 
 def test_one_in_a_gap_keeps_its_nominal_length() -> None:
-    """RFC 5545 §3.3.5, §3.3.6: a day counts from the time that is written, not from the one that the clock shows."""
+    """RFC 5545 §3.3.5, §3.3.6: a day counts from the written time, not from what the clock shows."""
     data = berlin("DTSTART;BERLIN:20260328T023000", "DURATION:P1D", "RRULE:FREQ=DAILY;COUNT=3", "SUMMARY:a")
     _, changed = without_and_with_a_title(data, 1)
     assert shown(changed)[1] == ("20260329T013000Z", "20260330T003000Z", "x")
@@ -113,7 +113,7 @@ def test_both_passes_of_a_doubled_hour_are_occurrences(number: int) -> None:
     removed, changed = without_and_with_a_title(TWICE, number)
     assert (b"EXDATE:20261025T013000Z\r\n" in removed) is (number == 3)
     assert (b"RECURRENCE-ID:20261025T013000Z\r\n" in changed) is (number == 3)
-    # Once more, now that it is an override; and moved away, so that its start does not tell which one it is.
+    # Once more as an override that moved, so that its start does not show which occurrence it is.
     without_and_with_a_title(changed, number)
     moved = change_occurrence(document(changed), nth(changed, number), edit("DTSTART:20261025T040000Z"), now=NOW)
     assert len(document(moved).overrides) == 1
@@ -126,7 +126,7 @@ def test_both_passes_of_a_doubled_hour_are_occurrences(number: int) -> None:
 
 
 def test_the_second_pass_behind_this_and_future() -> None:
-    """Where the series has only the second pass of an hour, its wall time is that of no other occurrence."""
+    """When a series has only the second pass of an hour, no other occurrence has its wall time."""
     said = ("DTSTART;BERLIN:20261023T023000", "DURATION:PT1H", "RDATE:20261025T013000Z", "SUMMARY:a")
     at_start = from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE;BERLIN:20261023T023000",
                             "DTSTART;BERLIN:20261023T043000", "DURATION:PT2H")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Whole series moved, and what must not be taken for a move: every case is one that went wrong once."""
+"""Moves of whole series, and edits that only look like moves; every case once failed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ FAR = between("20200101T000000Z", "20360101T000000Z")
 
 
 def moved_to(data: bytes, *raw: str) -> list[tuple[str, str, str | None]]:
-    """What is shown when all of a series takes these lines."""
+    """The occurrences after all of a series gets these lines."""
     return shown(change_all(document(data), edit(*raw), now=NOW), FAR)
 
 
 @pytest.mark.parametrize(
     ("start", "rule", "seconds"),
     [
-        # As many equal starts as one stretch has do not make an equal rule.
+        # Equal starts over one period do not prove equal rules.
         ("20260601T000000Z", "FREQ=DAILY;BYMONTH=6,7,8,9;COUNT=200", 86400),
         ("20260302T000000Z", "FREQ=HOURLY;BYDAY=MO,TU,WE,TH,FR;COUNT=130", 3600),
         ("20260302T090000Z", "FREQ=MINUTELY;INTERVAL=5;BYHOUR=9,10,11,12,13,14,15,16,17;COUNT=216", 600),
-        # Starts too far apart to be found at once are starts none the less.
+        # Starts that are too far apart to be found at once are still starts.
         ("20260302T090000Z", "FREQ=MINUTELY;INTERVAL=1439;BYHOUR=9;BYMINUTE=0;COUNT=2", 3600),
         # A rule that names more than one day of a month, or times on both sides of midnight.
         ("20260331T000000Z", "FREQ=YEARLY;BYMONTH=3;BYMONTHDAY=1,31;COUNT=5", 86400),
@@ -53,7 +53,7 @@ def test_a_sparse_rule_names_its_new_day() -> None:
 
 
 def test_exceptions_of_two_months_do_not_meet() -> None:
-    """The 1st becomes the 31st: April has none, and what was said of it must not be said of March."""
+    """The 1st becomes the 31st: April has none, and its exception must not move to March."""
     x, y = (
         override(f"RECURRENCE-ID:{day}T090000Z", f"DTSTART:{day}T120000Z", f"SUMMARY:{title}")
         for day, title in (("20260301", "x"), ("20260401", "y"))
@@ -88,7 +88,7 @@ def test_a_time_beyond_all_years_is_refused(lines: tuple[str, ...], new: str) ->
 
 
 def test_the_last_month_of_all_years_has_its_place() -> None:
-    """Its occurrence is moved by the month, and the one that would leave the years is refused."""
+    """Its occurrence moves by the month, and a move beyond the year 9999 is refused."""
     data = event("DTSTART;VALUE=DATE:20260131", "RRULE:FREQ=MONTHLY;BYMONTHDAY=31", "EXDATE;VALUE=DATE:99991231")
     changed = change_all(document(data), edit("DTSTART;VALUE=DATE:20260130"), now=NOW)
     assert b"EXDATE;VALUE=DATE:99991230\r\n" in changed
@@ -98,7 +98,7 @@ def test_the_last_month_of_all_years_has_its_place() -> None:
 
 
 def test_periods_keep_their_lengths() -> None:
-    """RFC 5545 §3.3.9, §3.8.5.2: also on a start that becomes a date, and over a night when the clocks change."""
+    """RFC 5545 §3.3.9, §3.8.5.2: also for a start that becomes a date, and over a night when the clocks change."""
     on_rule = event("DTSTART:20260301T100000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,31;COUNT=4",
                     "RDATE;VALUE=PERIOD:20260331T100000Z/PT3H", "SUMMARY:a")  # fmt: skip
     assert ("20260401T100000Z", "20260401T130000Z", "a") in moved_to(on_rule, "DTSTART:20260302T100000Z")
@@ -116,7 +116,7 @@ def test_periods_keep_their_lengths() -> None:
 
 
 def test_whole_days_have_whole_lengths() -> None:
-    """RFC 5545 §3.6.1, §3.8.5.2: a PERIOD is no DATE, and a day ends after it begins."""
+    """RFC 5545 §3.6.1, §3.8.5.2: a PERIOD is not a DATE, and a day ends after it begins."""
     data = event(
         "DTSTART:20260302T100000Z", "DTEND:20260302T110000Z", "RRULE:FREQ=WEEKLY;COUNT=2", "SUMMARY:a",
         "RDATE;VALUE=PERIOD:20260304T100000Z/PT3H,20260305T100000Z/20260305T120000Z",
@@ -133,7 +133,7 @@ def test_whole_days_have_whole_lengths() -> None:
 
 
 def test_a_rule_left_alone_by_one_that_became_dates_keeps_its_number() -> None:
-    """RFC 5545 §3.3.10: alone, its COUNT counts DTSTART too."""
+    """RFC 5545 §3.3.10: the COUNT of an only rule counts DTSTART too."""
     data = event("DTSTART:20260302T100000Z", "DURATION:PT1H", "SUMMARY:a", "RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=4",
                  "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,31;COUNT=3")  # fmt: skip
     moved = [at(start) for start, *_ in moved_to(data, "DTSTART:20260303T100000Z")]
@@ -162,7 +162,7 @@ def test_a_split_of_a_season_that_an_earlier_change_moved() -> None:
 
 
 def test_tasks_with_a_due_alone_move_by_it() -> None:
-    """RFC 5545 §3.6.2: such a task has no DTSTART, and DUE says which occurrence is which."""
+    """RFC 5545 §3.6.2: such a task has no DTSTART, and DUE identifies its occurrences."""
     data = calendar(
         component("VTODO", "UID:u", "DUE:20260302T100000Z", "RRULE:FREQ=DAILY;COUNT=4", "EXDATE:20260304T100000Z",
                   "SUMMARY:a"),

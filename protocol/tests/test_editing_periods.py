@@ -1,4 +1,4 @@
-"""Edits of series with PERIODs, whose lengths are their own (RFC 5545 §3.8.5.2)."""
+"""Edits of series with PERIODs, which have their own lengths (RFC 5545 §3.8.5.2)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PERIOD_BEHIND = event(
 
 
 def test_this_and_future_does_not_go_on_with_the_length_of_a_period() -> None:
-    """RFC 5545 §3.8.5.2: a PERIOD says how long its own occurrence lasts."""
+    """RFC 5545 §3.8.5.2: a PERIOD gives the length of its own occurrence."""
     hours = [(at(end) - at(start)) // 3600 for start, end, _ in shown(PERIOD_BEHIND)]
     assert hours == [1, 1, 5, 1, 1, 1]
     for data in without_and_with_a_title(PERIOD_BEHIND, 1):
@@ -35,7 +35,7 @@ def test_this_and_future_does_not_go_on_with_the_length_of_a_period() -> None:
 
 
 def test_this_and_future_goes_on_behind_many_long_occurrences() -> None:
-    """What still lasts when its own occurrence begins is not what follows it."""
+    """An occurrence that still lasts when the chosen one begins does not follow it."""
     data = event(
         "DTSTART:20260101T000000Z", "DURATION:P5D", "RRULE:FREQ=HOURLY;COUNT=150", "SUMMARY:a",
         more=from_then_on("RECURRENCE-ID;RANGE=THISANDFUTURE:20260105T000000Z", "DTSTART:20260105T003000Z",
@@ -46,7 +46,7 @@ def test_this_and_future_goes_on_behind_many_long_occurrences() -> None:
 
 @pytest.mark.parametrize("length", [("DURATION:PT1H",), ("DTEND:20260101T110000Z",), ()])
 def test_one_of_a_period_keeps_its_end(length: tuple[str, ...]) -> None:
-    """RFC 5545 §3.8.5.2: the end of a PERIOD is not the master's."""
+    """RFC 5545 §3.8.5.2: the end of a PERIOD is not that of the master."""
     data = event("DTSTART:20260101T100000Z", *length, "RRULE:FREQ=WEEKLY;COUNT=2",
                  "RDATE;VALUE=PERIOD:20260103T100000Z/PT5H", "SUMMARY:a")  # fmt: skip
     _, changed = without_and_with_a_title(data, 1)
@@ -74,7 +74,7 @@ def test_this_and_future_of_tasks_by_due_and_without_any_time() -> None:
 
 
 def split_everywhere(data: bytes) -> None:
-    """Each occurrence as the beginning of a second part: both parts together are the series."""
+    """Split at each occurrence: both parts together are the series."""
     whole = shown(data)
     for cut in occurrences(document(data), LONG):
         split = change_following(document(data), cut, edit(), uid="v", now=NOW)
@@ -82,7 +82,7 @@ def split_everywhere(data: bytes) -> None:
 
 
 def test_a_split_where_a_this_and_future_override_stands_on_a_period() -> None:
-    """The override says how long that one lasts: the PERIOD must not speak for it again in the second part."""
+    """The override gives its length; the PERIOD must not set it again in the second part."""
     data = event(
         "DTSTART:20260828T100000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;COUNT=4", "SUMMARY:a",
         "RDATE;VALUE=PERIOD:20260901T100000Z/PT5H,20260902T100000Z/PT3H,20260903T100000Z/PT2H",
@@ -94,7 +94,7 @@ def test_a_split_where_a_this_and_future_override_stands_on_a_period() -> None:
 
 @pytest.mark.parametrize("to", ["DTSTART:20240228T023000Z", "DTSTART:20240301T023000Z"])
 def test_a_split_at_a_period_whose_series_cannot_be_said_at_its_moved_times(to: str) -> None:
-    """29 February moved by a day is no rule: the second part is moved by an override, its PERIODs each alone."""
+    """No rule expresses 29 February plus a day: an override moves the second part, and each PERIOD has its own."""
     data = event(
         "DTSTART:20240229T023000Z", "DURATION:PT1H", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;COUNT=17", "SUMMARY:a",
         "RDATE;VALUE=PERIOD:20240302T033000Z/20240302T063000Z,20250305T023000Z/PT4H", "RDATE:20250306T023000Z",

@@ -1,4 +1,4 @@
-"""Edits of series whose rules do not simply go along: splits and moves, checked by the occurrences that come out."""
+"""Edits of series whose rules cannot simply move: splits and moves, checked by the resulting occurrences."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def starts(data: bytes | None) -> list[str]:
 
 
 def split_at(data: bytes, start: str, *raw: str) -> tuple[bytes | None, bytes]:
-    """Both parts, cut at the occurrence that begins at ``start``."""
+    """Both parts, split at the occurrence that begins at ``start``."""
     (cut,) = (item for item in occurrences(document(data), LONG) if utc_text(item.start) == start)
     split = change_following(document(data), cut, edit(*raw), uid="v", now=NOW)
     return split.before, split.after
 
 
 def is_whole(data: bytes, start: str) -> bool:
-    """Whether the parts of a split are the series, each occurrence once and in the right part."""
+    """Whether the parts of a split make up the series, with each occurrence once and in the right part."""
     before, after = split_at(data, start)
     whole = shown(data, LONG)
     first, second = shown(before, LONG), shown(after, LONG)
@@ -53,7 +53,7 @@ def from_then_on(*more: str, rule: str = "FREQ=WEEKLY;COUNT=10", moved_to: str =
 
 @pytest.mark.parametrize("moved_to", ["20260316T140000Z", "20260316T100000Z", "20260318T013000Z"])
 def test_a_split_keeps_an_earlier_this_and_future_change(moved_to: str) -> None:
-    """RFC 5545 §3.2.13: what comes after the override is as the override is, also in an object of its own."""
+    """RFC 5545 §3.2.13: the occurrences after the override are like it, even in an object of their own."""
     data = from_then_on("EXDATE:20260413T100000Z", moved_to=moved_to)
     found = shown(data, LONG)
     for number in (2, 5):
@@ -80,7 +80,7 @@ def test_a_split_keeps_later_changes_beside_an_earlier_this_and_future_change() 
 
 
 def test_a_split_after_a_this_and_future_change_that_the_rule_cannot_say() -> None:
-    """The change stays an override of the second part; with a new time for all of it, they are dates."""
+    """The change stays an override of the second part; a new time for the whole part turns it into dates."""
     data = from_then_on(rule="FREQ=DAILY;BYHOUR=10,22;BYDAY=MO,TU;COUNT=20")
     found = shown(data, LONG)
     before, after = split_at(data, "20260330T140000Z", "SUMMARY:c")
@@ -100,7 +100,7 @@ def test_a_split_after_a_this_and_future_change_that_the_rule_cannot_say() -> No
 
 
 def test_a_split_after_a_this_and_future_change_without_a_time() -> None:
-    """RFC 5545 §3.6.2: a to-do need not say when it is; such an override leaves its occurrences where they were."""
+    """RFC 5545 §3.6.2: a VTODO needs no time; an override without one leaves its occurrences in place."""
     todo = component("VTODO", "UID:u", "DTSTART:20260302T100000Z", "DUE:20260302T110000Z", "RRULE:FREQ=DAILY;COUNT=6",
                      "SUMMARY:a")  # fmt: skip
     data = calendar(todo, component("VTODO", "UID:u", "RECURRENCE-ID;RANGE=THISANDFUTURE:20260304T100000Z",
@@ -111,7 +111,7 @@ def test_a_split_after_a_this_and_future_change_without_a_time() -> None:
     assert shown(after, LONG) == [(start, end, "c") for start, end, _ in found[4:]]
 
 
-# -- a split whose new DTSTART does not say what the old one said
+# -- a split whose new DTSTART does not imply what the old one implied
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_split_after_a_this_and_future_change_without_a_time() -> None:
     ],
 )
 def test_a_split_keeps_the_day_that_skip_moved(start: str, rule: str, cut: str) -> None:
-    """RFC 7529 §4.1: the day that is not there this time is meant the next time."""
+    """RFC 7529 §4.1: a day that is missing this time still counts the next time."""
     assert is_whole(event(f"DTSTART;VALUE=DATE:{start}", f"RRULE:{rule}", "SUMMARY:a"), cut) or start < "2025"
 
 
@@ -153,7 +153,7 @@ def test_a_split_keeps_the_phase_of_every_rule(lines: tuple[str, ...], form: str
 
 
 def _is_finite_or_early(lines: tuple[str, ...], start: str) -> bool:
-    """Endless rules of different phase are refused, which is another test's."""
+    """Endless rules of another phase are refused; another test covers that."""
     endless = [line for line in lines if "COUNT" not in line and "UNTIL" not in line and line.startswith("RRULE")]
     return "INTERVAL=2" not in "".join(endless) or start < "20260309"
 
@@ -168,7 +168,7 @@ def test_a_split_of_endless_rules_of_different_phase_is_refused() -> None:
 
 
 def test_a_split_at_dtstart_leaves_earlier_dates_alone() -> None:
-    """RFC 5545 §3.8.5.2: an RDATE before DTSTART is of the first part, DTSTART of the second."""
+    """RFC 5545 §3.8.5.2: an RDATE before DTSTART belongs to the first part, DTSTART to the second."""
     data = event("DTSTART:20260310T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=10", "SUMMARY:a",
                  "RDATE:20260301T100000Z,20260302T100000Z", "EXDATE:20260305T100000Z,20260312T100000Z",
                  more=(override("RECURRENCE-ID:20260302T100000Z", "DTSTART:20260302T120000Z", "SUMMARY:own"),
@@ -186,7 +186,7 @@ def test_a_split_at_dtstart_leaves_earlier_dates_alone() -> None:
 
 
 def moved_by(data: bytes, start: str, seconds: int, *expected_lines: str) -> None:
-    """Every occurrence moved by so many seconds, when DTSTART (UTC) becomes ``start``."""
+    """Every occurrence moved by as many seconds as DTSTART (UTC) when it becomes ``start``."""
     changed = change_all(document(data), edit(f"DTSTART:{start}"), now=NOW)
     wanted = sorted(
         (at(old) + seconds, at(end) + seconds, title) for old, end, title in shown(data, LONG) if title != "own"
@@ -222,7 +222,7 @@ def moved_by(data: bytes, start: str, seconds: int, *expected_lines: str) -> Non
 def test_exceptions_move_with_their_rule(
     rule: str, start: str, excluded: str, overridden: str, to: str, seconds: int, expected: str
 ) -> None:
-    """RFC 5545 §3.8.5.1, §3.8.4.4: what was deleted stays deleted, what was changed is shown once."""
+    """RFC 5545 §3.8.5.1, §3.8.4.4: deleted occurrences stay deleted, changed ones are shown once."""
     data = event(f"DTSTART:{start}", "DURATION:PT1H", f"RRULE:{rule}", f"EXDATE:{excluded}", "SUMMARY:a",
                  more=(override(f"RECURRENCE-ID:{overridden}", "DTSTART:20260407T033000Z", "SUMMARY:own"),),
                  )  # fmt: skip
@@ -231,7 +231,7 @@ def test_exceptions_move_with_their_rule(
 
 
 def exceptions_after(rule: str, start: str, to: str, excluded: str, overridden: str) -> list[str]:
-    """The starts of a moved series, but for the one that has its own time."""
+    """The starts of a moved series, without the one that has its own time."""
     data = event(f"DTSTART:{start}", "DURATION:PT1H", f"RRULE:{rule}", f"EXDATE:{excluded}", "SUMMARY:a",
                  more=(override(f"RECURRENCE-ID:{overridden}", "DTSTART:20260407T033000Z", "SUMMARY:own"),),
                  )  # fmt: skip
@@ -271,7 +271,7 @@ def test_a_rule_that_cannot_move_becomes_dates() -> None:
     ],
 )
 def test_an_endless_rule_that_cannot_move_is_refused(rule: str, start: str, to: str) -> None:
-    """A series whose DTSTART its rule does not have is shown in another way by each program (RFC 5545 §3.8.5.3)."""
+    """Programs disagree about a series whose rule does not yield its DTSTART (RFC 5545 §3.8.5.3)."""
     data = event(f"DTSTART:{start}", "DURATION:PT1H", f"RRULE:{rule}", "SUMMARY:a")
     with pytest.raises(Refusal) as refused:
         change_all(document(data), edit(f"DTSTART:{to}"), now=NOW)
@@ -290,7 +290,7 @@ def test_an_endless_rule_that_cannot_move_is_refused(rule: str, start: str, to: 
     ],
 )
 def test_a_rule_that_names_its_first_day_names_the_new_one(rule: str, start: str, to: str, expected: str) -> None:
-    """On the 31st becomes on the 1st, of every month: what the rule says is what the user reads."""
+    """The 31st becomes the 1st of every month: the rule states what the user reads."""
     data = event(f"DTSTART;VALUE=DATE:{start}", f"RRULE:{rule}", "SUMMARY:a")
     changed = change_all(document(data), edit(f"DTSTART;VALUE=DATE:{to}"), now=NOW)
     assert document(changed).master.value("RRULE") == expected
@@ -322,7 +322,7 @@ def test_a_series_moves_whose_rule_yields_nothing_at_great_cost() -> None:
 
 
 def test_a_move_that_costs_too_much_is_refused() -> None:
-    """RFC 4791 §5.2.8: many exceptions of rules that cannot all go along are more work than an edit may be."""
+    """RFC 4791 §5.2.8: many exceptions of rules that cannot all move are more work than an edit may do."""
     rules = ["RRULE:FREQ=MONTHLY;BYMONTHDAY=31;BYHOUR=9"] * 20
     days = ",".join(f"20{year}{month:02}{day:02}T080000Z" for year in (27, 28, 29) for month in range(1, 13)
                     for day in range(1, 29))  # fmt: skip
@@ -373,7 +373,7 @@ def test_an_exclusion_rule_of_a_todo_by_due_moves() -> None:
 
 
 def test_one_occurrence_whose_end_comes_twice_is_said_in_utc() -> None:
-    """RFC 5545 §3.3.5, §3.8.2.2: the override says the end that the occurrence has."""
+    """RFC 5545 §3.3.5, §3.8.2.2: the override states the end of the occurrence."""
     data = event("DTSTART;TZID=Europe/Berlin:20261020T230000", "DTEND;TZID=Europe/Berlin:20261021T030000",
                  "RRULE:FREQ=DAILY;COUNT=9", "SUMMARY:a")  # fmt: skip
     changed = change_occurrence(document(data), nth(data, 4), edit("SUMMARY:b"), now=NOW)
@@ -382,7 +382,7 @@ def test_one_occurrence_whose_end_comes_twice_is_said_in_utc() -> None:
 
 
 def test_an_exception_written_in_utc_in_a_gap_moves_with_its_occurrence() -> None:
-    """RFC 5545 §3.3.5: 02:30 on 29 March is 01:30 UTC, which the clock on the wall shows as 03:30."""
+    """RFC 5545 §3.3.5: 02:30 on 29 March is 01:30 UTC, which the clock shows as 03:30."""
     data = event("DTSTART;TZID=Europe/Berlin:20260320T023000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=20",
                  "EXDATE:20260329T013000Z", "SUMMARY:a")  # fmt: skip
     assert len(starts(data)) == 19
@@ -419,7 +419,7 @@ RULES = st.sampled_from(
 def test_no_exception_is_lost_when_a_series_moves(
     rule: str, hours: int, minutes: int, deleted: set[int], changed: int
 ) -> None:
-    """All go along by the same time, unless the rule names DTSTART's day; what was deleted stays deleted."""
+    """All move by the same time, unless the rule names DTSTART's day; deleted ones stay deleted."""
     assume(changed not in deleted)
     lines = ["DTSTART:20260302T090000Z", "DURATION:PT1H", f"RRULE:{rule};COUNT=12", "SUMMARY:a"]
     plain = starts(event(*lines))
@@ -457,7 +457,7 @@ def weekly(*more: str, overrides: tuple[str, ...] = (), rule: str = "FREQ=WEEKLY
 
 
 def test_this_and_following_when_the_first_was_removed() -> None:
-    """The edit is of the occurrence that was chosen, not of a DTSTART that nobody sees."""
+    """The edit changes the chosen occurrence, not a DTSTART that nobody sees."""
     data = weekly("EXDATE;TZID=Europe/Berlin:20260105T100000")
     before, after = split_at(data, "20260112T090000Z", "DTSTART;TZID=Europe/Berlin:20260112T110000")
     assert before is None

@@ -1,4 +1,4 @@
-"""Series cut in two around the nights when clocks change: every occurrence once, whatever an earlier change moved.
+"""Series split around the nights when clocks change: each occurrence comes once, even after earlier moves.
 
 The series are made from a seed: rules with many starts a day, an override of this and following, others, EXDATEs of an
 instant and of a day, an RDATE. ``DIFFERED`` are the seeds that once lost or doubled an occurrence.
@@ -93,7 +93,7 @@ def make_series(dice: random.Random) -> tuple[bytes, datetime]:
 
 
 def cuts_of(dice: random.Random, data: bytes, night: datetime) -> list[Occurrence]:
-    """Some occurrences of the series, more of those in the night."""
+    """Some occurrences of the series, mostly those in that night."""
     found = occurrences(document(data), WINDOW)
     near = [item for item in found if timedelta() <= item.recurrence_id - night < timedelta(hours=5)]
     return [*dice.sample(found, min(2, len(found))), *dice.sample(near, min(5, len(near)))]
@@ -101,7 +101,7 @@ def cuts_of(dice: random.Random, data: bytes, night: datetime) -> list[Occurrenc
 
 @pytest.mark.parametrize("seeds", [DIFFERED, *(range(first, first + 50) for first in range(10_000, 10_400, 50))])
 def test_a_series_cut_in_a_night_when_clocks_change(seeds: tuple[int, ...] | range) -> None:
-    """RFC 5545 §3.3.5, §3.8.5.3: starts in a gap are later instants than they look, and may be one with others."""
+    """RFC 5545 §3.3.5, §3.8.5.3: starts in a gap are later instants than they look, and may equal others."""
     whole_cuts = 0
     for seed in seeds:
         dice = random.Random(seed)

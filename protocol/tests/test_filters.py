@@ -521,7 +521,7 @@ def test_ids_are_epoch_seconds() -> None:
     assert at("19700102T000000Z") == 86400
 
 
-# -- the tables of RFC 4791 §9.9, written out as they stand there
+# -- the tables of RFC 4791 §9.9, written out literally
 
 TIMES = st.integers(0, 40).map(lambda step: 1_767_225_600 + step * 900)
 
@@ -606,7 +606,7 @@ def test_vfreebusy_table(start: int, end: int, with_ends: bool, window: TimeRang
     assert match(inside(CompFilter("VFREEBUSY", time_range=window)), data) is expected
 
 
-# -- the index and the filter say the same where bounds are exact
+# -- the index and the filter agree where bounds are exact
 
 RULES = st.sampled_from(["", "RRULE:FREQ=DAILY;COUNT=5", "RRULE:FREQ=HOURLY;INTERVAL=7", "RRULE:FREQ=WEEKLY"])
 ENDS = st.sampled_from(["", "DURATION:PT0S", "DURATION:PT90M", "DURATION:P1D", "END"])
@@ -699,7 +699,7 @@ def test_9_8_floating_time_is_where_the_clock_first_shows_it(
     rule=st.sampled_from([(), ("RRULE:FREQ=DAILY;COUNT=3",)]),
 )
 def test_floating_time_near_a_transition(kind, near, begin, length, low, width, slip, rule) -> None:
-    """As what ``to_instants`` makes of its times would be; and the index loses nothing and is sure of nothing wrong."""
+    """It matches like the instants of its times; the index loses nothing and is never wrongly sure."""
     first = near + 5400 + begin * 180  # wall time
     last = first if length is None or kind == "VJOURNAL" else first + length * 180
     ends = (
@@ -727,7 +727,7 @@ def test_floating_time_near_a_transition(kind, near, begin, length, low, width, 
 
 
 def test_available_blocks_near_a_transition() -> None:
-    """RFC 7953 §3.1: AVAILABLE is found where its floating time is placed."""
+    """RFC 7953 §3.1: AVAILABLE is found at the place of its floating time."""
     block = ("BEGIN:AVAILABLE", "UID:2", "DTSTART:20241027T023500", "DURATION:PT5M", "END:AVAILABLE")
     data = calendar(component("VAVAILABILITY", "UID:1", *block))
 
@@ -873,7 +873,7 @@ def test_a_property_in_local_time_of_its_zone() -> None:
 
 @pytest.mark.parametrize("range_", ["", ";RANGE=THISANDFUTURE"])
 def test_many_overrides_are_looked_at_once(range_: str) -> None:
-    """RFC 4791 §9.7.1: each override is a component to match, and a range without an end asks them all."""
+    """RFC 4791 §9.7.1: each override is a component to match, and an open range tests them all."""
     days = [f"{at('20240101T100000Z') + day * 86400}" for day in range(1500)]
     stamps = [utc_text(int(day)) for day in days]
     overrides = [component("VEVENT", "UID:1", f"RECURRENCE-ID{range_}:{day}", f"DTSTART:{day}") for day in stamps]

@@ -1,4 +1,4 @@
-"""Any filter, request or edit on any object: an answer or a refusal, soon; and bounds that never lose an object."""
+"""Any filter, request or edit on any object: a quick answer or refusal, and bounds that never lose an object."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_bounds_never_lose_an_object(filter_: CompFilter, data: bytes, zone) -> 
         near = any((walls.wide if row.floating else limits.range).overlaps(row.start, row.end) for row in index.entries)
         last = FOREVER if limits.range.end is None else limits.range.end
         if not near and index.indexed_until <= last + 86400:
-            return  # the index does not reach so far: the object is expanded
+            return  # the index ends before that: the object is expanded
         inside = near
     if inside and limits.uid is not None:
         inside = document.uid == limits.uid

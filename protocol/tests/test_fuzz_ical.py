@@ -1,7 +1,7 @@
-"""Fuzzing of everything that reads a client's body: only a Refusal may come out, and soon.
+"""Fuzz tests of everything that reads a client's body: only a Refusal may come out, and quickly.
 
-Bodies are made of pieces that parsers stumble over and mutated at random; the short form runs always, the long form
-for as long as ``FUZZ_SECONDS`` says (an hour when it says nothing).
+Bodies are made of pieces that parsers stumble over, and mutated at random. The short form always runs, the long form
+for ``FUZZ_SECONDS`` seconds (by default an hour).
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def mutate(dice: random.Random, data: bytes) -> bytes:
 
 
 def read(data: bytes) -> None:
-    """What a PUT and an import do with a body; anything but a Refusal is a defect."""
+    """What a PUT and an import do with a body; any exception but a Refusal is a defect."""
     begun = time.process_time()
     try:
         parse_calendar(data)

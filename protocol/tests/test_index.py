@@ -1,4 +1,4 @@
-"""The occurrence index: what it holds, how far it says it goes, and that its entries answer queries exactly."""
+"""The occurrence index: its entries, how far it reaches, and that its entries answer queries exactly."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_overrides_moved_and_cancelled() -> None:
 
 @pytest.mark.parametrize("rule", [(), ("RRULE:FREQ=DAILY;COUNT=0",), ("RDATE:never",)])
 def test_an_override_takes_the_place_of_a_master_that_does_not_recur(rule: tuple[str, ...]) -> None:
-    """RFC 5545 §3.8.4.4: it is the occurrence that the override describes, not one beside it."""
+    """RFC 5545 §3.8.4.4: it is the occurrence that the override describes, not another one."""
     master = one("DTSTART:20240101T100000Z", "DURATION:PT1H", *rule)
     parts = calendar(master, one("RECURRENCE-ID:20240101T100000Z", "DTSTART:20240105T100000Z", "DURATION:PT1H"))
     document = parse_document(parts).document

@@ -141,9 +141,9 @@ def test_zones_and_floating_time() -> None:
     ]
     mixed = entries("VEVENT", "DTSTART;TZID=Europe/Berlin:20240101T130000", "DTEND;TZID=Asia/Tokyo:20240101T220000")
     assert mixed == berlin
-    # A TZID that nobody knows: floating, in the calendar's zone.
+    # An unknown TZID: floating, in the calendar's zone.
     assert entries("VEVENT", "DTSTART;TZID=Nowhere/Land:20240101T120000")[0].floating
-    # An end whose zone nobody knows is read like the start.
+    # An end with an unknown zone is read like the start.
     assert entries("VEVENT", START, "DTEND;TZID=Nowhere/Land:20240101T130000")[0].end == LATER
 
 

@@ -1,7 +1,7 @@
 """Every corpus file with occurrences, against recurring-ical-events; without the corpus nothing is compared.
 
 ``DIFFERENT`` names the files whose answer differs on purpose. Its length is part of the test: a file that agrees again
-has to go.
+must be removed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _window(document: Document) -> tuple[datetime, datetime] | None:
 
 
 def _expected(piece: bytes, low: datetime, high: datetime) -> set[tuple[int, int]] | None:
-    # X-WR-TIMEZONE is no standard and says nothing here; the oracle would move floating time by it.
+    # X-WR-TIMEZONE is not a standard and is ignored here; the oracle would move floating time by it.
     try:
         calendar = icalendar.Calendar.from_ical(_FILE_ZONE.sub(b"", piece))
         query = recurring_ical_events.of(calendar, components=["VEVENT", "VTODO"])
@@ -106,7 +106,7 @@ def _agree(piece: bytes, found: set[tuple[int, int]], expected: set[tuple[int, i
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.filterwarnings("ignore:.*is a globally unique TZID")  # the oracle's, about zones it guesses as we do
+@pytest.mark.filterwarnings("ignore:.*is a globally unique TZID")  # from the oracle, about zones that both guess
 def test_every_corpus_object_agrees_or_is_named() -> None:
     different: set[str] = set()
     compared = 0

@@ -1,4 +1,4 @@
-"""What an expansion may cost: any rule, any window, an answer or a named refusal within 50 ms of CPU and 20 MiB."""
+"""The cost of an expansion: any rule and window gives an answer or a named refusal within 50 ms of CPU and 20 MiB."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ OBJECTS = {
     ],
     "observances of 20,000 dates": [zone(*[f"RDATE:{times(20_000, more='')}"] * 2), "RRULE:FREQ=DAILY"],
 }
-"""What is dear as a whole although no line of it is."""
+"""Expensive as a whole, although no single line is."""
 
 HONEST = {
     "5,000 dates": [f"RDATE:{times(5_000)}"],
@@ -159,7 +159,7 @@ HONEST = {
     "ten years of overrides": ["RRULE:FREQ=DAILY", *overrides(3_650)],
     "25 rules": [f"RRULE:FREQ=WEEKLY;INTERVAL={n};BYDAY=MO,WE" for n in range(1, 26)],
 }
-"""Large, but people have such calendars: these are answered."""
+"""Large, but people have such calendars: these must be answered."""
 
 
 def object_of(lines: list[str]) -> Document:
@@ -200,7 +200,7 @@ _YARD = 0.031
 
 
 def _yard() -> float:
-    """A piece of work that is always the same."""
+    """A fixed piece of work."""
     begin = time.process_time()
     made = [(number * 7919 % 40_009, str(number), {}) for number in range(40_000)]
     made.sort(key=itemgetter(0))

@@ -1,4 +1,4 @@
-"""Whole objects: zones, exceptions, extra dates, overrides, durations, and what the world sends instead."""
+"""Whole objects: zones, exceptions, extra dates, overrides, durations, and the variants that clients send."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def at(text: str) -> int:
 
 
 def shown(found: list[Occurrence]) -> list[str]:
-    """``start/end`` in UTC, in the shortest form that says it."""
+    """``start/end`` in UTC, in the shortest form."""
 
     def short(moment: int) -> str:
         return f"{datetime.fromtimestamp(moment, UTC):%Y%m%dT%H%M}".removesuffix("T0000")
@@ -253,7 +253,7 @@ def test_a_period_says_how_long_its_occurrence_lasts() -> None:
 
 
 def test_a_period_keeps_its_length_behind_this_and_future() -> None:
-    """RFC 5545 §3.8.5.3: it is one occurrence with the rule's, moved as all that follow (§3.2.13)."""
+    """RFC 5545 §3.8.5.3: it is the same occurrence as the rule's, and moves like all later ones (§3.2.13)."""
     series = (
         "DTSTART:20240101T100000Z|DURATION:PT1H|RRULE:FREQ=DAILY;COUNT=5|RDATE;VALUE=PERIOD:20240104T100000Z/PT3H",
         "RECURRENCE-ID;RANGE=THISANDFUTURE:20240102T100000Z|DTSTART:20240102T140000Z|DURATION:PT1H",

@@ -41,10 +41,10 @@ def test_windows_agree_with_dateutil(shard: int) -> None:
         try:
             expected = dateutil_oracle.starts(case)
         except ValueError:
-            continue  # dateutil refuses what it knows will never match
+            continue  # dateutil refuses rules that can never match
         series = series_of(case)
         if case.part("COUNT") and len(expected) < int(case.part("COUNT") or 0):
-            continue  # the rule may never reach its COUNT, which only the budget can say
+            continue  # the rule may never reach its COUNT; only the budget ends it
         for _ in range(WINDOWS):
             low, high = random_window(rng, case)
             assert in_window(series, low, high) == [each for each in expected if low <= each < high], (case, low, high)
@@ -85,7 +85,7 @@ def test_differences_once_found(rule: str, start: str, low: str, high: str) -> N
 
 
 def test_every_deliberate_difference_is_real() -> None:
-    """A row of the table that no rule shows any more would be a wrong claim."""
+    """A row of the table that no rule shows any more would be wrong."""
     shown: set[str] = set()
     for text, start in (
         ("FREQ=MONTHLY;BYMONTHDAY=13", "20260101T090000"),

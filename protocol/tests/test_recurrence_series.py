@@ -1,4 +1,4 @@
-"""The corners of the rule engine that neither the RFC's examples nor the oracles reach."""
+"""Corner cases of the rule engine that neither the RFC's examples nor the oracles cover."""
 
 from __future__ import annotations
 

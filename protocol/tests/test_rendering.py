@@ -1,4 +1,4 @@
-"""Calendar data as reports want it: RFC 4791 §7.8's examples and §9.6 element by element."""
+"""Calendar data as reports ask for it: RFC 4791 §7.8's examples and §9.6 element by element."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_partial_returns_only_what_is_named() -> None:
 
 
 def test_partial_of_an_object_beyond_todays_limits() -> None:
-    """A text was within the limits when it was stored; that they are lower now refuses nothing."""
+    """A text was within the limits when it was stored; lower limits must not refuse it now."""
     many = calendar(component("VEVENT", "UID:1", *["COMMENT:x"] * (DEFAULT.properties + 1)))
     request = CalendarDataRequest(comp=CompRequest("VCALENDAR", comps=(CompRequest("VEVENT", (PropRequest("UID"),)),)))
     assert "UID:1" in answer(many, request)
@@ -303,7 +303,7 @@ def test_expand_within_a_budget() -> None:
 
 
 def test_expand_may_not_repeat_a_long_text_without_end() -> None:
-    """RFC 4791 §7.8: one small rule beside a large text would make an answer of any size."""
+    """RFC 4791 §7.8: one small rule with a large text could make an answer of any size."""
     text = "DESCRIPTION:" + "x" * 200_000
     data = event("DTSTART:20260301T120000Z", "RRULE:FREQ=DAILY", text)
     whole_year = CalendarDataRequest(expand=between("20260301T000000Z", "20270301T000000Z"))

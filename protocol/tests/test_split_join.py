@@ -1,4 +1,4 @@
-"""Cutting calendar files into resources: zones go along, METHOD stays behind, folds anywhere do not matter."""
+"""Splitting calendar files into resources: zones come along, METHOD does not, and folds may be anywhere."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _zoned(uid: bytes, tzid: bytes, offset: bytes) -> bytes:
 
 
 def test_zones_of_one_name_stay_with_their_events() -> None:
-    """A merged calendar is cut into what it was merged of, whatever programs call their own zones."""
+    """A joined calendar splits into its objects again, whatever names programs give their own zones."""
     objects = [_zoned(b"%d" % number, b"Custom", b"+0%d00" % (number % 3)) for number in range(9)]
     joiner = Joiner("All")
     stream = b"".join([joiner.begin(), *map(joiner.add, objects), joiner.end()])

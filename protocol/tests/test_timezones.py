@@ -1,4 +1,4 @@
-"""TZIDs as the world writes them, definitions good and broken, and VTIMEZONEs of our own."""
+"""TZIDs as clients write them, good and broken definitions, and our own VTIMEZONEs."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_an_object_s_own_definition_is_the_last_resort() -> None:
     assert noon.replace(tzinfo=zone).tzname() == "OURS summer"
     assert noon.replace(month=1, tzinfo=zone).tzname() == "OURS"
     assert noon.replace(month=1, tzinfo=zone).dst() == timedelta(0)
-    # before the first onset, and far behind the last one worked out at first
+    # before the first onset, and far beyond the last one computed at first
     assert to_epoch(datetime.fromisoformat("19600101"), zone) == wall_seconds(datetime.fromisoformat("19600101")) - 4980
     assert datetime(2350, 7, 1, tzinfo=zone).utcoffset() == timedelta(hours=2, minutes=23)
     assert datetime(2950, 7, 1, tzinfo=zone).utcoffset() == timedelta(hours=2, minutes=23)
@@ -279,7 +279,7 @@ def test_a_definition_too_rich_for_the_far_future_keeps_what_it_has() -> None:
     assert datetime(2400, 1, 15, tzinfo=zone).utcoffset() == datetime(2099, 12, 15, tzinfo=zone).utcoffset()
     crowded = _definition(*lines * 10)
     begin = time.process_time()
-    assert resolve("Ours", crowded) is None  # more changes of the clock than a zone can mean
+    assert resolve("Ours", crowded) is None  # more clock changes than a real zone has
     assert time.process_time() - begin < 0.2
 
 
