@@ -160,8 +160,8 @@ class Connection(asyncio.Protocol):
         next_look = min(timeouts.header_seconds, timeouts.write_seconds)
         waits = (
             (self._head_since, timeouts.header_seconds, self._refuse_late_head),
-            (self._paused_since, timeouts.write_seconds, self.transport.abort),
-            (self._closing_since, timeouts.write_seconds, self.transport.abort),
+            (self._paused_since, timeouts.write_seconds, self.cut),
+            (self._closing_since, timeouts.write_seconds, self.cut),
         )
         for since, most, act in waits:
             if since:
@@ -217,6 +217,11 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.write(render_plain(status, message, request_id))
             self.close()
+
+    def cut(self) -> None:
+        """Closes at once; what the client has not taken is dropped."""
+        self._wake()  # whoever writes learns of it before the connection is gone
+        self.transport.abort()
 
     def close(self) -> None:
         """Closes once the client has taken what was written, or has had the time to."""

@@ -55,7 +55,7 @@ async def send(
     except BrokenStream as error:
         # the head has promised an answer that cannot be given: only a cut tells the client so
         handler.broken(request, error.error)
-        connection.transport.abort()
+        connection.cut()
         raise ConnectionAbortedError("the answer broke off") from error
     finally:
         if not isinstance(given, bytes):

@@ -144,7 +144,7 @@ class EdgeServer:
         serving = [connection.task for connection in connections if connection.task is not None]
         _, late = await asyncio.wait(serving, timeout=seconds) if serving else (set(), set())
         for connection in connections:
-            connection.transport.abort()
+            connection.cut()
         for task in late:
             task.cancel()
         return len(late)
