@@ -186,7 +186,7 @@ def _build(lines: list[str], limits: Limits) -> tuple[list[Component], str | Non
         raise _syntax(f"{stack[-1].name} is not closed by an END line.")
     outside = [line for line in root.properties if not (root.components and line.name.startswith("X-"))]
     if outside:
-        raise _syntax(f"A line stands outside of any component: {outside[0].raw[:80]!r}.")
+        raise _syntax(f"A line is outside of any component: {outside[0].raw[:80]!r}.")
     return root.components, None
 
 

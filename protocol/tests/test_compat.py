@@ -26,7 +26,7 @@ def lenient(data: bytes, *repairs: str) -> Parsed:
     parsed = parse_document(data)
     assert set(parsed.repairs) == set(repairs)
     assert all(repair in compat.BY_NAME for repair in parsed.repairs)
-    if not any(compat.BY_NAME[repair].how is compat.How.TEXT for repair in repairs):
+    if not any(compat.BY_NAME[repair].treatment is compat.Treatment.TEXT for repair in repairs):
         assert parsed.data is data
     conditions = {compat.BY_NAME[repair].strict for repair in repairs} - {None}
     if conditions:

@@ -38,7 +38,7 @@ def put(body: bytes, counts: Counter[str]) -> None:
         assert index.uid == parsed.document.uid
         assert index.indexed_until <= FOREVER
         assert all(entry.start < entry.end for entry in index.entries)
-        if not any(compat.BY_NAME[repair].how is compat.How.TEXT for repair in parsed.repairs):
+        if not any(compat.BY_NAME[repair].treatment is compat.Treatment.TEXT for repair in parsed.repairs):
             assert parsed.data is body
         counts["object accepted"] += 1
         counts.update(f"repair: {repair}" for repair in parsed.repairs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from protocol.errors import Condition
 from protocol.ical.compat import dtstamp, durations, ends, override_recurrence, rules, unreadable, until, value_types
-from protocol.ical.compat.defect import Defect, How
+from protocol.ical.compat.defect import Defect, Treatment
 from protocol.ical.names import RECURRENCE_NAMES
 
 __all__ = ["BY_NAME", "IN_COMPONENTS", "TABLE", "Defect", "How"]
@@ -18,22 +18,26 @@ _DATA = Condition.VALID_CALENDAR_DATA
 _OBJECT = Condition.VALID_CALENDAR_OBJECT_RESOURCE
 
 READING = (
-    Defect("byte-order-mark", "a byte order mark before BEGIN", How.ACCEPT),
-    Defect("line-ends", "bare LF, CR alone, blank lines, spaces after BEGIN and END values", How.ACCEPT),
-    Defect("transcoded", "another charset, named by the Content-Type: stored as UTF-8", How.TEXT),
-    Defect("surrogate-pairs", "characters beyond 16 bits written as two surrogates, whole or folded apart", How.INDEX),
-    Defect("control-characters", "control characters anywhere (Exchange): read without them", How.INDEX, _DATA),
-    Defect("stray-lines", "line breaks inside a value that were not escaped: joined to the line before", How.INDEX),
+    Defect("byte-order-mark", "a byte order mark before BEGIN", Treatment.ACCEPT),
+    Defect("line-ends", "bare LF, CR alone, blank lines, spaces after BEGIN and END values", Treatment.ACCEPT),
+    Defect("transcoded", "another charset, named by the Content-Type: stored as UTF-8", Treatment.TEXT),
+    Defect(
+        "surrogate-pairs", "characters beyond 16 bits written as two surrogates, whole or folded apart", Treatment.INDEX
+    ),
+    Defect("control-characters", "control characters anywhere (Exchange): read without them", Treatment.INDEX, _DATA),
+    Defect(
+        "stray-lines", "line breaks inside a value that were not escaped: joined to the line before", Treatment.INDEX
+    ),
 )
 WHOLE_OBJECT = (
-    Defect("method-removed", "METHOD in a stored object (mail imports): its line is cut out", How.TEXT, _OBJECT),
-    Defect("duplicate-override", "two overrides of one occurrence: the newest counts", How.INDEX, _OBJECT),
+    Defect("method-removed", "METHOD in a stored object (mail imports): its line is cut out", Treatment.TEXT, _OBJECT),
+    Defect("duplicate-override", "two overrides of one occurrence: the newest counts", Treatment.INDEX, _OBJECT),
 )
 IN_COMPONENTS = (
     Defect(
         "time-unreadable",
         "DTEND, DUE, DURATION, EXDATE or RDATE values that are no time: read as absent",
-        How.INDEX,
+        Treatment.INDEX,
         _DATA,
         unreadable.repair,
         unreadable.NAMES,
@@ -41,7 +45,7 @@ IN_COMPONENTS = (
     Defect(
         "override-recurrence",
         "RRULE, RDATE or EXDATE in an override (Simple Calendar, Etar): dropped",
-        How.INDEX,
+        Treatment.INDEX,
         None,
         override_recurrence.repair,
         RECURRENCE_NAMES,
@@ -49,14 +53,14 @@ IN_COMPONENTS = (
     Defect(
         "duration-form",
         "PT2D, -P2DT and the like in DURATION and TRIGGER: each part by its unit",
-        How.INDEX,
+        Treatment.INDEX,
         None,
         durations.repair,
     ),
     Defect(
         "end-and-duration",
         "DTEND and DURATION both (Zimbra): DTEND counts",
-        How.INDEX,
+        Treatment.INDEX,
         _DATA,
         ends.repair_both,
         ends.NAMES,
@@ -64,7 +68,7 @@ IN_COMPONENTS = (
     Defect(
         "end-type",
         "DTEND of another type than DTSTART, or a TZID on one of them only: DTSTART decides",
-        How.INDEX,
+        Treatment.INDEX,
         _DATA,
         ends.repair_type,
         ends.NAMES,
@@ -72,7 +76,7 @@ IN_COMPONENTS = (
     Defect(
         "end-order",
         "DTEND not after DTSTART: no time for a timed event, its day for an all-day event",
-        How.INDEX,
+        Treatment.INDEX,
         _DATA,
         ends.repair_order,
         ends.NAMES,
@@ -80,7 +84,7 @@ IN_COMPONENTS = (
     Defect(
         "rule-empty",
         "COUNT=0, INTERVAL=0, UNTIL before DTSTART, unreadable rules: the event happens at DTSTART",
-        How.INDEX,
+        Treatment.INDEX,
         _DATA,
         rules.repair_empty,
         rules.NAMES,
@@ -88,7 +92,7 @@ IN_COMPONENTS = (
     Defect(
         "rule-values",
         "BYMONTH=13 and other values out of range: the value is dropped",
-        How.INDEX,
+        Treatment.INDEX,
         _DATA,
         rules.repair_ranges,
         rules.NAMES,
@@ -96,21 +100,21 @@ IN_COMPONENTS = (
     Defect(
         "rule-bounds",
         "COUNT and UNTIL both: whichever comes first ends the series",
-        How.INDEX,
+        Treatment.INDEX,
         _DATA,
         rules.has_both_bounds,
         rules.NAMES,
     ),
-    Defect("until-type", "UNTIL of another type than DTSTART", How.INDEX, None, until.repair, rules.NAMES),
+    Defect("until-type", "UNTIL of another type than DTSTART", Treatment.INDEX, None, until.repair, rules.NAMES),
     Defect(
         "occurrence-type",
         "RECURRENCE-ID or EXDATE of another type than DTSTART: DTSTART decides",
-        How.INDEX,
+        Treatment.INDEX,
         None,
         value_types.repair,
         value_types.NAMES,
     ),
-    Defect("dtstamp-missing", "no DTSTAMP: generated answers carry one", How.INDEX, None, dtstamp.repair),
+    Defect("dtstamp-missing", "no DTSTAMP: generated answers carry one", Treatment.INDEX, None, dtstamp.repair),
 )
 TABLE: tuple[Defect, ...] = READING + WHOLE_OBJECT + IN_COMPONENTS
 BY_NAME: dict[str, Defect] = {defect.name: defect for defect in TABLE}

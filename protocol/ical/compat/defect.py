@@ -13,7 +13,7 @@ Repair = Callable[[Component, PropertyMap, PropertyMap], bool]
 """``(component, its properties, those of the component that begins the series) -> whether the view changed``."""
 
 
-class How(StrEnum):
+class Treatment(StrEnum):
     """What the server does with a tolerated defect."""
 
     ACCEPT = "accept"
@@ -30,7 +30,7 @@ class Defect:
 
     name: str
     when: str
-    how: How
+    treatment: Treatment
     strict: Condition | None = None
     """The refusal under ``Prefer: handling=strict``; ``None``: tolerated even then."""
     repair: Repair | None = None

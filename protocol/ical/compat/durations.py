@@ -1,7 +1,7 @@
 """DURATION and TRIGGER values with their parts on the wrong side of the ``T``: ``PT2D``, ``-P2DT``, ``P15M``.
 
-Several mobile clients send them (DAVx5 has a preprocessor for it). A duration has no months, so each unit has one
-meaning wherever it stands. The view has the form of RFC 5545 §3.3.6.
+Several mobile clients send them (DAVx5 has a preprocessor for it). A duration has no months, so each unit has the same
+meaning on either side. The view has the form of RFC 5545 §3.3.6.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def changed_members_from(part: Document, edit: Edit, delta: int, now: int) -> li
 
     ``delta`` is wall time in seconds. An override of that occurrence changes too, because the user chose it.
     """
-    members = changed_members(part, _rebased(edit, part, delta), now)
+    members = changed_members(part, _relative_edit(edit, part, delta), now)
     time = series_time(part)
     chosen = time.instant(time.wall + delta)
     for place, override in enumerate(part.overrides, len(members) - len(part.overrides)):
@@ -32,7 +32,7 @@ def changed_members_from(part: Document, edit: Edit, delta: int, now: int) -> li
     return members
 
 
-def _rebased(edit: Edit, part: Document, delta: int) -> Edit:
+def _relative_edit(edit: Edit, part: Document, delta: int) -> Edit:
     """The edit with times for DTSTART and its end that give the occurrence the times asked for."""
     if not delta:
         return edit

@@ -21,7 +21,7 @@ MatchType = Literal["contains", "equals", "starts-with", "ends-with"]
 MATCH_TYPES: Mapping[str, MatchType] = MappingProxyType({name: name for name in get_args(MatchType)})
 
 ANY = "*"
-"""The component name that stands for every type (draft-daboo-caldav-extensions §3)."""
+"""The component name that means every type (draft-daboo-caldav-extensions §3)."""
 
 TIMED_COMPONENTS = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM", "VAVAILABILITY", "AVAILABLE", ANY})
 """The components for which a time-range is defined (RFC 4791 §9.9, RFC 7953 §7)."""
@@ -112,7 +112,7 @@ def _require_alone(is_not_defined: bool, tested: bool, name: str) -> None:
     if not name:
         raise Refusal(Condition.VALID_FILTER, "A filter element has no name.")
     if is_not_defined and tested:
-        raise Refusal(Condition.VALID_FILTER, f"is-not-defined of {name[:40]} stands beside another test.")
+        raise Refusal(Condition.VALID_FILTER, f"is-not-defined of {name[:40]} excludes other tests.")
 
 
 def _require_range(time_range: TimeRange | None) -> None:

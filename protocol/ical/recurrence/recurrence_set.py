@@ -26,7 +26,7 @@ from protocol.model import DAY
 _ORDINARY = 10_000
 """Reading is free up to this cost, in units of the budget: 5,000 dates, more than any real calendar has."""
 _MOST = 20_000
-"""No object may cost more to read, half as much as a budget has, so that enough is left for its windows."""
+"""No object may cost more than this to read: half of an index budget, so that enough remains for its windows."""
 _OF_RULE, _OF_LINE, _OF_DATE, _OF_PERIOD, _OF_OVERRIDE = 40, 1, 2, 3, 5
 
 
