@@ -153,7 +153,7 @@ follows the repaired reading. *Text*: the stored text differs from what was sent
 def _defects() -> Iterable[tuple[str, ...]]:
     for row in compat.TABLE:
         strict = f"`C:{row.strict.element}`" if row.strict is not None else ""
-        yield f"`{row.name}`", row.when, row.how.value, strict
+        yield f"`{row.name}`", row.when, row.treatment.value, strict
 
 
 # -- the results
