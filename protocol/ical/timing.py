@@ -55,7 +55,7 @@ class Zones:
     def names(self) -> tuple[str, ...]:
         """The IANA keys of the zones seen so far, sorted, without UTC, whose law never changes."""
         found = {zone_name(clock.zone) for clock in self._known.values() if clock is not None}
-        return tuple(sorted(name for name in found if name not in (None, "UTC")))
+        return tuple(sorted(name for name in found if name not in (None, "UTC"))) if found else ()
 
 
 @dataclass(frozen=True, slots=True)
