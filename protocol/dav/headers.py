@@ -15,6 +15,7 @@ from typing import Protocol
 
 from protocol.dav.hrefs import path_of_href
 from protocol.errors import Condition, Refusal
+from protocol.model import HOUR
 
 
 class Fields(Protocol):
@@ -145,7 +146,7 @@ class Prefer:
 
 
 _NOTHING_PREFERRED = Prefer()
-_MAX_WAIT = 3600
+_MAX_WAIT = HOUR
 
 
 def parse_prefer(fields: Fields) -> Prefer:
