@@ -1,113 +1,147 @@
 """The composition root: the only place where the parts of a process are wired together.
 
-Also the outermost rule of every request: where it goes, that it is authenticated first, and that whatever happens
-becomes exactly one answer. Rules of this module: no protocol, no SQL; a face is a function of ``(app, request)``.
+FACES is the table of what answers requests. ``Application`` holds the outermost rule of every request: which face it
+goes to, that its login comes first, and that whatever happens becomes exactly one answer. Rules of this module: no
+protocol, no SQL.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
+from urllib.parse import unquote
 
+from caldav_server.accounts.logins import Login
 from caldav_server.accounts.logins.basic import BasicLogin
-from caldav_server.accounts.logins.cache import LoginCache
+from caldav_server.calendaring.context import StaleLogin
+from caldav_server.faces import TEXT, Face, Handler, LoginFactory, plain_refusal
 from caldav_server.http.messages import Request, Response
-from caldav_server.http.proxies import is_in, parse_networks
 from caldav_server.observability import logs
-from caldav_server.observability.instrumented_database import InstrumentedDatabase
-from caldav_server.observability.metrics import Family, Metrics, Sample, process_families, render
-from caldav_server.settings import Settings
-from protocol.dav import multistatus
+from caldav_server.services import Services
 from protocol.errors import Condition, Refusal
 from protocol.model import Principal
-from storage import errors, server_state
-from storage.bus import Bus
-
-HEALTH_SECONDS = 2.0
-RETRY_SECONDS = "2"
-WELL_KNOWN = "/.well-known/caldav"
-_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
-_XML = {"Content-Type": "application/xml; charset=utf-8"}
-
-Face = Callable[["Application", Request], Awaitable[Response]]
-Neighbours = Callable[[], Awaitable[list[tuple[str, list[Family]]]]]
+from storage import errors
 
 
-async def _alone() -> list[tuple[str, list[Family]]]:
-    return []
+def basic(services: Services) -> Login:
+    """Name and password with every request (RFC 7617)."""
+    return BasicLogin(services.db, services.settings.auth, services.metrics, services.login_cache, services.bus)
+
+
+def _operations(services: Services) -> Handler:
+    from caldav_server.operations import Operations
+
+    return Operations(services).answer
+
+
+def _discovery(_services: Services) -> Handler:
+    from caldav_server.dav.discovery import answer
+
+    return answer
+
+
+def _dav(services: Services) -> Handler:
+    from caldav_server.dav.face import DavFace
+
+    return DavFace(services).answer
+
+
+def _refuse_in_xml(request: Request, refusal: Refusal) -> Response:
+    from caldav_server.dav.refusals import render
+
+    return render(request, refusal)
+
+
+def _dav_capabilities() -> dict[str, str]:
+    from caldav_server.dav.methods.capabilities import DAV
+
+    return {"DAV": DAV}
+
+
+FACES: tuple[Face, ...] = (
+    Face("operations", frozenset({"health", "metrics"}), _operations),
+    Face("discovery", frozenset({".well-known"}), _discovery),
+    Face("dav", frozenset({"", "dav"}), _dav, (basic,), _refuse_in_xml, _dav_capabilities),
+)
 
 
 class Application:
-    """Everything one process needs to answer requests."""
+    """The faces of one process over its services; the edge hands it every request."""
 
-    def __init__(self, settings: Settings, db: InstrumentedDatabase, log: logs.Log, dav: Face) -> None:
-        self.settings = settings
-        self.db = db
-        self.log = log
-        self.metrics = Metrics()
-        self.bus = Bus(settings.redis.url)
-        if settings.redis.url:
-            self.metrics.gauge("redis_connected", "Whether announcements of others arrive.", lambda: self.bus.connected)
-        self.login_cache = LoginCache(db, settings.auth, self.bus)
-        self.auth = BasicLogin(db, settings.auth, self.metrics, self.login_cache, self.bus)
-        self.worker = ""
-        self.neighbours: Neighbours = _alone
-        self._dav = dav
-        self._advertised: dict[str, str] = getattr(dav, "advertised", {})
-        self._may_read_metrics = parse_networks(settings.metrics.allowed)
-        self._own = {"/health": self._health, "/metrics": self._metrics}
+    def __init__(self, services: Services, faces: Sequence[Face] = FACES) -> None:
+        self.services = services
+        self._logins: dict[LoginFactory, Login] = {}
+        self._handlers = {face.name: face.load(services) for face in faces}
+        self._by_root = {root: face for face in faces for root in face.roots}
+        for face in faces:
+            for factory in face.logins:
+                self.login(factory)
+
+    def login(self, factory: LoginFactory) -> Login:
+        """The one login of this process that a factory makes."""
+        login = self._logins.get(factory)
+        if login is None:
+            login = self._logins[factory] = factory(self.services)
+        return login
 
     async def start(self) -> None:
         """Gets ready to serve; the database must be at the schema of this program."""
-        self.db.require_schema()
-        await self.bus.start()
-        await self.auth.start()
+        self.services.db.require_schema()
+        await self.services.bus.start()
+        for login in self._logins.values():
+            await login.start()
 
     async def close(self) -> None:
         """Ends threads and connections."""
-        await self.bus.close()
-        self.auth.close()
-        self.db.close()
-        self.log.sink.flush()
+        await self.services.bus.close()
+        for login in self._logins.values():
+            login.close()
+        self.services.db.close()
+        self.services.log.sink.flush()
 
     # -- the connection's side (http.connection.Handler)
 
     async def handle(self, request: Request) -> Response:
         """The answer to a request, whatever happens on the way."""
-        self.metrics.in_flight += 1
+        self.services.metrics.in_flight += 1
         logs.request_id.set(request.request_id)
+        if request.raw_path == "*":  # OPTIONS * asks about the whole server
+            request.raw_path = "/"
+        face = self._face_of(request.raw_path)
+        if face is None:
+            return plain_refusal(Refusal(Condition.NOT_FOUND, "There is nothing at this address."))
         try:
-            response = await self._route(request)
+            response = await self._answer(face, request)
             if not isinstance(response.body, bytes):
                 response.body = await _Begun.begin(response.body)
             return response
         except Refusal as refusal:
-            return render_refusal(refusal)
+            return face.refuse(request, refusal)
         except ConnectionError:
             raise
         except errors.StorageError as error:
-            return self._storage_failed(request, error)
+            return self._storage_failed(face, request, error)
         except Exception as error:
             return self._internal_error(request, error)
 
     def finished(self, request: Request, status: int, size: int, seconds: float) -> None:
         """Counts and logs an answered request."""
-        self.metrics.in_flight -= 1
-        self.metrics.request(request.method, status, size, seconds)
+        metrics = self.services.metrics
+        metrics.in_flight -= 1
+        metrics.request(request.method, status, size, seconds)
         if status == 408:
-            self.metrics.counters["slow_clients"] += 1
-        if self.log.has_access:
-            self.log.access(request, status, size, seconds)
+            metrics.counters["slow_clients"] += 1
+        if self.services.log.has_access:
+            self.services.log.access(request, status, size, seconds)
 
     def refused(self, remote: str, request_id: str, reason: str) -> None:
         """Counts what was not a request; the reason holds the client's bytes and is shortened."""
-        self.metrics.counters["refused_heads"] += 1
+        self.services.metrics.counters["refused_heads"] += 1
         logs.get().info("not a request", remote=remote, request_id=request_id, reason=reason[:200])
 
     def broken(self, request: Request, error: Exception) -> None:
         """Logs a defect of ours with everything needed to find it."""
-        self.metrics.counters["internal_errors"] += 1
+        self.services.metrics.counters["internal_errors"] += 1
         logs.get().error(
             "internal error",
             request_id=request.request_id,
@@ -118,96 +152,59 @@ class Application:
 
     # -- routing
 
-    async def _route(self, request: Request) -> Response:
-        path = request.raw_path
-        own = self._own.get(path)
-        if own is not None:
-            if request.method not in ("GET", "HEAD"):
-                return Response(405, {"Allow": "GET, HEAD", **_TEXT}, b"Only GET and HEAD are possible here.\n")
-            return await own(request)
-        if path.rstrip("/") == WELL_KNOWN:
-            return await self._dav(self, request)
-        if not _is_dav(path):
-            return Response(404, dict(_TEXT), b"There is nothing at this address.\n")
-        principal = self.auth.cached_principal(request)
-        if principal is None:
-            answer = await self.auth.authenticate(request)
-            if not isinstance(answer, Principal):
-                if request.method == "OPTIONS":
-                    answer.headers.update(self._advertised)
-                return answer
-            principal = answer
+    def _face_of(self, raw_path: str) -> Face | None:
+        """The face that a path belongs to, by its first segment; repeated slashes do not count."""
+        root = raw_path.lstrip("/").partition("/")[0]
+        return self._by_root.get(unquote(root) if "%" in root else root)
+
+    async def _answer(self, face: Face, request: Request) -> Response:
+        handler = self._handlers[face.name]
+        if not face.logins:
+            return await handler(request)
+        login = self._login_for(face, request)
+        principal = login.cached_principal(request) or await login.authenticate(request)
+        if not isinstance(principal, Principal):
+            return _with_advertised(face, request, principal)
         request.principal = principal
-        if path == "*":
-            request.raw_path = "/"
-        return await self._dav(self, request)
-
-    async def _health(self, _request: Request) -> Response:
         try:
-            async with asyncio.timeout(HEALTH_SECONDS):
-                await self.db.point(server_state.accounts_version)
-        except (errors.StorageError, TimeoutError):
-            return Response(503, {"Retry-After": RETRY_SECONDS, **_TEXT}, b"the database does not answer\n")
-        return Response(200, dict(_TEXT), b"ok\n")
+            return await handler(request)
+        except StaleLogin:  # an account changed since: the login is verified again
+            principal = await login.authenticate(request)
+            if not isinstance(principal, Principal):
+                return _with_advertised(face, request, principal)
+            request.principal = principal
+            return await handler(request)
 
-    async def _metrics(self, request: Request) -> Response:
-        if not self.settings.metrics.enabled:
-            return Response(404, dict(_TEXT), b"There is nothing at this address.\n")
-        if not is_in(request.remote, self._may_read_metrics):
-            return Response(403, dict(_TEXT), b"Not from this address.\n")
-        mine = (self.worker, self.families())
-        body = render([mine, *await self.neighbours()])
-        return Response(200, {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}, body)
+    def _login_for(self, face: Face, request: Request) -> Login:
+        """The login whose kind a request carries; the first one asks where it carries none."""
+        logins = [self._logins[factory] for factory in face.logins]
+        if len(logins) == 1:
+            return logins[0]
+        return next((login for login in logins if login.claims(request)), logins[0])
 
-    def families(self) -> list[Family]:
-        """What this process counted, and what the operating system counts about it."""
-        return [*self.metrics.families(), self._database_family(), *process_families()]
-
-    def _database_family(self) -> Family:
-        kinds = {"read": self.db.reads, "write": self.db.writes, "point": self.db.points}
-        samples = [
-            sample
-            for kind, timing in kinds.items()
-            for sample in (
-                Sample("_count", {"kind": kind}, timing.count),
-                Sample("_sum", {"kind": kind}, timing.seconds),
-            )
-        ]
-        return Family("database_seconds", "summary", "Time of units of work, waiting for a thread included.", samples)
-
-    def _storage_failed(self, request: Request, error: errors.StorageError) -> Response:
+    def _storage_failed(self, face: Face, request: Request, error: errors.StorageError) -> Response:
         if isinstance(error, errors.StorageFull):
             logs.get().error("storage is full", error=str(error))
-            return render_refusal(Refusal(Condition.SUFFICIENT_DISK_SPACE, "There is no room left to store this."))
-        if isinstance(error, errors.ParentGone):
-            return render_refusal(Refusal(Condition.NOT_FOUND, "It was removed meanwhile."))
-        if isinstance(error, errors.Unavailable | errors.SchemaError):
-            self.metrics.counters["database_unavailable"] += 1
+            refusal = Refusal(Condition.SUFFICIENT_DISK_SPACE, "There is no room left to store this.")
+        elif isinstance(error, errors.ParentGone):
+            refusal = Refusal(Condition.NOT_FOUND, "It was removed meanwhile.")
+        elif isinstance(error, errors.Unavailable | errors.SchemaError):
+            self.services.metrics.counters["database_unavailable"] += 1
             logs.get().error("database unavailable", kind=type(error).__name__, error=str(error))
-            return render_refusal(Refusal(Condition.UNAVAILABLE, "The database is not available. Try again."))
-        return self._internal_error(request, error)
+            refusal = Refusal(Condition.UNAVAILABLE, "The database is not available. Try again.")
+        else:
+            return self._internal_error(request, error)
+        return face.refuse(request, refusal)
 
     def _internal_error(self, request: Request, error: Exception) -> Response:
         self.broken(request, error)
-        return Response(500, dict(_TEXT), f"Internal error. Request: {request.request_id}\n".encode())
+        return Response(500, dict(TEXT), f"Internal error. Request: {request.request_id}\n".encode())
 
 
-def _is_dav(path: str) -> bool:
-    """Whether the DAV face should look at a path; what its first segment spells encoded, that face decodes."""
-    bare = path.lstrip("/")
-    return bare in ("", "*", "dav") or bare.startswith(("dav/", "%"))
-
-
-def render_refusal(refusal: Refusal) -> Response:
-    """A refusal as an answer: the condition element for machines, or one line of text where there is none."""
-    condition = refusal.condition
-    if condition.namespace:
-        body = multistatus.error_body(condition, refusal.message, refusal.details)
-        return Response(condition.status, dict(_XML), body)
-    headers = dict(_TEXT)
-    if condition is Condition.UNAVAILABLE:
-        headers["Retry-After"] = RETRY_SECONDS
-    return Response(condition.status, headers, f"{refusal.message}\n".encode())
+def _with_advertised(face: Face, request: Request, answer: Response) -> Response:
+    if request.method == "OPTIONS":
+        answer.headers.update(face.advertised())
+    return answer
 
 
 class _Begun:

@@ -71,19 +71,35 @@ class CalendarKind(StrEnum):
 
 
 class Access(IntFlag):
-    """What one principal may do with a collection; the faces turn it into privileges (RFC 3744 §3)."""
+    """What one principal may do with a collection; each face says it in its own words (RFC 3744 §3 for DAV).
+
+    A level holds all that is below it: whoever reads texts may read titles, whoever reads titles sees when time is
+    busy.
+    """
 
     NONE = 0
-    FREE_BUSY = 1
-    READ = 2 | 1
-    WRITE_CONTENT = 4
-    WRITE_PROPERTIES = 8
-    BIND = 16
-    UNBIND = 32
-    WRITE = 4 | 8 | 16 | 32
-    READ_ACL = 64
-    WRITE_ACL = 128
-    OWN = 255
+    READ_FREE_BUSY = 1 << 0
+    READ_TITLES = 1 << 1 | READ_FREE_BUSY
+    READ = 1 << 2 | READ_TITLES
+    WRITE_CONTENT = 1 << 3
+    WRITE_PROPERTIES = 1 << 4
+    BIND = 1 << 5
+    UNBIND = 1 << 6
+    WRITE = WRITE_CONTENT | WRITE_PROPERTIES | BIND | UNBIND
+    UNLOCK = 1 << 7
+    READ_ACL = 1 << 8
+    WRITE_ACL = 1 << 9
+    SHARE = 1 << 10
+    SCHEDULE_DELIVER_INVITE = 1 << 11
+    SCHEDULE_DELIVER_REPLY = 1 << 12
+    SCHEDULE_QUERY_FREEBUSY = 1 << 13
+    SCHEDULE_DELIVER = SCHEDULE_DELIVER_INVITE | SCHEDULE_DELIVER_REPLY | SCHEDULE_QUERY_FREEBUSY
+    SCHEDULE_SEND_INVITE = 1 << 14
+    SCHEDULE_SEND_REPLY = 1 << 15
+    SCHEDULE_SEND_FREEBUSY = 1 << 16
+    SCHEDULE_SEND = SCHEDULE_SEND_INVITE | SCHEDULE_SEND_REPLY | SCHEDULE_SEND_FREEBUSY
+    """RFC 6638 §6: deliver is granted on an inbox, send on an outbox."""
+    OWN = (1 << 17) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +152,22 @@ class Calendar:
     min_valid_seq: Seq = Seq(0)
     home_seq: Seq = Seq(0)
     """The value of the home's counter when this collection itself (not its members) last changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A calendar as one principal sees it: its name in URLs, and what the principal's clients show of it.
+
+    The owner's binding is part of the calendar's row.
+    """
+
+    principal_id: PrincipalId
+    calendar_id: CalendarId
+    name: str
+    display_name: str | None = None
+    color: str | None = None
+    order: str | None = None
+    transparent: bool = False
 
 
 class ObjectMeta(NamedTuple):

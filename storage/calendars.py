@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import bindparam, func, null, select
+from sqlalchemy import bindparam, func, null, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -48,6 +48,7 @@ _this = _c.calendar_id == bindparam("cid")
 _live = _c.removed == 0
 
 _OF_HOME = Statement(select(*COLUMNS).where(_mine, _live).order_by(_c.name))
+_OF_HOME_COUNTED = Statement(select(*COLUMNS, _c.members).where(_mine, _live).order_by(_c.name))
 _FIND = Statement(select(*COLUMNS).where(_mine, _c.name == bindparam("name"), _live))
 _GET = Statement(select(*COLUMNS).where(_mine, _this, _live))
 _INSERT = Statement(insert(calendars))
@@ -73,15 +74,12 @@ _PUBLISH = Statement(
         removed=0,
         name=bindparam("new_name"),
         home_seq=bindparam("number"),
-        seq=bindparam("new_seq"),
-        members=bindparam("new_members"),
-        size=bindparam("new_size"),
     )
     .returning(_c.calendar_id)
 )
 _NEXT_SEQ = Statement(
     sql_update(calendars)
-    .where(_mine, _this, _live)
+    .where(_mine, _this, or_(_live, _c.home_seq == 0))  # a staged collection has no number of its home yet
     .values(
         seq=_c.seq + bindparam("n"),
         members=_c.members + bindparam("more_members"),
@@ -155,6 +153,11 @@ def of_home(tx: Transaction, principal_id: PrincipalId) -> list[Calendar]:
     return [calendar_of(row) for row in tx.fetch_all(_OF_HOME, pid=principal_id)]
 
 
+def of_home_with_counts(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Calendar, int]]:
+    """The same, each with the number of its objects."""
+    return [(calendar_of(row), int(row[-1])) for row in tx.fetch_all(_OF_HOME_COUNTED, pid=principal_id)]
+
+
 def find(tx: Transaction, principal_id: PrincipalId, name: str) -> Calendar | None:
     """The collection with this name, unless it is removed."""
     row = tx.fetch_one(_FIND, pid=principal_id, name=name)
@@ -212,8 +215,8 @@ def stage(tx: Transaction, calendar: Calendar) -> None:
     _insert_row(tx, replace(calendar, home_seq=Seq(0)), staged=True)
 
 
-def publish(tx: Transaction, calendar: Calendar, *, seq: Seq, members: int, size: int) -> None:
-    """Make a staged collection visible under its name, with the objects that were put into it.
+def publish(tx: Transaction, calendar: Calendar) -> None:
+    """Show a staged collection under its name, with what was put into it meanwhile.
 
     Raises ``Duplicate`` (``calendars.name``) when a live collection has the name, ``ParentGone`` when it was purged.
     """
@@ -227,9 +230,6 @@ def publish(tx: Transaction, calendar: Calendar, *, seq: Seq, members: int, size
         cid=calendar.calendar_id,
         new_name=calendar.name,
         number=number,
-        new_seq=seq,
-        new_members=members,
-        new_size=size,
     )
     if row is None:
         raise ParentGone("the calendar is gone")

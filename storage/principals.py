@@ -6,16 +6,17 @@ that crosses principals says why (``across``). Every change bumps the accounts v
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from protocol.model import Principal, PrincipalId, PrincipalKind, Seq
-from storage.database import Row, Statement, Transaction
+from storage.database import Row, Statement, Transaction, in_list
 from storage.errors import ParentGone
 from storage.server_state import bump_accounts_version
 from storage.tables import (
@@ -58,6 +59,17 @@ _BY_ADDRESS = Statement(
     across=_BY_DIRECTORY,
 )
 _ALL = Statement(select(*COLUMNS).order_by(_p.name), across="the list of all principals")
+_PAGE = Statement(
+    select(*COLUMNS)
+    .select_from(directory_names.join(principals, _p.principal_id == directory_names.c.principal_id))
+    .where(directory_names.c.name > bindparam("after"))
+    .order_by(directory_names.c.name)
+    .limit(bindparam("limit")),
+    across="the list of all principals",
+)
+_MANY = Statement(
+    select(*COLUMNS).where(in_list(_p.principal_id, "ids")).order_by(_p.name), across="principals known by their ids"
+)
 _insert = insert(principals)
 _SAVE = Statement(
     _insert.on_conflict_do_update(
@@ -184,6 +196,16 @@ def list_all(tx: Transaction) -> list[Principal]:
     return [principal_of(row) for row in tx.fetch_all(_ALL)]
 
 
+def page(tx: Transaction, after: str, limit: int) -> list[Principal]:
+    """Principals in the order of their names, those behind ``after``, at most ``limit``."""
+    return [principal_of(row) for row in tx.fetch_all(_PAGE, after=after, limit=limit)]
+
+
+def get_many(tx: Transaction, principal_ids: Iterable[PrincipalId]) -> list[Principal]:
+    """The principals with these ids, by name; unknown ids are left out."""
+    return [principal_of(row) for row in tx.fetch_all(_MANY, ids=list(principal_ids))]
+
+
 def save(tx: Transaction, principal: Principal) -> None:
     """Add a principal or replace its row, except ``home_seq``.
 
@@ -296,13 +318,16 @@ class Term:
     match: MatchType = "contains"
 
 
-def search(tx: Transaction, terms: Iterable[Term], *, any_of: bool = False, limit: int = 100) -> list[Principal]:
-    """Principals that match all terms (or any of them), by name; at most ``limit``. No terms: no principals."""
-    wanted = list(terms)
-    if not wanted:
-        return []
-    statement = _search_statement(tuple(term.field for term in wanted), any_of)
-    patterns: dict[str, Any] = {f"text_{n}": _pattern(term) for n, term in enumerate(wanted)}
+def search(
+    tx: Transaction, searches: Sequence[Sequence[Term]], *, any_of: bool = False, limit: int = 100
+) -> list[Principal]:
+    """Principals that match all searches (or any of them), by name; at most ``limit``.
+
+    A search is matched when all its terms are. No search at all matches everybody, a search without terms too.
+    """
+    statement = _search_statement(tuple(tuple(term.field for term in each) for each in searches), any_of)
+    terms = [term for each in searches for term in each]
+    patterns: dict[str, Any] = {f"text_{n}": _pattern(term) for n, term in enumerate(terms)}
     return [principal_of(row) for row in tx.fetch_all(statement, limit=limit, **patterns)]
 
 
@@ -315,9 +340,13 @@ _FOLDED: dict[SearchField, ColumnElement[str]] = {
 
 
 @lru_cache(maxsize=256)
-def _search_statement(fields: tuple[SearchField, ...], any_of: bool) -> Statement:
-    conditions = [_FOLDED[name].like(bindparam(f"text_{n}"), escape="\\") for n, name in enumerate(fields)]
-    joined = or_(*conditions) if any_of else and_(*conditions)
+def _search_statement(searches: tuple[tuple[SearchField, ...], ...], any_of: bool) -> Statement:
+    number = itertools.count()
+    conditions = [
+        and_(true(), *(_FOLDED[name].like(bindparam(f"text_{next(number)}"), escape="\\") for name in fields))
+        for fields in searches
+    ]
+    joined = or_(*conditions) if any_of and conditions else and_(true(), *conditions)
     return Statement(
         select(*COLUMNS).where(joined).order_by(_p.name).limit(bindparam("limit")), across="a search of the directory"
     )

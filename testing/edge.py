@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from caldav_server.accounts import accounts
+from caldav_server.accounts.logins.basic import BasicLogin
 from caldav_server.accounts.passwords import Hasher
-from caldav_server.app import Application
+from caldav_server.app import FACES, Application
+from caldav_server.app import basic as basic_login
+from caldav_server.dav.refusals import render as refuse_in_xml
+from caldav_server.faces import Face, Handler
 from caldav_server.http.messages import Headers, Request, Response
 from caldav_server.http.server import EdgeServer
 from caldav_server.observability import logs
 from caldav_server.observability.instrumented_database import open_database
+from caldav_server.services import Services
 from caldav_server.settings import Override, Settings, load
 from protocol.errors import Condition, Refusal
+from storage.bus import Bus
 
 NAME, PASSWORD = "user", "pass"
 FAST = {"auth.argon2_memory_kib": 64, "auth.argon2_time": 1, "log.level": "error"}
@@ -121,7 +128,7 @@ class Client:
         self.writer.close()
 
 
-async def echo(_app: Application, request: Request) -> Response:
+async def echo(request: Request) -> Response:
     """The stand-in face: says what it was asked."""
     body = await request.read(1_048_576)
     target = f"{request.method} {request.raw_path} {request.query_string}"
@@ -136,6 +143,11 @@ class Edge:
     address: tuple[str, int]
     clients: list[Client] = field(default_factory=list)
 
+    @property
+    def login(self) -> BasicLogin:
+        """The application's Basic login."""
+        return cast(BasicLogin, self.app.login(basic_login))
+
     async def connect(self) -> Client:
         client = Client(*await asyncio.open_connection(*self.address, limit=1 << 18))
         self.clients.append(client)
@@ -143,9 +155,7 @@ class Edge:
 
 
 @contextlib.asynccontextmanager
-async def running(
-    folder: Path, values: dict[str, object] | None = None, face: Callable[..., Awaitable[Response]] = echo
-) -> AsyncIterator[Edge]:
+async def running(folder: Path, values: dict[str, object] | None = None, face: Handler = echo) -> AsyncIterator[Edge]:
     """The application over SQLite in ``folder`` with one user, listening on a free port of the loopback."""
     settings = settings_with({"database.url": f"sqlite:///{folder}/test.db", **FAST, **(values or {})})
     db = open_database(settings)
@@ -157,7 +167,9 @@ async def running(
         await db.write(lambda tx: accounts.set_password(tx, user, hashed, 0))
     log = logs.Log(settings.log)
     log.install()
-    app = Application(settings, db, log, face)
+    services = Services(settings, db, log, Bus(settings.redis.url))
+    stand_in = Face("dav", frozenset({"", "dav"}), lambda _: face, (basic_login,), refuse_in_xml)
+    app = Application(services, (*(row for row in FACES if row.name != "dav"), stand_in))
     await app.start()
     server = EdgeServer(app, settings)
     address = server.listen("127.0.0.1:0")

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 from xml.etree import ElementTree
 
-from caldav_server.app import Application, render_refusal
-from caldav_server.calendaring.context import Actor, Context, Rules
-from caldav_server.dav.methods import DavFace
+from caldav_server.calendaring import opening
+from caldav_server.calendaring.actors import Actor
+from caldav_server.calendaring.context import Context, Rules, StaleLogin
+from caldav_server.calendaring.opening import OpenCalendar
+from caldav_server.dav import refusals
+from caldav_server.dav.face import DavFace
 from caldav_server.http.messages import Request, Response
+from caldav_server.observability import logs
+from caldav_server.observability.instrumented_database import InstrumentedDatabase
+from caldav_server.services import Services
 from caldav_server.settings import Settings
 from protocol.errors import Refusal
 from protocol.model import Access, Principal, PrincipalId, PrincipalKind
@@ -64,8 +69,16 @@ class Face:
     db: Database
     settings: Settings = field(default_factory=Settings)
     people: dict[str, Principal] = field(default_factory=dict)
-    face: DavFace = field(default_factory=DavFace)
+    face: DavFace = field(init=False)
     asked: int = 0
+
+    def __post_init__(self) -> None:
+        self.face = self.fresh()
+
+    def fresh(self) -> DavFace:
+        """A face like that of a process which has just started."""
+        db, log = cast(InstrumentedDatabase, self.db), cast(logs.Log, None)
+        return DavFace(Services(self.settings, db, log, Bus()))
 
     @classmethod
     async def make(cls, folder: Path, *names: str, **settings: Any) -> Face:
@@ -85,6 +98,10 @@ class Face:
     def context(self, name: str = "anna", now: int = NOW) -> Context:
         """The means of a use-case, for tests below the face."""
         return Context(self.db, Rules.of(self.settings), Actor(self.people[name]), "test", now, lambda *_seen: None)
+
+    async def open(self, calendar: str = "calendar", owner: str = "anna", who: str = "anna") -> OpenCalendar:
+        """A calendar as a use-case gets it."""
+        return await opening.calendar(self.context(who), owner, calendar)
 
     async def ask(
         self, method: str, path: str, body: str | bytes = b"", *, who: str = "anna", **headers: str
@@ -113,16 +130,14 @@ class Face:
             authority="calendar.example",
             principal=self.people[who],
         )
-        app = SimpleNamespace(
-            db=self.db,
-            settings=self.settings,
-            login_cache=SimpleNamespace(observe_accounts_version=lambda _version: False),
-            bus=Bus(),
-        )
         try:
-            return await self.face(cast(Application, app), request)
+            try:
+                return await self.face.answer(request)
+            except StaleLogin:  # the application logs in anew
+                request.principal = self.people[who] = replace(self.people[who])
+                return await self.face.answer(request)
         except Refusal as refusal:
-            return render_refusal(refusal)
+            return refusals.render(request, refusal)
 
     async def put(self, path: str, data: str | bytes, **headers: str) -> Answer:
         return await self.ask("PUT", path, data, Content_Type="text/calendar; charset=utf-8", **headers)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from caldav_server.dav.methods import METHODS, descriptions
+from caldav_server.dav.methods import METHODS, capabilities
 from caldav_server.dav.paths import Place
 from caldav_server.dav.properties import PROPERTIES
 from caldav_server.dav.reports import REPORTS
@@ -90,8 +90,8 @@ def name_of(clark: str) -> str:
 
 
 def _tables(root: Path) -> Iterable[str]:
-    yield f"\n## Classes\n\nThe `DAV` header of every answer: `{descriptions.DAV}`.\n\n"
-    classes = ((f"`{each}`", defined_in.COMPLIANCE_CLASSES[each]) for each in descriptions.COMPLIANCE)
+    yield f"\n## Classes\n\nThe `DAV` header of every answer: `{capabilities.DAV}`.\n\n"
+    classes = ((f"`{each}`", defined_in.COMPLIANCE_CLASSES[each]) for each in capabilities.COMPLIANCE)
     yield table(("Class", "Defined in"), classes)
     yield "\n## Methods\n\n"
     yield table(
@@ -112,7 +112,7 @@ def _tables(root: Path) -> Iterable[str]:
 
 
 def _places(method: str) -> str:
-    places = [place for place in Place if method in descriptions.METHODS_AT[place]]
+    places = [place for place in Place if method in capabilities.METHODS_AT[place]]
     return "everywhere" if len(places) == len(Place) else ", ".join(place.name.lower() for place in places)
 
 

@@ -63,7 +63,7 @@ def list_all(tx: Transaction) -> list[Principal]:
 
 def has_users(tx: Transaction) -> bool:
     """Whether anybody can log in."""
-    return bool(principals.search(tx, [principals.Term("kind", "user", "equals")], limit=1))
+    return bool(principals.search(tx, [[principals.Term("kind", "user", "equals")]], limit=1))
 
 
 def create(tx: Transaction, principal: Principal, now: int) -> Principal:

@@ -1,26 +1,56 @@
 """Who may do what: the only place that decides access (RFC 3744 §3, RFC 4791 §6.1).
 
-A home belongs to its principal. Others reach it by delegation (``Actor.reach``); everybody who is logged in may see
-that a principal exists. Whoever may not even read a home is told ``need-privileges``, not ``404``: principals are
-public inside the server, their calendars are not.
+A home belongs to its principal. Others reach it by delegation (``Actor.reach``). Every principal may see that another
+one exists; who may not read its home is told so, not ``404``.
 """
 
 from __future__ import annotations
 
-from caldav_server.calendaring.context import Actor
-from protocol.errors import Condition, Detail, Refusal
-from protocol.model import Access, PrincipalId
+from typing import Protocol
 
-_PRIVILEGE_NAMES: tuple[tuple[Access, str], ...] = (
-    (Access.READ, "{DAV:}read"),
-    (Access.WRITE_CONTENT, "{DAV:}write-content"),
-    (Access.WRITE_PROPERTIES, "{DAV:}write-properties"),
-    (Access.BIND, "{DAV:}bind"),
-    (Access.UNBIND, "{DAV:}unbind"),
-    (Access.READ_ACL, "{DAV:}read-acl"),
-    (Access.WRITE_ACL, "{DAV:}write-acl"),
-    (Access.FREE_BUSY, "{urn:ietf:params:xml:ns:caldav}read-free-busy"),
+from caldav_server.calendaring.actors import Actor
+from protocol.errors import Condition, Refusal
+from protocol.model import Access, Principal, PrincipalId
+
+
+class Opened(Protocol):
+    """Anything that was opened for an actor, with the access that was decided then."""
+
+    @property
+    def access(self) -> Access: ...
+
+    @property
+    def owner(self) -> Principal: ...
+
+
+_NAMED = (
+    Access.READ,
+    Access.READ_TITLES,
+    Access.READ_FREE_BUSY,
+    Access.WRITE_CONTENT,
+    Access.WRITE_PROPERTIES,
+    Access.BIND,
+    Access.UNBIND,
+    Access.READ_ACL,
+    Access.WRITE_ACL,
 )
+"""What can be missing; of the levels of reading, the highest comes first."""
+
+
+class AccessDenied(Refusal):
+    """The actor lacks privileges on what it opened; a face adds where that is (RFC 3744 §7.1.1)."""
+
+    def __init__(self, opened: Opened, needed: Access, name: str = "") -> None:
+        missing: list[Access] = []
+        for flag in _NAMED:
+            if flag & needed == flag and flag & ~opened.access and not any(flag in each for each in missing):
+                missing.append(flag)
+        words = ", ".join(str(flag.name).lower().replace("_", "-") for flag in missing)
+        super().__init__(Condition.NEED_PRIVILEGES, f"You do not have the privilege this needs: {words}.")
+        self.opened = opened
+        self.name = name
+        """The name of the object in the opened calendar, when the privilege is missing there."""
+        self.missing = tuple(missing)
 
 
 def access_to_home(actor: Actor, owner_id: PrincipalId) -> Access:
@@ -30,26 +60,17 @@ def access_to_home(actor: Actor, owner_id: PrincipalId) -> Access:
     return actor.reach.get(owner_id, Access.NONE)
 
 
-def delegated_access(*, can_write: bool) -> Access:
-    """What a delegate may do in the home that was opened to it."""
-    return Access.READ | Access.WRITE if can_write else Access.READ
-
-
 def access_to_principal(actor: Actor, principal_id: PrincipalId) -> Access:
-    """What the actor may do with a principal resource: everybody reads, the principal itself edits its properties."""
+    """What the actor may do with a principal: everybody reads it, the principal itself changes its properties."""
     if actor.principal.principal_id == principal_id:
         return Access.READ | Access.READ_ACL | Access.WRITE_PROPERTIES
     return Access.READ
 
 
-def require(granted: Access, needed: Access, href: str) -> None:
-    """Refuse with ``need-privileges``, naming the privilege and the resource, unless all of ``needed`` is granted."""
-    missing = needed & ~granted
-    if not missing:
-        return
-    names = [name for flag, name in _PRIVILEGE_NAMES if flag & missing]
-    raise Refusal(
-        Condition.NEED_PRIVILEGES,
-        "You do not have the privilege this needs: " + ", ".join(name.rpartition("}")[2] for name in names) + ".",
-        *(Detail(href, name) for name in names),
-    )
+def require(opened: Opened, needed: Access, name: str = "") -> None:
+    """Refuse with ``need-privileges`` unless all of ``needed`` is granted on what was opened.
+
+    ``name``: the object in an opened calendar that the request is about.
+    """
+    if needed & ~opened.access:
+        raise AccessDenied(opened, needed, name)

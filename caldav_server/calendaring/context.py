@@ -1,32 +1,23 @@
-"""What a use-case is given: who asks, and the means to remember.
+"""What a use-case is given: who asks, the database, and the figures that bound it.
 
 Rules of this module: plain data; nothing here decides anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
+from caldav_server.calendaring.actors import Actor
 from caldav_server.calendaring.quota import Quota
 from caldav_server.settings import Settings
 from protocol.ical.document import Limits
-from protocol.model import DAY, Access, CalendarId, Principal, PrincipalId, Seq
+from protocol.model import DAY, CalendarId, PrincipalId, Seq
 from storage.database import Database
 
 
 class StaleLogin(Exception):
-    """Some account, group or delegation is no longer what the asker was authenticated under."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who is asking: the principal, and the homes of others that were opened to them."""
-
-    principal: Principal
-    reach: Mapping[PrincipalId, Access] = field(default_factory=dict)
-    """Access to other principals' homes by delegation, direct or through a group."""
-    groups: tuple[Principal, ...] = ()
+    """An account, group or delegation changed since the actor was authenticated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One request's worth of means: made by a face, handed to each use-case."""
+    """What one request is done with: a face makes it and hands it to each use-case."""
 
     db: Database
     rules: Rules
@@ -77,6 +68,8 @@ class Context:
     now: int
     """The time of the request, UTC epoch seconds: use-cases read no clock."""
     announce: Callable[[PrincipalId, CalendarId, Seq], None]
-    """Tells whoever listens that a calendar moved on to ``seq``; called after the commit, never before."""
+    """Says that a calendar moved on to ``seq``; called after the commit, never before."""
     observe_accounts_version: Callable[[int], bool] = lambda _version: False
-    """Told the accounts version that a look-up read; true when accounts changed since the asker was authenticated."""
+    """Gets the accounts version that a look-up read; true when accounts changed since the actor was authenticated."""
+    epoch: str = ""
+    """The epoch of the database: part of every sync token."""

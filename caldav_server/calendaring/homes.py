@@ -5,8 +5,8 @@ The default calendar, when deleted, comes back empty at the next need; so do the
 
 from __future__ import annotations
 
+from caldav_server.calendaring.changes import write_retried
 from caldav_server.calendaring.context import Context
-from caldav_server.calendaring.objects import write_again
 from protocol.model import Calendar, CalendarId, CalendarKind, Principal
 from storage import calendars as stored
 from storage.database import Transaction
@@ -22,18 +22,18 @@ ALWAYS_THERE: dict[str, CalendarKind] = {
 
 
 async def collections(ctx: Context, owner: Principal) -> list[Calendar]:
-    """All collections of a home, in the order they were made; makes those that must always be there."""
+    """All collections of a home, by name; those that must always be there are made."""
     found = await ctx.db.point(lambda tx: stored.of_home(tx, owner.principal_id))
     if {each.name for each in found} >= ALWAYS_THERE.keys():
         return found
-    return await write_again(ctx, lambda tx: ensure(tx, owner, ctx.now))
+    return await write_retried(ctx, lambda tx: ensure(tx, owner, ctx.now))
 
 
 async def find_collection(ctx: Context, owner: Principal, name: str) -> Calendar | None:
     """The collection of that name, made on the spot when it is one that must always be there."""
     found = await ctx.db.point(lambda tx: stored.find(tx, owner.principal_id, name))
     if found is None and name in ALWAYS_THERE:
-        made = await write_again(ctx, lambda tx: ensure(tx, owner, ctx.now))
+        made = await write_retried(ctx, lambda tx: ensure(tx, owner, ctx.now))
         return next(each for each in made if each.name == name)
     return found
 

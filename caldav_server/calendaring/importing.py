@@ -13,16 +13,17 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 
-from caldav_server.calendaring import objects
+from caldav_server.calendaring import access, objects
+from caldav_server.calendaring.changes import Applied, Change, Draft, Save, apply, draft, retry_on_conflict, write
 from caldav_server.calendaring.context import Context, Rules
-from caldav_server.calendaring.objects import Draft, Target
+from caldav_server.calendaring.opening import OpenCalendar
 from protocol.errors import Refusal
 from protocol.ical.split import Splitter, components, with_uid
-from protocol.model import Access, Calendar, ObjectId, ObjectMeta, Principal, Seq, Uid
+from protocol.model import Access, Calendar, ObjectId, ObjectMeta, Uid
 from storage import calendars as stored_calendars
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
@@ -42,7 +43,7 @@ Piece = tuple[Uid | None, bytes]
 _PLAIN = re.compile(r"[A-Za-z0-9._@{}-]{1,120}")
 
 
-class Became(StrEnum):
+class ImportStatus(StrEnum):
     """What an import did with one object."""
 
     CREATED = "created"
@@ -56,21 +57,22 @@ class Outcome:
     """One object of an import: ``message`` says why it was refused, or what was repaired."""
 
     uid: str
-    became: Became
+    status: ImportStatus
     message: str = ""
 
 
 async def import_calendar(
-    ctx: Context, owner: Principal, calendar: Calendar, file: Splitter, readers: ProcessPoolExecutor | None = None
+    ctx: Context, opened: OpenCalendar, file: Splitter, readers: ProcessPoolExecutor | None = None
 ) -> AsyncIterator[list[Outcome]]:
     """Put everything an iCalendar file holds into a calendar; yields the outcomes batch by batch.
 
     ``readers``: processes that parse the next batches while one is being stored; without them each is parsed here.
     """
-    async with aclosing(_read(ctx, calendar, file, readers)) as batches:
+    access.require(opened, Access.BIND | Access.WRITE_CONTENT)
+    async with aclosing(_read(ctx, opened.calendar, file, readers)) as batches:
         async for some in batches:
             for batch in some:
-                yield await _store(ctx, owner, calendar, batch)
+                yield await _store(ctx, opened.calendar, batch)
 
 
 async def _read(
@@ -130,14 +132,14 @@ def _batches(rules: Rules, now: int, calendar: Calendar, pieces: Iterable[Piece]
     for found, text in pieces:
         uid, data = (found, text) if found is not None else with_uid(text)
         try:
-            new = objects.draft(rules, now, data, strict=False)
+            new = replace(draft(rules, now, data, strict=False), document=None)
             objects.require_component(calendar, new.index)
             _require_one(seen.get(new.index.uid), new)
         except Refusal as refusal:
             batch.outcomes.append(_refused(uid, refusal))
             continue
         if new.index.uid in seen:
-            batch.outcomes.append(Outcome(new.index.uid, Became.UNCHANGED))
+            batch.outcomes.append(Outcome(new.index.uid, ImportStatus.UNCHANGED))
             continue
         if rows + len(new.rows) > BATCH_ROWS and batch.drafts:
             batch, rows = _Batch(), 0
@@ -153,65 +155,55 @@ def _batches(rules: Rules, now: int, calendar: Calendar, pieces: Iterable[Piece]
 def _require_one(earlier: Draft | None, new: Draft) -> None:
     """Refuse a second object of a UID in one file: as an event and as a task, it cannot be both (RFC 4791 §4.1)."""
     if earlier is not None and earlier.etag != new.etag:
-        raise objects.UidConflict("", "The file holds another object with the same UID.")
+        raise objects.UidConflict(None, "", "The file holds another object with the same UID.")
 
 
 def _refused(uid: str, refusal: Refusal) -> Outcome:
-    return Outcome(uid, Became.REFUSED, f"{refusal.condition.element}: {refusal.message}")
+    return Outcome(uid, ImportStatus.REFUSED, f"{refusal.condition.element}: {refusal.message}")
 
 
-async def _store(ctx: Context, owner: Principal, calendar: Calendar, batch: _Batch) -> list[Outcome]:
+async def _store(ctx: Context, calendar: Calendar, batch: _Batch) -> list[Outcome]:
     if not batch.drafts:
         return batch.outcomes
-    work = partial(_store_batch, ctx=ctx, owner=owner, calendar=calendar, batch=batch)
+    work = partial(_store_batch, ctx=ctx, calendar=calendar, batch=batch)
     try:
         try:
-            outcomes, seq = await objects.write_again(ctx, work)
+            outcomes = await retry_on_conflict(lambda _: write(ctx, work))
         except CommitUnknown:  # what was stored all the same is found by its UID
-            outcomes, seq = await objects.write_again(ctx, work)
+            outcomes = await retry_on_conflict(lambda _: write(ctx, work))
     except Refusal as refusal:  # no room for them
         return batch.outcomes + [_refused(uid, refusal) for uid in batch.drafts]
-    if seq is not None:
-        ctx.announce(calendar.principal_id, calendar.calendar_id, seq)
     return batch.outcomes + outcomes
 
 
 def _store_batch(
-    tx: Transaction, ctx: Context, owner: Principal, calendar: Calendar, batch: _Batch
-) -> tuple[list[Outcome], Seq | None]:
+    tx: Transaction, ctx: Context, calendar: Calendar, batch: _Batch
+) -> tuple[list[Outcome], list[Applied]]:
     """One transaction that keeps others out of the calendar; the outcomes are in the order of the drafts."""
     place = (calendar.principal_id, calendar.calendar_id)
     stored_calendars.lock(tx, *place)
     known = by_uid(tx, *place, list(batch.drafts))
     outcomes: dict[Uid, Outcome] = {}
-    fresh: list[Draft] = []
+    new: list[Draft] = []
     old: list[Draft] = []
     for uid, each in batch.drafts.items():
         found = known.get(uid)
         if found is not None and found.component is not each.index.component:
-            outcomes[uid] = _refused(uid, objects.UidConflict(found.name))
+            outcomes[uid] = _refused(uid, objects.UidConflict(None, found.name))
             continue
         if found is None or found.object_id == batch.ids[uid]:  # stored by a first try whose end nobody heard of
-            outcomes[uid] = Outcome(uid, Became.CREATED, ", ".join(each.repairs))
+            outcomes[uid] = Outcome(uid, ImportStatus.CREATED, ", ".join(each.repairs))
         else:
-            outcomes[uid] = Outcome(uid, Became.UNCHANGED)
-        (fresh if found is None else old).append(each)
+            outcomes[uid] = Outcome(uid, ImportStatus.UNCHANGED)
+        (new if found is None else old).append(each)
     changed = _changed(tx, calendar, known, old)
     for each in changed:
-        outcomes[each.index.uid] = Outcome(each.index.uid, Became.UPDATED, ", ".join(each.repairs))
-    count = len(fresh) + len(changed)
-    if not count:
-        return list(outcomes.values()), None
-    size = sum(len(each.data) for each in (*fresh, *changed)) - sum(known[each.index.uid].size for each in changed)
-    last = stored_calendars.next_seq(tx, *place, count, members=len(fresh), size=size)
-    ctx.rules.quota.require(tx, calendar.principal_id, size, ctx.now)
-    first = last - count + 1
-    _insert(tx, ctx, calendar, fresh, batch, first)
-    for number, each in enumerate(changed, first + len(fresh)):
-        existing = known[each.index.uid]
-        target = Target(owner, calendar, existing.name, "", Access.OWN)
-        objects.save(tx, ctx, target, each, existing, Seq(number))
-    return list(outcomes.values()), last
+        outcomes[each.index.uid] = Outcome(each.index.uid, ImportStatus.UPDATED, ", ".join(each.repairs))
+    changes: list[Change] = _saves(tx, calendar, new, batch)
+    changes += [Save(known[each.index.uid].name, each, known[each.index.uid]) for each in changed]
+    if not changes:
+        return list(outcomes.values()), []
+    return list(outcomes.values()), [apply(tx, ctx, calendar, changes, index_rows=batch.rows)]
 
 
 def _changed(tx: Transaction, calendar: Calendar, known: dict[Uid, ObjectMeta], drafts: Sequence[Draft]) -> list[Draft]:
@@ -233,31 +225,16 @@ def _changed(tx: Transaction, calendar: Calendar, known: dict[Uid, ObjectMeta], 
     return [each for each in differing if components(texts[each.index.uid]) != components(each.data)]
 
 
-def _insert(
-    tx: Transaction, ctx: Context, calendar: Calendar, fresh: Sequence[Draft], batch: _Batch, first: int
-) -> None:
-    place = (calendar.principal_id, calendar.calendar_id)
-    names = [_name_for(each.index.uid) for each in fresh]
-    taken = set(taken_names(tx, *place, names))
-    rows = []
-    for number, (each, name) in enumerate(zip(fresh, names, strict=True), first):
-        meta = ObjectMeta(
-            object_id=batch.ids[each.index.uid],
-            name=name if name not in taken else f"{new_id().hex()}.ics",
-            uid=each.index.uid,
-            component=each.index.component,
-            etag=each.etag,
-            seq=Seq(number),
-            size=len(each.data),
-            schedule_tag=None,
-            created_at=ctx.now,
-            modified_at=ctx.now,
-        )
-        taken.add(meta.name)
-        rows.append((meta, each.data, each.index))
-    if stored.insert_many(tx, *place, rows) != len(rows):
-        raise objects.Overtaken
-    stored_occurrences.add_rows(tx, *place, batch.rows, {meta.object_id for meta, _, _ in rows})
+def _saves(tx: Transaction, calendar: Calendar, new: Sequence[Draft], batch: _Batch) -> list[Change]:
+    """The new objects under their names; one whose name is taken gets another."""
+    names = [_name_for(each.index.uid) for each in new]
+    taken = set(taken_names(tx, calendar.principal_id, calendar.calendar_id, names))
+    saves: list[Change] = []
+    for each, name in zip(new, names, strict=True):
+        free = name if name not in taken else f"{new_id().hex()}.ics"
+        taken.add(free)
+        saves.append(Save(free, each, object_id=batch.ids[each.index.uid]))
+    return saves
 
 
 def _name_for(uid: Uid) -> str:

@@ -1,4 +1,4 @@
-"""Reading calendars: queries, look-ups by name, changes since, free-busy (RFC 4791 §7.8-7.10, RFC 6578).
+"""Reading calendars: queries, and look-ups by name (RFC 4791 §7.8 and §7.9).
 
 A query is decided by the occurrence index where that is exact, with no parsing; otherwise the index narrows the
 candidates and ``filters.matches`` decides on the parsed document. Objects whose stored occurrences end before the
@@ -8,42 +8,44 @@ batches, so that an answer of ten thousand objects neither blocks the loop nor h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from functools import partial
 from typing import TypeVar
 
+from caldav_server.calendaring import access
 from caldav_server.calendaring.context import Context
-from caldav_server.calendaring.texts import Allowance, document_of
-from protocol.errors import Condition, Refusal
-from protocol.ical import availability, calendar_timezone, freebusy, timezones
+from caldav_server.calendaring.opening import OpenCalendar
+from caldav_server.calendaring.work_budget import RequestBudget
+from protocol.errors import Refusal
+from protocol.ical import calendar_timezone, timezones
 from protocol.ical.document import Document
 from protocol.ical.filters import Bounds, CompFilter, bounds, matches, satisfies
-from protocol.ical.instants import to_instants, wall_range_of
+from protocol.ical.instants import wall_range_of
 from protocol.model import (
-    BusyType,
+    FOREVER,
+    Access,
     Calendar,
     CalendarObject,
-    ComponentKind,
     ObjectId,
+    ObjectMeta,
     Seq,
-    TimeRange,
     Uid,
 )
 from storage import calendars as stored_calendars
+from storage import changes as stored_changes
+from storage import members as stored_members
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
+from storage.changes import ChangeRow
 from storage.database import Transaction
-from storage.members import ids, metas, uids
 
 T = TypeVar("T")
 BATCH = 128
 """How many texts are fetched, decided and rendered per visit to a storage thread."""
 LIGHT = 64 * 1024
 """Octets: texts up to this size are fetched together."""
-MOST_BUSY = 100_000
-"""Occurrences of one calendar that one free-busy answer is made of at most."""
 PIECE = 1024 * 1024
 """Characters of answer after which a visit ends, so that an answer of any size passes through bounded memory."""
 
@@ -56,11 +58,12 @@ class Query:
     zone: timezones.Zone
 
 
-def zone_of(ctx: Context, calendar: Calendar, owner_zone: str) -> timezones.Zone:
+def zone_of(opened: OpenCalendar) -> timezones.Zone:
     """The zone in force for floating and all-day data: the calendar's, else its owner's (RFC 4791 §5.2.2)."""
+    calendar = opened.calendar
     if calendar.time_zone is not None and calendar.time_zone_id is None:
         return calendar_timezone.parse(calendar.time_zone)[0]  # a definition of the client's own
-    for name in (calendar.time_zone_id, owner_zone):
+    for name in (calendar.time_zone_id, opened.owner.time_zone):
         zone = timezones.resolve(name, None) if name else None
         if zone is not None:
             return zone
@@ -84,10 +87,11 @@ class Selection:
         return len(self.certain) + len(self.doubtful)
 
 
-async def select(ctx: Context, calendar: Calendar, query: Query) -> Selection:
+async def select(ctx: Context, opened: OpenCalendar, query: Query) -> Selection:
     """What the index knows about a query; one read, no text."""
+    access.require(opened, Access.READ)
     limits = bounds(query.filter)
-    return await ctx.db.read(lambda tx: _select(tx, calendar, limits, query.zone))
+    return await ctx.db.read(lambda tx: _select(tx, opened.calendar, limits, query.zone))
 
 
 def _select(tx: Transaction, calendar: Calendar, limits: Bounds, zone: timezones.Zone) -> Selection:
@@ -97,9 +101,9 @@ def _select(tx: Transaction, calendar: Calendar, limits: Bounds, zone: timezones
         return Selection([], [found.object_id] if found else [])
     if limits.uid_match is not None:
         match = limits.uid_match
-        return Selection([], [each for each, uid in uids(tx, *place) if satisfies(match, [uid])])
+        return Selection([], [each for each, uid in stored_members.uids(tx, *place) if satisfies(match, [uid])])
     if limits.range is None:
-        every = ids(tx, *place, limits.components)
+        every = stored_members.ids(tx, *place, limits.components)
         return Selection(every, []) if limits.exact else Selection([], every)
     walls = wall_range_of(limits.range, zone)
     beyond = stored_occurrences.beyond(tx, *place, limits.range, limits.components)
@@ -119,7 +123,7 @@ def _select(tx: Transaction, calendar: Calendar, limits: Bounds, zone: timezones
 
 async def in_batches(
     ctx: Context,
-    calendar: Calendar,
+    opened: OpenCalendar,
     ids: Sequence[ObjectId],
     work: Callable[[CalendarObject], str | None],
 ) -> AsyncIterator[list[str]]:
@@ -127,10 +131,11 @@ async def in_batches(
 
     An object that went away since its id was read is left out too: the next synchronisation reports it.
     """
+    access.require(opened, Access.READ)
     for start in range(0, len(ids), BATCH):
         todo = list(ids[start : start + BATCH])
         while todo:
-            texts, todo = await ctx.db.read(partial(_piece, calendar=calendar, todo=todo, work=work))
+            texts, todo = await ctx.db.read(partial(_piece, calendar=opened.calendar, todo=todo, work=work))
             yield texts
 
 
@@ -140,7 +145,7 @@ def _piece(
     """What ``work`` makes of the first objects, until that is a ``PIECE``, and the ids that are left."""
     texts: list[str] = []
     size, left = 0, set(todo)
-    for each in _each(tx, calendar, todo):
+    for each in fetch_each(tx, calendar, todo):
         left.discard(each.meta.object_id)
         text = work(each)
         if text is None:
@@ -152,7 +157,7 @@ def _piece(
     return texts, []
 
 
-def _each(tx: Transaction, calendar: Calendar, ids: Sequence[ObjectId]) -> Iterator[CalendarObject]:
+def fetch_each(tx: Transaction, calendar: Calendar, ids: Sequence[ObjectId]) -> Iterator[CalendarObject]:
     """Objects with their texts: small ones many at a time, large ones alone; what is gone is left out."""
     place = (calendar.principal_id, calendar.calendar_id)
     for start in range(0, len(ids), BATCH):
@@ -167,91 +172,32 @@ def _each(tx: Transaction, calendar: Calendar, ids: Sequence[ObjectId]) -> Itera
                     yield large
 
 
-def decider(query: Query, allowance: Allowance) -> Callable[[Document], bool]:
+def decider(query: Query, budget: RequestBudget) -> Callable[[Document], bool]:
     """Decides one parsed document, for candidates the index could not decide.
 
     An object that needs more work than one object may cost is taken for a match: what is hidden cannot be mended.
     """
 
     def decide(document: Document) -> bool:
-        with allowance.budget() as budget:
+        with budget.for_object() as granted:
             try:
-                return matches(query.filter, document, query.zone, budget)
+                return matches(query.filter, document, query.zone, granted)
             except Refusal:
                 return True
 
     return decide
 
 
-async def free_busy(
-    ctx: Context, calendars: Iterable[Calendar], window: TimeRange, zone: timezones.Zone
-) -> list[freebusy.BusyPeriod]:
-    """The busy periods of calendars within a window, merged (RFC 4791 §7.10).
-
-    An end may be open; where an unending series then makes the answer endless, it is refused with ``max-instances``.
-    """
-    chosen = list(calendars)
-
-    def work(tx: Transaction) -> list[freebusy.BusyPeriod]:
-        allowance = Allowance()
-        absent = [each for calendar in chosen for each in _availabilities(tx, calendar, window, zone, allowance)]
-        periods = (each for calendar in chosen for each in _busy(tx, calendar, window, zone, allowance))
-        return freebusy.merge(periods, availability.unavailable(absent, window), window)
-
-    return await ctx.db.read(work)
-
-
-def _busy(
-    tx: Transaction, calendar: Calendar, window: TimeRange, zone: timezones.Zone, allowance: Allowance
-) -> Iterator[freebusy.BusyPeriod]:
-    """What the index knows, and of objects whose index ends too early, what their text says."""
-    principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
-    beyond = stored_occurrences.beyond(tx, principal_id, calendar_id, window, _TAKE_TIME)
-    skipped = set(beyond)
-    # What the wall clock only seems to show in the window is cut off with all else that is outside of it.
-    rows = stored_occurrences.busy(
-        tx, principal_id, calendar_id, window, wall_range_of(window, zone).wide, limit=MOST_BUSY + 1
-    )
-    if len(rows) > MOST_BUSY:
-        raise Refusal(Condition.MAX_INSTANCES, "There is too much in this time; ask for less.")
-    for start, end, floating, kind, object_id in rows:
-        if object_id in skipped:
-            continue
-        yield freebusy.BusyPeriod(*to_instants(start, end, bool(floating), zone), BusyType(kind))
-    for each in _each(tx, calendar, beyond):
-        with allowance.budget() as budget:
-            yield from freebusy.busy_periods(document_of(each.data), window, zone, budget)
-
-
-_TAKE_TIME = frozenset({ComponentKind.VEVENT, ComponentKind.VFREEBUSY})
-_AVAILABILITY = frozenset({ComponentKind.VAVAILABILITY})
-
-
-def _availabilities(
-    tx: Transaction, calendar: Calendar, window: TimeRange, zone: timezones.Zone, allowance: Allowance
-) -> list[availability.Availability]:
-    """The VAVAILABILITY objects of a calendar that reach into the window (RFC 7953 §4)."""
-    principal_id, calendar_id = calendar.principal_id, calendar.calendar_id
-    wall = wall_range_of(window, zone).wide
-    found = stored_occurrences.candidates(tx, principal_id, calendar_id, window, wall, _AVAILABILITY)
-    if not found:
-        return []
-    absent: list[availability.Availability] = []
-    for each in _each(tx, calendar, found):
-        with allowance.budget() as budget:
-            absent += availability.availabilities(document_of(each.data).calendar, window, zone, budget)
-    return absent
-
-
 async def with_names(
-    ctx: Context, calendar: Calendar, names: Sequence[str], work: Callable[[CalendarObject], T]
+    ctx: Context, opened: OpenCalendar, names: Sequence[str], work: Callable[[CalendarObject], T]
 ) -> tuple[list[T], list[str], Seq]:
     """Fetch the objects of those names that exist and apply ``work`` in the storage thread (RFC 4791 §7.9).
 
-    The names of the large ones, which have to be fetched one by one, come second; third the number that the calendar
-    was at when all this was read.
+    The names of the large ones, which have to be fetched one by one (``with_name``), come second. Third comes the
+    number that the calendar was at when all this was read.
     """
-    place = (calendar.principal_id, calendar.calendar_id)
+    access.require(opened, Access.READ)
+    place = (opened.calendar.principal_id, opened.calendar.calendar_id)
 
     def visit(tx: Transaction) -> tuple[list[T], list[str], Seq]:
         found, seq = stored.fetch(tx, *place, names, up_to=LIGHT)
@@ -260,12 +206,38 @@ async def with_names(
             seq = now.seq if now is not None else Seq(0)
         here = {each.meta.name for each in found}
         rest = [name for name in names if name not in here]
-        large = [meta.name for meta in metas(tx, *place, rest)] if rest else []
+        large = [meta.name for meta in stored_members.metas(tx, *place, rest)] if rest else []
         return [work(each) for each in found], large, seq
 
     return await ctx.db.read(visit)
 
 
-def named(tx: Transaction, calendar: Calendar, name: str) -> CalendarObject | None:
-    """One object by its name."""
-    return stored.find(tx, calendar.principal_id, calendar.calendar_id, name)
+async def with_name(ctx: Context, opened: OpenCalendar, name: str, work: Callable[[CalendarObject], T]) -> T | None:
+    """Apply ``work`` to the object of that name in the storage thread; ``None`` when there is none."""
+    access.require(opened, Access.READ)
+    place = (opened.calendar.principal_id, opened.calendar.calendar_id)
+
+    def visit(tx: Transaction) -> T | None:
+        found = stored.find(tx, *place, name)
+        return None if found is None else work(found)
+
+    return await ctx.db.read(visit)
+
+
+async def in_thread(ctx: Context, work: Callable[[], T]) -> T:
+    """Run work that takes long in a storage thread, where it holds up no other request."""
+    return await ctx.db.read(lambda _tx: work())
+
+
+async def metas(ctx: Context, opened: OpenCalendar, names: Sequence[str]) -> list[ObjectMeta]:
+    """The rows of the objects of those names that exist, without their texts."""
+    access.require(opened, Access.READ)
+    place = (opened.calendar.principal_id, opened.calendar.calendar_id)
+    return await ctx.db.read(lambda tx: stored_members.metas(tx, *place, names))
+
+
+async def listing(ctx: Context, opened: OpenCalendar) -> list[ChangeRow]:
+    """``(name, seq, etag, component)`` of every object, oldest change first, as one snapshot."""
+    access.require(opened, Access.READ)
+    place = (opened.calendar.principal_id, opened.calendar.calendar_id)
+    return await ctx.db.read(lambda tx: stored_changes.rows(tx, *place, 0, floor=FOREVER))

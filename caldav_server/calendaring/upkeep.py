@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from caldav_server.calendaring.context import Rules
-from caldav_server.calendaring.texts import document_of
+from caldav_server.calendaring.work_budget import document_of
 from caldav_server.settings import Settings
 from protocol.errors import Refusal
 from protocol.ical.index import INDEX_VERSION, index_document

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from caldav_server.cli.common import Failure, now, open_database, run, with_settings
+from caldav_server.cli.common import Failure, acting_as, open_database, problems, run, with_settings
 from caldav_server.settings import Settings
 
 if TYPE_CHECKING:
     from caldav_server.calendaring.context import Context
+    from caldav_server.calendaring.opening import OpenCalendar
     from protocol.ical.split import Splitter
-    from protocol.model import Calendar, CalendarObject, Principal
-    from storage.database import Database, Transaction
+    from storage.database import Database
 
 _COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY")
 
@@ -33,16 +32,16 @@ def calendar() -> None:
 @click.argument("owner")
 def list_calendars(settings: Settings, owner: str) -> None:
     """List the collections of OWNER: name, kind, number of objects, display name."""
-    from storage import calendars, objects
+    from caldav_server.calendaring import calendars, opening
 
-    def work(tx: Transaction) -> list[tuple[Calendar, int]]:
-        principal = _owner(tx, owner)
-        found = calendars.of_home(tx, principal.principal_id)
-        return [(one, len(objects.members_etags(tx, one.principal_id, one.calendar_id))) for one in found]
+    async def counts(db: Database) -> list[tuple[OpenCalendar, int]]:
+        ctx = await acting_as(db, settings, owner)
+        return await calendars.counts(ctx, await opening.home(ctx, ctx.actor.principal.name))
 
-    with open_database(settings) as db, _problems():
-        for one, count in run(db.read(work)):
-            click.echo(f"{one.name}\t{one.kind.value}\t{count}\t{one.display_name or ''}")
+    with open_database(settings) as db, problems():
+        for each, count in run(counts(db)):
+            title = each.binding.display_name or ""
+            click.echo(f"{each.binding.name}\t{each.calendar.kind.value}\t{count}\t{title}")
 
 
 @calendar.command()
@@ -63,29 +62,31 @@ def create(
     components: tuple[str, ...],
 ) -> None:
     """Create a calendar NAME for OWNER; nothing happens when there is one."""
-    from protocol.model import ALL_COMPONENTS, Calendar, CalendarId, ComponentKind
-    from storage import calendars
-    from storage.ids import new_id
+    from caldav_server.calendaring import calendars, opening
+    from protocol.errors import Condition, Refusal
+    from protocol.model import ALL_COMPONENTS, ComponentKind
 
-    def work(tx: Transaction) -> bool:
-        principal = _owner(tx, owner)
-        if calendars.find(tx, principal.principal_id, name) is not None:
-            return False
-        made = Calendar(
-            principal.principal_id,
-            CalendarId(new_id()),
-            name,
-            components=frozenset(ComponentKind[one] for one in components) or ALL_COMPONENTS,
-            display_name=display_name or name,
-            description=description,
-            color=color,
-            created_at=now(),
+    async def make(db: Database) -> bool:
+        ctx = await acting_as(db, settings, owner)
+        home = await opening.home(ctx, ctx.actor.principal.name)
+        changes = calendars.PropertyChanges(
+            {
+                "components": frozenset(ComponentKind[one] for one in components) or ALL_COMPONENTS,
+                "display_name": display_name or name,
+                "description": description,
+                "color": color,
+            }
         )
-        calendars.create(tx, made)
+        try:
+            await calendars.create(ctx, home, name, changes)
+        except Refusal as refusal:
+            if refusal.condition is Condition.RESOURCE_MUST_BE_NULL:
+                return False
+            raise
         return True
 
-    with open_database(settings) as db, _problems():
-        is_new = run(db.write(work))
+    with open_database(settings) as db, problems():
+        is_new = run(make(db))
     click.echo(f"{'Created' if is_new else 'There is already'} the calendar {name} of {owner}.")
 
 
@@ -103,9 +104,9 @@ def import_file(settings: Settings, owner: str, name: str, file: str, quiet: boo
     from protocol.ical.split import Splitter
 
     data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    with open_database(settings) as db, _problems():
+    with open_database(settings) as db, problems():
         counts = run(_import(db, settings, owner, name, Splitter(data), quiet))
-    click.echo(", ".join(f"{count} {became}" for became, count in counts.items()) or "The file holds no objects.")
+    click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) or "The file holds no objects.")
     if counts["refused"]:
         raise SystemExit(1)
 
@@ -115,14 +116,14 @@ async def _import(db: Database, settings: Settings, owner: str, name: str, file:
     from caldav_server.cli.parsers import parsers, rare_collections
     from caldav_server.cli.progress import counting
 
-    ctx, principal, place = await _place(db, settings, owner, name)
+    ctx, opened = await _open(db, settings, owner, name)
     counts: Counter[str] = Counter()
     with rare_collections(), counting("Importing", len(file)) as advance, parsers(len(file)) as pool:
-        async for outcomes in import_calendar(ctx, principal, place, file, pool):
+        async for outcomes in import_calendar(ctx, opened, file, pool):
             for one in outcomes:
-                counts[one.became.value] += 1
-                if not quiet or one.became.value == "refused":
-                    click.echo(f"{one.became.value:<10}{one.uid}  {one.message}".rstrip())
+                counts[one.status.value] += 1
+                if not quiet or one.status.value == "refused":
+                    click.echo(f"{one.status.value:<10}{one.uid}  {one.message}".rstrip())
             advance(len(outcomes))
     return counts
 
@@ -134,7 +135,7 @@ async def _import(db: Database, settings: Settings, owner: str, name: str, file:
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default="-")
 def export_file(settings: Settings, owner: str, name: str, file: str) -> None:
     """Write the calendar NAME of OWNER to an iCalendar FILE; without one, to standard output."""
-    with open_database(settings) as db, _problems():
+    with open_database(settings) as db, problems():
         if file == "-":
             count = run(_export(db, settings, owner, name, nullcontext(sys.stdout.buffer)))
         else:
@@ -148,67 +149,29 @@ def export_file(settings: Settings, owner: str, name: str, file: str) -> None:
 async def _export(
     db: Database, settings: Settings, owner: str, name: str, target: nullcontext[BinaryIO] | BinaryIO
 ) -> int:
+    from caldav_server.calendaring.exporting import export_calendar
     from caldav_server.cli.progress import counting
-    from protocol.ical.join import Joiner
 
-    _, _, place = await _place(db, settings, owner, name)
-    joiner = Joiner(place.display_name or place.name)
-    count = 0
+    ctx, opened = await _open(db, settings, owner, name)
+    total = 0
     with target as out, counting("Exporting") as advance:
-        out.write(joiner.begin())
-        async for page in _pages(db, place):
-            out.write(b"".join(joiner.add(one.data) for one in page))
-            count += len(page)
-            advance(len(page))
-        out.write(joiner.end())
+        async for text, count in export_calendar(ctx, opened):
+            out.write(text)
+            total += count
+            advance(count)
         out.flush()
-    return count
+    return total
 
 
-async def _pages(db: Database, place: Calendar) -> AsyncIterator[list[CalendarObject]]:
-    from storage import objects
+async def _open(db: Database, settings: Settings, owner: str, name: str) -> tuple[Context, OpenCalendar]:
+    """One of the calendars of a principal, for that principal itself."""
+    from caldav_server.calendaring import opening
+    from protocol.errors import Condition, Refusal
 
-    def page_after(seq: int) -> Callable[..., list[CalendarObject]]:
-        return lambda tx: objects.page(tx, place.principal_id, place.calendar_id, after=seq, limit=500)
-
-    after = 0
-    seen: set[bytes] = set()  # what changes meanwhile comes by again under its new number
-    while page := await db.read(page_after(after)):
-        yield [each for each in page if each.meta.object_id not in seen]
-        seen.update(each.meta.object_id for each in page)
-        after = page[-1].meta.seq
-
-
-async def _place(db: Database, settings: Settings, owner: str, name: str) -> tuple[Context, Principal, Calendar]:
-    """The means of a use-case in the owner's own name, the owner, and one of its calendars."""
-    from caldav_server.calendaring.context import Actor, Context, Rules
-    from storage import calendars
-
-    def work(tx: Transaction) -> tuple[Principal, Calendar]:
-        principal = _owner(tx, owner)
-        found = calendars.find(tx, principal.principal_id, name)
-        if found is None:
-            raise Failure(f"{owner} has no calendar {name!r}; make it with: caldav-server calendar create")
-        return principal, found
-
-    principal, found = await db.read(work)
-    ctx = Context(db, Rules.of(settings), Actor(principal), "command", now(), lambda *_: None)
-    return ctx, principal, found
-
-
-def _owner(tx: Transaction, name: str) -> Principal:
-    from caldav_server.accounts import accounts
-
-    return accounts.find(tx, name)
-
-
-@contextmanager
-def _problems() -> Iterator[None]:
-    """Turns refusals and mistakes into messages."""
-    from caldav_server.accounts.accounts import AccountError
-    from protocol.errors import Refusal
-
+    ctx = await acting_as(db, settings, owner)
     try:
-        yield
-    except (AccountError, Refusal) as error:
-        raise Failure(str(error)) from error
+        return ctx, await opening.calendar(ctx, ctx.actor.principal.name, name)
+    except Refusal as refusal:
+        if refusal.condition is not Condition.NOT_FOUND:
+            raise
+        raise Failure(f"{owner} has no calendar {name!r}; make it with: caldav-server calendar create") from None

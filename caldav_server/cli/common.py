@@ -16,6 +16,7 @@ from caldav_server.settings import Override, Settings, SettingsError, load
 from storage.errors import SchemaError, StorageError
 
 if TYPE_CHECKING:
+    from caldav_server.calendaring.context import Context
     from storage.database import Database
 
 T = TypeVar("T")
@@ -85,3 +86,25 @@ def run(work: Awaitable[T]) -> T:
 def now() -> int:
     """The time, as UTC epoch seconds."""
     return int(time.time())
+
+
+async def acting_as(db: Database, settings: Settings, name: str) -> Context:
+    """What a use-case is done with in the name of an account."""
+    from caldav_server.accounts import accounts
+    from caldav_server.calendaring.actors import Actor
+    from caldav_server.calendaring.context import Context, Rules
+
+    principal = await db.read(lambda tx: accounts.find(tx, name))
+    return Context(db, Rules.of(settings), Actor(principal), "command", now(), lambda *_: None)
+
+
+@contextmanager
+def problems() -> Iterator[None]:
+    """Turns refusals and mistakes into messages."""
+    from caldav_server.accounts.accounts import AccountError
+    from protocol.errors import Refusal
+
+    try:
+        yield
+    except (AccountError, Refusal) as error:
+        raise Failure(str(error)) from error

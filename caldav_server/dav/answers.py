@@ -1,8 +1,8 @@
 """From resources and rows to multistatus text (RFC 4918 §14, RFC 7240 §4.2, RFC 8144).
 
-A ``Plan`` is what one request asks of every resource, worked out once: which rows of PROPERTIES apply to a kind, which
-values have to be loaded first. Members of calendars, thousands at a time, are written by ``members``. Rules of this
-module: text out, no look-ups.
+A ``PropertyRequest`` is what one request asks of every resource, worked out once: which rows of PROPERTIES apply to a
+kind, which values have to be loaded first. ``members`` writes the members of calendars, thousands at a time. Rules of
+this module: text out, no look-ups.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from caldav_server.calendaring.properties import DEAD
 from caldav_server.dav.properties import PROPERTIES
 from caldav_server.dav.properties.table import Row
-from caldav_server.dav.resources import Kind, Resource
+from caldav_server.dav.resources import Kind, ObjectResource, Resource
 from caldav_server.dav.view import View
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus
@@ -22,14 +23,14 @@ from protocol.errors import Refusal
 
 _PIECE = 256 * 1024
 """Characters that are encoded and handed on at a time."""
-_WHOLE = 1024 * 1024
+_BUFFERED_MOST = 1024 * 1024
 """Up to so many characters, an answer of few resources is sent with a Content-Length."""
 XML_HEADERS = {"Content-Type": multistatus.CONTENT_TYPE}
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
-    """Instead of an object's calendar-data: why it was not made; all else of the object, and all others, are answered.
+class DataError:
+    """Why calendar-data of an object was not made; all else of the object, and all other objects, are answered.
 
     RFC 4918 §13 and §14.22: the status and the condition stand in the propstat of the property they concern.
     """
@@ -44,12 +45,12 @@ class Withheld:
         return multistatus.response_of(href, "".join([*others, data]))
 
 
-Data = str | Withheld | None
+Data = str | DataError | None
 """Calendar-data as escaped text, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PropertyRequest:
     """What one PROPFIND or report wants to know of each resource."""
 
     ask: PropFind
@@ -63,14 +64,14 @@ class Plan:
         return CALENDAR_DATA in self.ask.names
 
     def needs(self) -> frozenset[str]:
-        """What ``resources.fill`` must load for this plan."""
+        """What ``resources.prefetch`` must load for it."""
         if self.ask.kind is not PropKind.PROP:
-            return frozenset({"dead"})
+            return frozenset({DEAD})
         found: set[str] = set()
         for name in self.ask.names:
             row = PROPERTIES.get(name)
             if (row is None or row.settable) and name != CALENDAR_DATA:
-                found.add("dead")
+                found.add(DEAD)
             if row is not None:
                 found |= row.needs
         return frozenset(found)
@@ -78,7 +79,7 @@ class Plan:
     def response(self, resource: Resource, data: Data = None) -> str:
         """The response element of one resource."""
         found, missing = self.propstats(resource, data)
-        if isinstance(data, Withheld):
+        if isinstance(data, DataError):
             return data.response(resource.href, self._groups(found, missing))
         return multistatus.response(resource.href, self._groups(found, missing))
 
@@ -89,9 +90,10 @@ class Plan:
         return groups
 
     def propstats(self, resource: Resource, data: Data = None) -> tuple[list[str], list[str]]:
-        """The elements of properties a resource has, and empty ones of those it has not; none that is withheld."""
+        """The elements of properties a resource has, and empty ones of those it has not; without calendar-data that
+        could not be made."""
         names = self._names(resource)
-        if isinstance(data, Withheld):
+        if isinstance(data, DataError):
             names, data = [name for name in names if name != CALENDAR_DATA], None
         found: list[str] = []
         missing: list[str] = []
@@ -112,13 +114,13 @@ class Plan:
             for name, row in PROPERTIES.items()
             if (every or row.allprop) and (_applies(row, resource.kind)) and self._exists(resource, name)
         ]
-        return dict.fromkeys([*live, *resource.dead, *self.ask.include])
+        return dict.fromkeys([*live, *resource.extras.dead, *self.ask.include])
 
     def _exists(self, resource: Resource, name: str) -> bool:
         return self._element(resource, name, None) is not None
 
     def _element(self, resource: Resource, name: str, data: str | None) -> str | None:
-        kept = resource.dead.get(name)
+        kept = resource.extras.dead.get(name)
         if kept is not None:
             return kept
         if name == CALENDAR_DATA:
@@ -131,7 +133,7 @@ class Plan:
         return None if content is None else element(name, content)
 
     def _content(self, row: Row, resource: Resource) -> str | None:
-        if resource.meta is not None:
+        if isinstance(resource, ObjectResource):
             return row.member(resource.meta, resource, self.view) if row.member is not None else None
         return row.getter(resource, self.view) if row.getter is not None else None
 
@@ -144,12 +146,12 @@ Texts = Sequence[str]
 """Response elements, in the order of the answer. They are never joined as text: one wide character would widen all."""
 
 
-def whole(responses: Iterable[str], tail: str = "") -> Response:
+def buffered(responses: Iterable[str], tail: str = "") -> Response:
     """A multistatus small enough to be sent with a Content-Length."""
     return Response(207, dict(XML_HEADERS), _encoded((multistatus.OPEN, *responses, tail, multistatus.CLOSE)))
 
 
-def streamed(chunks: AsyncIterator[Texts], tail: str = "") -> Response:
+def streaming(chunks: AsyncIterator[Texts], tail: str = "") -> Response:
     """A multistatus of any length, sent as it is made."""
 
     async def body() -> AsyncIterator[bytes]:
@@ -179,21 +181,21 @@ def _encoded(texts: Iterable[str]) -> bytes:
     return b"".join([text.encode() for text in texts])
 
 
-async def answered(chunks: AsyncIterator[Texts], href: str, *, few: bool) -> Response:
-    """A multistatus that may be refused while it is made; ``href`` is the request's, ``few`` that a whole is expected.
+async def adaptive(chunks: AsyncIterator[Texts], href: str, *, few: bool) -> Response:
+    """A multistatus that may be refused while it is made: buffered while it is small, streaming from then on.
 
-    What is refused before the first piece is complete is refused as a whole. Later the answer ends early but well
-    formed: its last response gives the request's own resource the status and the condition (RFC 6578 §3.6, RFC 4791
-    §7.8).
+    ``href``: the request's own; ``few``: a small answer is expected. A refusal before streaming begins refuses the
+    whole request. Later the answer ends early but well formed: its last response gives the href the status and the
+    condition (RFC 6578 §3.6, RFC 4791 §7.8).
     """
     held: list[str] = []
     size = 0
     async for texts in chunks:
         held.extend(texts)
         size += sum(map(len, texts))
-        if not few or size > _WHOLE:
-            return streamed(_to_the_end(held, chunks, href))
-    return whole(held)
+        if not few or size > _BUFFERED_MOST:
+            return streaming(_to_the_end(held, chunks, href))
+    return buffered(held)
 
 
 async def _to_the_end(held: list[str], rest: AsyncIterator[Texts], href: str) -> AsyncIterator[Texts]:

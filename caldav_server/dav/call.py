@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from caldav_server.calendaring.context import Context
-from caldav_server.dav.paths import Location, parse
-from caldav_server.dav.remembered import State
+from caldav_server.calendaring.polling import CalendarState
+from caldav_server.dav.paths import Location, Paths
+from caldav_server.dav.resources import Resource, open_resource
 from caldav_server.dav.view import View
 from caldav_server.http.messages import Request
 from protocol.dav.headers import Depth, Prefer, parse_depth
 from protocol.dav.hrefs import path_of_href
+from protocol.model import Access
 
 
 @dataclass(slots=True)
@@ -27,8 +29,13 @@ class Call:
     sync_page: int
     """How many changes one answer holds when the client sets no limit; the rest follows with the next token."""
     applied: list[str] = field(default_factory=list)
-    depends_on: State | None = None
+    depends_on: CalendarState | None = None
     """Set by a handler whose answer is the same for the same question while this state lasts."""
+
+    @property
+    def paths(self) -> Paths:
+        """The map of URLs as this client sees it."""
+        return self.view.paths
 
     @property
     def minimal(self) -> bool:
@@ -42,7 +49,11 @@ class Call:
 
     def path_of(self, href: str) -> Location:
         """The location an href in a body speaks of; refuses hrefs of other hosts and what is not on the map."""
-        return parse(path_of_href(href, scheme=self.request.scheme, authority=self.request.authority))
+        return self.paths.parse(path_of_href(href, scheme=self.request.scheme, authority=self.request.authority))
+
+    async def open(self, location: Location | None = None, needed: Access = Access.READ) -> Resource:
+        """The resource at a location, by default the one that the request is about."""
+        return await open_resource(self.ctx, self.paths, location or self.location, needed=needed)
 
     async def body(self) -> bytes:
         """The XML body, within the limit for XML."""

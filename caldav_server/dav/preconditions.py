@@ -6,26 +6,26 @@ it gets, since the header is advisory for them; the request's own ETag is compar
 
 from __future__ import annotations
 
-from caldav_server.calendaring.objects import Precondition, Target
-from caldav_server.dav import paths
+from caldav_server.calendaring.objects import Precondition
+from caldav_server.calendaring.opening import Slot
 from caldav_server.dav.call import Call
 from caldav_server.dav.properties.webdav import sync_token_of
-from caldav_server.dav.resources import Resource, open_resource
+from caldav_server.dav.resources import ObjectResource, Resource
 from protocol.dav.conditions import ResourceState, parse_if_headers
 from protocol.dav.hrefs import path_of_href
 from protocol.errors import Refusal
 from protocol.model import ObjectMeta
 
 
-async def precondition_for(call: Call, target: Target | None, here: Resource | None = None) -> Precondition:
-    """What must hold of the target when it is written; ``here`` is what is at the address where that is a collection.
+async def precondition_for(call: Call, slot: Slot | None, here: Resource | None = None) -> Precondition:
+    """What must hold of the slot when it is written; ``here`` is what is at the address where that is a collection.
 
     A collection exists without having an ETag, and its sync-token is a state token (RFC 6578 §5).
     """
     conditions = parse_if_headers(call.request.headers)
     if not conditions.conditional:
         return lambda _meta: None
-    own = target.href if target is not None else here.href if here is not None else None
+    own = call.paths.href_of(slot.parent, slot.name) if slot is not None else here.href if here is not None else None
     tokens = _tokens_of(call, here) if here is not None else frozenset()
     states: dict[str | None, ResourceState] = {}
     own_names: list[str] = []
@@ -56,15 +56,16 @@ async def _state_of(call: Call, href: str, own: str | None) -> ResourceState | N
     """The state of a resource the If header names; ``None`` when it is the target itself."""
     try:
         raw = path_of_href(href, scheme=call.request.scheme, authority=call.request.authority)
-        location = paths.parse(raw)
-        if paths.href(location) == own:
+        location = call.paths.parse(raw)
+        if call.paths.href(location) == own:
             return None
-        resource = await open_resource(call.ctx, location)
+        resource = await call.open(location)
     except Refusal:
         return ResourceState()
-    return ResourceState(resource.meta.etag if resource.meta is not None else None, _tokens_of(call, resource))
+    etag = resource.meta.etag if isinstance(resource, ObjectResource) else None
+    return ResourceState(etag, _tokens_of(call, resource))
 
 
 def _tokens_of(call: Call, resource: Resource) -> frozenset[str]:
-    token = sync_token_of(resource, call.view.epoch)
+    token = sync_token_of(call.ctx, resource)
     return frozenset({token}) if token is not None else frozenset()

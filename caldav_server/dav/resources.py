@@ -1,31 +1,30 @@
-"""What a path opens into: the resource, its owner, and what the asker may do with it (RFC 4918 §5).
+"""The resources of the DAV face, a type for each kind (RFC 4918 §5), and how a location becomes one.
 
-``open_resource`` answers "what is at this location for this actor"; ``children`` lists one level below. Members of a
-calendar are not resources of this kind: they are ``ObjectMeta`` rows, thousands at a time, rendered beside the
-``Resource`` of their collection. Rules of this module: look-ups only, no XML.
+A resource is what was opened for the actor, with its href and with what a request needs to know besides. The members of
+a calendar are rows, thousands at a time, and are written beside the resource of their collection; only a single one
+becomes an ``ObjectResource``. Rules of this module: no XML.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
+from typing import ClassVar
 
-from caldav_server.calendaring import access, homes
-from caldav_server.calendaring.context import Context, StaleLogin
-from caldav_server.dav import paths
-from caldav_server.dav.paths import Location, Place
+from caldav_server.calendaring import opening, properties
+from caldav_server.calendaring.access import AccessDenied, Opened
+from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.opening import OpenCalendar, OpenHome, OpenObject, OpenPrincipal
+from caldav_server.calendaring.properties import Extras
+from caldav_server.dav.paths import Location, Paths, Place
+from caldav_server.dav.refusals import at_href
 from protocol.errors import Condition, Refusal
-from protocol.model import Access, Calendar, CalendarKind, Href, ObjectMeta, Principal
-from storage import calendars as stored_calendars
-from storage import lookups
-from storage import principals as stored_principals
-from storage.database import Lookup, Transaction
-from storage.properties import dead_properties_of_many
+from protocol.model import Access, CalendarKind, Href, ObjectMeta, Principal
 
 
 class Kind(Enum):
-    """The kinds of resource the property, report and method tables speak of."""
+    """The kinds of resource that the property, report and method tables speak of."""
 
     ROOT = "root"
     PRINCIPALS = "principals"
@@ -39,190 +38,260 @@ class Kind(Enum):
     OBJECT = "object"
 
 
-_KIND_OF_COLLECTION = {
-    CalendarKind.CALENDAR: Kind.CALENDAR,
-    CalendarKind.INBOX: Kind.INBOX,
-    CalendarKind.OUTBOX: Kind.OUTBOX,
-    CalendarKind.NOTIFICATION: Kind.NOTIFICATION,
-}
-
-
 @dataclass(slots=True)
 class Resource:
     """One resource as one actor sees it."""
 
-    kind: Kind
+    kind: ClassVar[Kind]
     href: Href
-    access: Access
-    owner: Principal | None = None
-    calendar: Calendar | None = None
-    meta: ObjectMeta | None = None
-    """The object's row, for ``Kind.OBJECT``."""
-    text: bytes | None = None
-    """The object's text, when the resource was opened with it."""
-    accounts_version: int = 0
-    """The version of the accounts it was opened under."""
-    dead: dict[str, str] = field(default_factory=dict)
-    """Properties stored verbatim (Clark name to element text); filled when a request needs them."""
-    members: tuple[Principal, ...] = ()
-    """The members of a group principal; filled when a request needs them."""
-    delegates: tuple[tuple[Principal, bool], ...] = ()
-    """Who else may reach the owner's home, and whether they may write; filled when a request needs them."""
-    groups: tuple[Principal, ...] = ()
-    """The groups a principal belongs to; filled when a request needs them."""
-    used_bytes: int = 0
-    """What the home holds (RFC 4331); filled when a request needs it."""
+    extras: Extras = field(default_factory=Extras, kw_only=True)
+    """What a request needs besides; ``prefetch`` fills it."""
+
+    @property
+    def access(self) -> Access:
+        """What the actor may do with it."""
+        return Access.READ
+
+
+class RootResource(Resource):
+    """``/dav/``."""
+
+    __slots__ = ()
+    kind = Kind.ROOT
+
+
+class PrincipalsResource(Resource):
+    """The collection of all principals."""
+
+    __slots__ = ()
+    kind = Kind.PRINCIPALS
+
+
+class HomesResource(Resource):
+    """The collection of all homes."""
+
+    __slots__ = ()
+    kind = Kind.HOMES
+
+
+@dataclass(slots=True)
+class OwnedResource(Resource):
+    """A resource that belongs to a principal."""
+
+    opened: Opened
+
+    @property
+    def access(self) -> Access:
+        """What the actor may do with it."""
+        return self.opened.access
+
+    @property
+    def owner(self) -> Principal:
+        """Whose it is."""
+        return self.opened.owner
 
     @property
     def resource_id(self) -> bytes:
-        """The id dead properties are kept under; empty for resources that keep none."""
-        if self.meta is not None:
-            return self.meta.object_id
-        if self.calendar is not None:
-            return self.calendar.calendar_id
-        if self.owner is not None:
-            # A principal and its home are two resources of one row: the home's id is the complement of the principal's.
-            own = self.owner.principal_id
-            return own if self.kind is Kind.PRINCIPAL else bytes(byte ^ 0xFF for byte in own)
-        return b""
+        """The id under which dead properties are kept."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class PrincipalResource(OwnedResource):
+    """A principal."""
+
+    kind = Kind.PRINCIPAL
+    opened: OpenPrincipal
+
+    @property
+    def resource_id(self) -> bytes:
+        """The principal's id."""
+        return self.owner.principal_id
+
+
+@dataclass(slots=True)
+class HomeResource(OwnedResource):
+    """A calendar home."""
+
+    kind = Kind.HOME
+    opened: OpenHome
+
+    @property
+    def resource_id(self) -> bytes:
+        """The complement of the principal's id: a principal and its home are two resources of one row."""
+        return bytes(byte ^ 0xFF for byte in self.owner.principal_id)
+
+
+@dataclass(slots=True)
+class CollectionResource(OwnedResource):
+    """A collection of a home."""
+
+    opened: OpenCalendar
+
+    @property
+    def resource_id(self) -> bytes:
+        """The calendar's id."""
+        return self.opened.calendar.calendar_id
+
+
+class CalendarResource(CollectionResource):
+    """A calendar collection (RFC 4791 §4.2)."""
+
+    __slots__ = ()
+    kind = Kind.CALENDAR
+
+
+class InboxResource(CollectionResource):
+    """A scheduling inbox (RFC 6638 §2.2)."""
+
+    __slots__ = ()
+    kind = Kind.INBOX
+
+
+class OutboxResource(CollectionResource):
+    """A scheduling outbox (RFC 6638 §2.1)."""
+
+    __slots__ = ()
+    kind = Kind.OUTBOX
+
+
+class NotificationResource(CollectionResource):
+    """A collection of notifications (CalendarServer extension)."""
+
+    __slots__ = ()
+    kind = Kind.NOTIFICATION
+
+
+@dataclass(slots=True)
+class ObjectResource(OwnedResource):
+    """A calendar object resource (RFC 4791 §4.1)."""
+
+    kind = Kind.OBJECT
+    opened: OpenObject
+
+    @property
+    def meta(self) -> ObjectMeta:
+        """The object's row."""
+        return self.opened.meta
+
+    @property
+    def resource_id(self) -> bytes:
+        """The object's id."""
+        return self.opened.meta.object_id
+
+
+_SHARED: dict[Place, type[Resource]] = {
+    Place.ROOT: RootResource,
+    Place.PRINCIPALS: PrincipalsResource,
+    Place.HOMES: HomesResource,
+}
+"""The places that belong to nobody."""
+_COLLECTIONS: dict[CalendarKind, type[CollectionResource]] = {
+    CalendarKind.CALENDAR: CalendarResource,
+    CalendarKind.INBOX: InboxResource,
+    CalendarKind.OUTBOX: OutboxResource,
+    CalendarKind.NOTIFICATION: NotificationResource,
+}
 
 
 async def open_resource(
-    ctx: Context, location: Location, *, with_text: bool = False, as_slot: bool = False
+    ctx: Context, paths: Paths, location: Location, *, with_text: bool = False, needed: Access = Access.READ
 ) -> Resource:
-    """The resource at a location; refuses ``NOT_FOUND``, or ``NEED_PRIVILEGES`` for a home closed to the actor.
+    """The resource at a location; ``with_text`` brings the text of an object along.
 
-    One look-up finds everything on the way; ``with_text`` brings the text of an object along. With ``as_slot`` a free
-    name in a calendar is no refusal: the calendar itself comes back.
+    Refuses ``NOT_FOUND``, and ``NEED_PRIVILEGES`` where the actor does not have what is ``needed``.
     """
-    kind = _SHARED.get(location.place)
-    if kind is not None:
-        return Resource(kind, paths.href(location), Access.READ)
-    found = await ctx.db.point(_lookup(location, with_text))
-    if found is None:
-        raise Refusal(Condition.NOT_FOUND, "There is no such principal.")
-    if ctx.observe_accounts_version(found.accounts_version):
-        raise StaleLogin
-    if location.place is Place.PRINCIPAL:
-        return principal_resource(ctx, found.principal)
-    return await _inside_home(ctx, location, found, as_slot=as_slot)
+    shared = _SHARED.get(location.place)
+    if shared is not None:
+        return shared(paths.href(location))
+    try:
+        if location.place is Place.PRINCIPAL:
+            return principal_resource(paths, await opening.principal(ctx, location.principal))
+        if location.place is Place.HOME:
+            return home_resource(paths, await opening.home(ctx, location.principal, needed))
+        names = (location.principal, location.collection)
+        if location.place is Place.COLLECTION:
+            return collection_resource(paths, await opening.calendar(ctx, *names, needed))
+        opened = await opening.calendar_object(ctx, *names, location.name, with_text=with_text)
+    except AccessDenied as denied:
+        raise at_href(denied, paths.href(location)) from None
+    return ObjectResource(paths.href(location), opened)
 
 
-_SHARED = {Place.ROOT: Kind.ROOT, Place.PRINCIPALS: Kind.PRINCIPALS, Place.HOMES: Kind.HOMES}
-"""The places that belong to nobody."""
+async def open_slot(ctx: Context, paths: Paths, location: Location, *, removing: bool = False) -> opening.Slot:
+    """The name in a calendar that a path speaks of; a missing calendar is ``409`` (RFC 4918 §9.7.1).
+
+    With ``removing`` it is ``404``: there is nothing to remove.
+    """
+    try:
+        return await opening.slot(ctx, location.principal, location.collection, location.name)
+    except AccessDenied as denied:
+        raise at_href(denied, paths.href(location)) from None
+    except Refusal as refusal:
+        if refusal.condition is Condition.NOT_FOUND and not removing:
+            raise Refusal(Condition.MISSING_PARENT, "There is no such calendar to put this into.") from None
+        raise
 
 
-async def _inside_home(ctx: Context, location: Location, found: lookups.Found, *, as_slot: bool) -> Resource:
-    owner, href = found.principal, paths.href(location)
-    granted = access.access_to_home(ctx.actor, owner.principal_id)
-    access.require(granted, Access.READ, href)
-    if location.place is Place.HOME:
-        return Resource(Kind.HOME, href, granted, owner)
-    calendar = found.calendar
-    if calendar is None and location.collection in homes.ALWAYS_THERE:
-        calendar = await homes.find_collection(ctx, owner, location.collection)
-    if calendar is None:
-        raise Refusal(Condition.NOT_FOUND, "There is no such calendar.")
-    collection = collection_resource(owner, calendar, granted)
-    collection.accounts_version = found.accounts_version
-    if location.place is Place.COLLECTION:
-        return collection
-    if found.meta is None:
-        if as_slot:
-            return collection
-        raise Refusal(Condition.NOT_FOUND, "There is no such calendar object.")
-    resource = object_resource(collection, found.meta)
-    resource.text = found.object.data if found.object is not None else None
-    return resource
+async def open_home(ctx: Context, paths: Paths, principal: str) -> OpenHome:
+    """The home a calendar is to be made in; where there is none it is the missing parent, ``409`` (RFC 4918 §9.3.1)."""
+    try:
+        return await opening.home(ctx, principal)
+    except AccessDenied as denied:
+        raise at_href(denied, paths.home(principal)) from None
+    except Refusal as refusal:
+        if refusal.condition is Condition.NOT_FOUND:
+            raise Refusal(Condition.MISSING_PARENT, "There is no such calendar home to put this into.") from None
+        raise
 
 
-def _lookup(location: Location, with_text: bool) -> Lookup[lookups.Found | None]:
-    """The one statement that finds everything on the way to a location."""
-    if location.place is Place.OBJECT:
-        look_up = lookups.calendar_object if with_text else lookups.meta
-        return look_up(location.principal, location.collection, location.name)
-    if location.place is Place.COLLECTION:
-        return lookups.calendar(location.principal, location.collection)
-    return lookups.home(location.principal)
+def principal_resource(paths: Paths, opened: OpenPrincipal) -> PrincipalResource:
+    """The resource of an opened principal."""
+    return PrincipalResource(paths.principal(opened.owner.name), opened)
 
 
-def object_resource(collection: Resource, meta: ObjectMeta) -> Resource:
+def home_resource(paths: Paths, opened: OpenHome) -> HomeResource:
+    """The resource of an opened home."""
+    return HomeResource(paths.home(opened.owner.name), opened)
+
+
+def collection_resource(paths: Paths, opened: OpenCalendar) -> CollectionResource:
+    """The resource of an opened collection."""
+    href = paths.collection(opened.owner.name, opened.binding.name)
+    return _COLLECTIONS[opened.calendar.kind](href, opened)
+
+
+def object_resource(collection: CollectionResource, href: Href, meta: ObjectMeta) -> ObjectResource:
     """The resource of one member of a collection."""
-    owner, calendar = collection.owner, collection.calendar
-    assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
-    href = paths.object_href(owner.name, calendar.name, meta.name)
-    return Resource(Kind.OBJECT, href, collection.access, owner, calendar, meta, delegates=collection.delegates)
+    extras = Extras(delegates=collection.extras.delegates)
+    return ObjectResource(href, OpenObject(collection.opened, meta), extras=extras)
 
 
-async def children(ctx: Context, parent: Resource) -> list[Resource]:
-    """The resources one level below, members of calendars excepted."""
-    match parent.kind:
-        case Kind.ROOT:
-            return [
-                Resource(Kind.PRINCIPALS, paths.href(Location(Place.PRINCIPALS)), Access.READ),
-                Resource(Kind.HOMES, paths.href(Location(Place.HOMES)), Access.READ),
-            ]
-        case Kind.PRINCIPALS:
-            return [principal_resource(ctx, each) for each in await ctx.db.read(stored_principals.list_all)]
-        case Kind.HOMES:
-            everyone = await ctx.db.read(stored_principals.list_all)
-            granted = ((each, access.access_to_home(ctx.actor, each.principal_id)) for each in everyone)
-            return [
-                Resource(Kind.HOME, paths.home_href(each.name), may, each) for each, may in granted if may & Access.READ
-            ]
-        case Kind.HOME:
-            assert parent.owner is not None  # noqa: S101 - a home always has an owner
-            found = await homes.collections(ctx, parent.owner)
-            return [collection_resource(parent.owner, each, parent.access) for each in found]
-        case _:
-            return []
+def parent_of(paths: Paths, resource: ObjectResource) -> CollectionResource:
+    """The collection that holds an object."""
+    return collection_resource(paths, resource.opened.parent)
 
 
-def principal_resource(ctx: Context, principal: Principal) -> Resource:
-    """The principal resource of somebody, as the actor sees it."""
-    granted = access.access_to_principal(ctx.actor, principal.principal_id)
-    return Resource(Kind.PRINCIPAL, paths.principal_href(principal.name), granted, principal)
+async def children(ctx: Context, paths: Paths, parent: Resource) -> AsyncIterator[list[Resource]]:
+    """The resources one level below, some at a time; the members of calendars are not among them."""
+    if isinstance(parent, RootResource):
+        yield [PrincipalsResource(paths.principals), HomesResource(paths.homes)]
+    elif isinstance(parent, PrincipalsResource):
+        async for page in opening.all_principals(ctx):
+            yield [principal_resource(paths, each) for each in page]
+    elif isinstance(parent, HomesResource):
+        yield [home_resource(paths, each) for each in await opening.homes_in_reach(ctx)]
+    elif isinstance(parent, HomeResource):
+        yield list(await collections(ctx, paths, parent))
 
 
-def collection_resource(owner: Principal, calendar: Calendar, granted: Access) -> Resource:
-    kind = _KIND_OF_COLLECTION[calendar.kind]
-    return Resource(kind, paths.collection_href(owner.name, calendar.name), granted, owner, calendar)
+async def collections(ctx: Context, paths: Paths, home: HomeResource) -> list[CollectionResource]:
+    """The collections of a home."""
+    return [collection_resource(paths, each) for each in await opening.collections(ctx, home.opened)]
 
 
-async def fill(ctx: Context, found: list[Resource], needs: frozenset[str]) -> None:
+async def prefetch(ctx: Context, found: Sequence[Resource], needs: frozenset[str]) -> None:
     """Load what the asked-for properties need beyond the resources themselves (``Row.needs``), one read for all."""
-    if not needs or not found:
-        return
-
-    def work(tx: Transaction) -> None:
-        if "dead" in needs:
-            _fill_dead(tx, found)
-        # many resources of one owner: what is the owner's is asked once
-        delegates = cache(lambda owner_id: tuple(stored_principals.delegates_of(tx, owner_id)))
-        used = cache(lambda owner_id: stored_calendars.usage(tx, owner_id)[1])
-        for each in found:
-            owner = each.owner
-            if owner is None:
-                continue
-            if "people" in needs and each.kind is Kind.PRINCIPAL:
-                each.members = tuple(stored_principals.members_of(tx, owner.principal_id))
-                each.groups = tuple(stored_principals.groups_of(tx, owner.principal_id))
-            if "delegates" in needs and each.kind is not Kind.PRINCIPAL:
-                each.delegates = delegates(owner.principal_id)
-            if "usage" in needs:
-                each.used_bytes = used(owner.principal_id)
-
-    await ctx.db.read(work)
-
-
-def _fill_dead(tx: Transaction, found: list[Resource]) -> None:
-    by_owner: dict[bytes, list[Resource]] = {}
-    for each in found:
-        if each.owner is not None:
-            by_owner.setdefault(each.owner.principal_id, []).append(each)
-    for owned in by_owner.values():
-        owner = owned[0].owner
-        assert owner is not None  # noqa: S101 - only owned resources were put in
-        stored = dead_properties_of_many(tx, owner.principal_id, [each.resource_id for each in owned])
-        for each in owned:
-            each.dead = {prop.name: prop.xml for prop in stored.get(each.resource_id, ())}
+    owned = [each for each in found if isinstance(each, OwnedResource)]
+    if needs and owned:
+        await properties.load(ctx, [(each.opened, each.resource_id, each.extras) for each in owned], needs)

@@ -1,4 +1,4 @@
-"""What the properties of one answer are seen through: the asker and the figures of this server."""
+"""What the properties of one answer are computed from: who asks, the map of URLs, and what this process remembers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from caldav_server.calendaring.context import Context
-from caldav_server.dav.elements import Elements
-from caldav_server.dav.renderings import Renderings
+from caldav_server.dav.caches.object_response_cache import ObjectResponseCache
+from caldav_server.dav.caches.rendering_cache import RenderingCache
+from caldav_server.dav.paths import Paths
 from caldav_server.dav.resources import Kind
 from protocol.model import Principal
 
@@ -17,13 +18,12 @@ class View:
     """Made once per request; property getters read it and nothing else."""
 
     ctx: Context
-    epoch: str
-    """The database's epoch: part of every sync token (RFC 6578 §4)."""
+    paths: Paths
     reports: Callable[[Kind], tuple[str, ...]]
     """The reports a kind of resource answers: DAV:supported-report-set is computed from their table."""
-    renderings: Renderings
+    renderings: RenderingCache
     """What was rendered for earlier answers."""
-    elements: Elements
+    object_responses: ObjectResponseCache
     """What was answered of single objects before."""
 
     @property

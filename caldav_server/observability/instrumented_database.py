@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from caldav_server.observability.metrics import Family, Sample
 from caldav_server.settings import Settings
 from storage.database import Database, Engine, Transaction
 
@@ -58,6 +59,19 @@ class InstrumentedDatabase(Database):
             return await super().point(work)
         finally:
             self.points.add(started)
+
+    def family(self) -> Family:
+        """The counts and seconds of each kind of unit of work."""
+        kinds = {"read": self.reads, "write": self.writes, "point": self.points}
+        samples = [
+            sample
+            for kind, timing in kinds.items()
+            for sample in (
+                Sample("_count", {"kind": kind}, timing.count),
+                Sample("_sum", {"kind": kind}, timing.seconds),
+            )
+        ]
+        return Family("database_seconds", "summary", "Time of units of work, waiting for a thread included.", samples)
 
 
 def open_database(settings: Settings) -> InstrumentedDatabase:

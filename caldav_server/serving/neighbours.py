@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, MutableSequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from caldav_server.app import Application
 from caldav_server.observability import metrics
 from caldav_server.observability.metrics import Family
+from caldav_server.services import Services
 
 ANSWER_SECONDS = 1.0
 
@@ -40,16 +40,16 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def meeting(app: Application, place: Place) -> AsyncIterator[None]:
-    """While it lasts, this worker answers its neighbours and the application can ask them."""
-    app.worker = place.name
+async def meeting(services: Services, place: Place) -> AsyncIterator[None]:
+    """While it lasts, this worker answers its neighbours and the process can ask them."""
+    services.worker = place.name
     if place.count < 2:
         yield
         return
 
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer), contextlib.suppress(ConnectionError):
-            writer.write(metrics.encode(app.families()))
+            writer.write(metrics.encode(services.families()))
             await writer.drain()
 
     async def ask_all() -> list[tuple[str, list[Family]]]:
@@ -58,7 +58,7 @@ async def meeting(app: Application, place: Place) -> AsyncIterator[None]:
         return [(str(number), found) for number, found in zip(others, answers, strict=True) if found is not None]
 
     server = await asyncio.start_unix_server(answer, place.socket(place.number))
-    app.neighbours = ask_all
+    services.ask_peers = ask_all
     try:
         yield
     finally:

@@ -13,16 +13,19 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from caldav_server.app import Application, Face
+from caldav_server.app import FACES, Application
+from caldav_server.faces import Face
 from caldav_server.http.server import EdgeServer
 from caldav_server.observability import logs
 from caldav_server.observability.instrumented_database import open_database
+from caldav_server.services import Services
 from caldav_server.serving.neighbours import Place, meeting
 from caldav_server.serving.spreading import Spread
 from caldav_server.settings import Settings, TlsSettings
 from caldav_server.worker import upkeep
+from storage.bus import Bus
 
 M_MMAP_THRESHOLD = -3
 M_ARENA_MAX = -8
@@ -41,13 +44,6 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext | None:
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(settings.certificate, settings.key or None)
     return context
-
-
-def load_dav() -> Face:
-    """The DAV face; imported when a server starts, so that commands need not wait for it."""
-    from caldav_server.dav.methods import DavFace
-
-    return DavFace()
 
 
 def raise_file_limit(wanted: int) -> int:
@@ -81,10 +77,10 @@ def settle_memory() -> None:
 class Worker:
     """One serving process from start to stop."""
 
-    def __init__(self, settings: Settings, place: Place, face: Face | None = None) -> None:
+    def __init__(self, settings: Settings, place: Place, faces: Sequence[Face] = FACES) -> None:
         self.settings = settings
         self.place = place
-        self._face = face
+        self._faces = faces
         self._stop = asyncio.Event()
         self._log = logs.Log(settings.log, worker=place.number if place.count > 1 else None)
         self._tls: ssl.SSLContext | None = None
@@ -110,11 +106,11 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         loop.add_signal_handler(signal.SIGINT, self.stop if interrupt else lambda: None)
 
-    def _start_duties(self, app: Application) -> list[asyncio.Task[None]]:
+    def _start_duties(self, services: Services) -> list[asyncio.Task[None]]:
         """The background duties, in the first process only: they must not run twice."""
         if self.place.number > 0:
             return []
-        return [asyncio.create_task(upkeep.run(app.db, app.settings), name="upkeep")]
+        return [asyncio.create_task(upkeep.run(services.db, services.settings), name="upkeep")]
 
     async def run(self, bind: str, ready: Callable[[str], None], *, shared: socket.socket | None = None) -> None:
         """Serves on ``bind`` until ``stop``; ``ready`` is called with the address in force once it accepts.
@@ -128,19 +124,20 @@ class Worker:
         if files < settings.limits.connections:
             logs.get().warning("the limit of open files is below the limit of connections", files=files)
         self._tls = tls_context(settings.tls)
-        app = Application(settings, open_database(settings), self._log, self._face or load_dav())
+        services = Services(settings, open_database(settings), self._log, Bus(settings.redis.url))
+        app = Application(services, self._faces)
         try:
             await app.start()
             edge = EdgeServer(app, settings)
-            app.metrics.gauge("connections", "Connections that are open.", lambda: edge.connection_count)
-            async with meeting(app, self.place):
+            services.metrics.gauge("connections", "Connections that are open.", lambda: edge.connection_count)
+            async with meeting(services, self.place):
                 several = self.place.count > 1
                 spread = Spread(self.place, edge.take) if several else None
                 address = edge.listen(bind, tls=self._tls, reuse_port=several, shared=shared, spread=spread)
-                logs.get().info("serving", address=address, database=app.db.dialect, tls=self._tls is not None)
+                logs.get().info("serving", address=address, database=services.db.dialect, tls=self._tls is not None)
                 ready(address)
                 settle_memory()
-                duties = self._start_duties(app)
+                duties = self._start_duties(services)
                 await self._stop.wait()
                 for duty in duties:
                     duty.cancel()

@@ -16,6 +16,7 @@ from caldav_server.accounts.logins.basic import Credentials, parse_basic
 from caldav_server.accounts.passwords import Hasher, hash_app_password, is_app_password, is_hash, new_app_password
 from caldav_server.accounts.throttle import Attempt, Throttle, network_of
 from caldav_server.app import Application
+from caldav_server.app import basic as basic_login
 from caldav_server.http.messages import Request, Response
 from caldav_server.settings import AuthSettings
 from protocol.model import Principal, PrincipalKind
@@ -29,20 +30,20 @@ def request_with(authorization: str | None, remote: str = "192.0.2.1", agent: st
 
 
 async def status_of(app: Application, request: Request) -> int:
-    answer = app.auth.cached_principal(request) or await app.auth.authenticate(request)
+    answer = app.login(basic_login).cached_principal(request) or await app.login(basic_login).authenticate(request)
     return answer.status if isinstance(answer, Response) else 200
 
 
-async def whoami(_app: Application, request: Request) -> Response:
+async def whoami(request: Request) -> Response:
     assert request.principal is not None
     return Response(200, {}, request.principal.name.encode())
 
 
 async def add_user(edge: Edge, name: str, password: str, **fields: object) -> Principal:
     user = accounts.new_principal(name, **fields)  # type: ignore[arg-type]
-    hashed = edge.app.auth.hasher.hash(password)
-    await edge.app.db.write(lambda tx: accounts.create(tx, user, 0))
-    await edge.app.db.write(lambda tx: accounts.set_password(tx, user, hashed, 0))
+    hashed = edge.login.hasher.hash(password)
+    await edge.app.services.db.write(lambda tx: accounts.create(tx, user, 0))
+    await edge.app.services.db.write(lambda tx: accounts.set_password(tx, user, hashed, 0))
     return user
 
 
@@ -97,7 +98,7 @@ async def test_names_addresses_and_spellings(tmp_path: Path) -> None:
         await add_user(edge, "a@b%c", "p")
         await add_user(edge, "jos\u00e9", "p")
         room = accounts.new_principal("room", PrincipalKind.ROOM)
-        await edge.app.db.write(lambda tx: accounts.create(tx, room, 0))
+        await edge.app.services.db.write(lambda tx: accounts.create(tx, room, 0))
         client = await edge.connect()
 
         async def log_in(name: str, password: str = "p") -> bytes | int:
@@ -119,16 +120,16 @@ async def test_names_addresses_and_spellings(tmp_path: Path) -> None:
 async def test_a_verified_login_costs_no_hash_again_until_the_password_changes(tmp_path: Path) -> None:
     async with running(tmp_path) as edge:
         client = await edge.connect()
-        counters = edge.app.metrics.counters
+        counters = edge.app.services.metrics.counters
         for _ in range(10):
             assert (await client.request("GET", "/dav/")).status == 200
         assert counters["auth_hashes"] == 1
         assert counters["auth_cache_hits"] == 9
-        user = await edge.app.db.read(lambda tx: accounts.find(tx, "user"))
-        hashed = edge.app.auth.hasher.hash("new")
-        await edge.app.db.write(lambda tx: accounts.set_password(tx, user, hashed, 0))
-        version = await edge.app.db.read(server_state.accounts_version)
-        assert edge.app.login_cache.observe_accounts_version(version)
+        user = await edge.app.services.db.read(lambda tx: accounts.find(tx, "user"))
+        hashed = edge.login.hasher.hash("new")
+        await edge.app.services.db.write(lambda tx: accounts.set_password(tx, user, hashed, 0))
+        version = await edge.app.services.db.read(server_state.accounts_version)
+        assert edge.app.services.login_cache.observe_accounts_version(version)
         assert (await client.request("GET", "/dav/")).status == 401
         assert (await client.request("GET", "/dav/", {"Authorization": basic("user", "new")}, auth=False)).status == 200
 
@@ -137,17 +138,17 @@ async def test_a_password_changed_elsewhere_is_noticed_soon(tmp_path: Path) -> N
     async with running(tmp_path, {"auth.recheck_seconds": 0.2}) as edge:
         client = await edge.connect()
         assert (await client.request("GET", "/dav/")).status == 200
-        user = await edge.app.db.read(lambda tx: accounts.find(tx, "user"))
-        await edge.app.db.write(lambda tx: accounts.remove(tx, user))
+        user = await edge.app.services.db.read(lambda tx: accounts.find(tx, "user"))
+        await edge.app.services.db.write(lambda tx: accounts.remove(tx, user))
         await asyncio.sleep(0.3)
         assert (await client.request("GET", "/dav/")).status == 401
 
 
 async def test_what_was_looked_up_before_an_announcement_is_not_remembered_after_it(tmp_path: Path) -> None:
     async with running(tmp_path, {"auth.recheck_seconds": 300}) as edge:
-        cache, bus = edge.app.login_cache, edge.app.bus
+        cache, bus = edge.app.services.login_cache, edge.app.services.bus
         assert await status_of(edge.app, request_with(basic())) == 200
-        version = await edge.app.db.read(server_state.accounts_version)
+        version = await edge.app.services.db.read(server_state.accounts_version)
         bus.announce_accounts(version)
         assert len(cache) == 1  # it is the known version
         generation = cache.generation
@@ -166,26 +167,26 @@ async def test_the_memory_of_logins_is_bounded_and_expires(tmp_path: Path) -> No
             await add_user(edge, f"u{number}", "p")
         for number in range(6):
             assert await status_of(edge.app, request_with(basic(f"u{number}", "p"))) == 200
-        assert len(edge.app.login_cache) == 3
-        hashes = edge.app.metrics.counters["auth_hashes"]
+        assert len(edge.app.services.login_cache) == 3
+        hashes = edge.app.services.metrics.counters["auth_hashes"]
         await asyncio.sleep(0.25)
         assert await status_of(edge.app, request_with(basic("u5", "p"))) == 200
-        assert edge.app.metrics.counters["auth_hashes"] == hashes + 1
-        assert not any(b"u5" in key or b":p" in key for key in edge.app.login_cache._principals)
+        assert edge.app.services.metrics.counters["auth_hashes"] == hashes + 1
+        assert not any(b"u5" in key or b":p" in key for key in edge.app.services.login_cache._principals)
 
 
 async def test_requests_at_once_share_one_verification(tmp_path: Path) -> None:
     async with running(tmp_path) as edge:
         found = await asyncio.gather(*(status_of(edge.app, request_with(basic())) for _ in range(20)))
         assert found == [200] * 20
-        assert edge.app.metrics.counters["auth_hashes"] == 1
+        assert edge.app.services.metrics.counters["auth_hashes"] == 1
 
 
 async def test_recalling_a_login_is_quick(tmp_path: Path) -> None:
     async with running(tmp_path, {"auth.recheck_seconds": 300}) as edge:
         request = request_with(basic())
         assert await status_of(edge.app, request) == 200
-        recall = edge.app.auth.cached_principal
+        recall = edge.login.cached_principal
         best = min(_timed(recall, request) for _ in range(5))
         assert best < 50e-6  # about 2 microseconds on a quiet machine; a hash would be 50 or more
 
@@ -202,25 +203,25 @@ def _timed(recall: object, request: Request) -> float:
 
 async def test_app_passwords(tmp_path: Path) -> None:
     async with running(tmp_path, face=whoami) as edge:
-        user = await edge.app.db.read(lambda tx: accounts.find(tx, "user"))
-        made = await edge.app.db.write(lambda tx: accounts.add_app_password(tx, user, "phone", 0))
-        hashes = edge.app.metrics.counters["auth_hashes"]
+        user = await edge.app.services.db.read(lambda tx: accounts.find(tx, "user"))
+        made = await edge.app.services.db.write(lambda tx: accounts.add_app_password(tx, user, "phone", 0))
+        hashes = edge.app.services.metrics.counters["auth_hashes"]
         for spelling in (made, made.upper(), made.replace("-", " "), made.replace("-", "")):
             assert await status_of(edge.app, request_with(basic("user", spelling))) == 200
-        assert edge.app.metrics.counters["auth_hashes"] == hashes  # a fast hash is enough for 150 random bits
+        assert edge.app.services.metrics.counters["auth_hashes"] == hashes  # a fast hash is enough for 150 random bits
         other = await add_user(edge, "other", "p")
         assert await status_of(edge.app, request_with(basic("other", made))) == 401
-        assert await edge.app.db.write(lambda tx: accounts.remove_app_password(tx, user, "phone")) == 1
+        assert await edge.app.services.db.write(lambda tx: accounts.remove_app_password(tx, user, "phone")) == 1
         assert other.name == "other"
         await asyncio.sleep(0)
-        edge.app.login_cache._check_at = 0
+        edge.app.services.login_cache._check_at = 0
         assert await status_of(edge.app, request_with(basic("user", made))) == 401
 
 
 async def test_account_passwords_can_be_switched_off(tmp_path: Path) -> None:
     async with running(tmp_path, {"auth.account_passwords": False}) as edge:
-        user = await edge.app.db.read(lambda tx: accounts.find(tx, "user"))
-        made = await edge.app.db.write(lambda tx: accounts.add_app_password(tx, user, "phone", 0))
+        user = await edge.app.services.db.read(lambda tx: accounts.find(tx, "user"))
+        made = await edge.app.services.db.write(lambda tx: accounts.add_app_password(tx, user, "phone", 0))
         assert await status_of(edge.app, request_with(basic())) == 401
         assert await status_of(edge.app, request_with(basic("user", made))) == 200
 
@@ -255,19 +256,19 @@ def test_hashes_of_other_servers_verify_and_are_renewed() -> None:
 
 async def test_an_old_hash_is_renewed_at_login(tmp_path: Path) -> None:
     async with running(tmp_path) as edge:
-        user = await edge.app.db.read(lambda tx: accounts.find(tx, "user"))
+        user = await edge.app.services.db.read(lambda tx: accounts.find(tx, "user"))
         old = Hasher(AuthSettings(argon2_memory_kib=128, argon2_time=1)).hash("p")
-        await edge.app.db.write(lambda tx: accounts.set_password(tx, user, old, 0))
+        await edge.app.services.db.write(lambda tx: accounts.set_password(tx, user, old, 0))
         assert await status_of(edge.app, request_with(basic("user", "p"))) == 200
         file = accounts_file.AccountsFile(user=[accounts_file.UserEntry(name="user")])
-        stored = await edge.app.db.read(lambda tx: accounts_file.known_hashes(tx, file))
+        stored = await edge.app.services.db.read(lambda tx: accounts_file.known_hashes(tx, file))
         assert stored["user"] != old
-        assert edge.app.auth.hasher.verify(stored["user"], "p")
+        assert edge.login.hasher.verify(stored["user"], "p")
 
 
 async def test_a_renewed_hash_never_brings_a_changed_password_back(tmp_path: Path) -> None:
     async with running(tmp_path) as edge:
-        db, user = edge.app.db, await edge.app.db.read(lambda tx: accounts.find(tx, "user"))
+        db, user = edge.app.services.db, await edge.app.services.db.read(lambda tx: accounts.find(tx, "user"))
         (old,) = await db.read(lambda tx: credentials.for_principal(tx, user.principal_id))
         await db.write(lambda tx: accounts.set_password(tx, user, "the new hash", 0))
         await db.write(lambda tx: accounts.replace_hash(tx, old, "the old password's hash"))
@@ -283,7 +284,7 @@ async def test_guessing_is_slowed_down_without_hashing(tmp_path: Path) -> None:
         found = [await status_of(edge.app, request_with(basic("user", f"wrong{n}"))) for n in range(1000)]
         assert found[:5] == [401] * 5
         assert found.count(429) >= 990
-        assert edge.app.metrics.counters["auth_hashes"] <= 10
+        assert edge.app.services.metrics.counters["auth_hashes"] <= 10
         # the same from another network still works, and so does another account
         assert await status_of(edge.app, request_with(basic(), remote="198.51.100.1")) == 200
 
@@ -293,7 +294,7 @@ async def test_guesses_at_once_do_not_slip_through(tmp_path: Path) -> None:
         requests = [request_with(basic("user", f"wrong{n}")) for n in range(200)]
         found = await asyncio.gather(*(status_of(edge.app, request) for request in requests))
         assert found.count(401) <= 6
-        assert edge.app.metrics.counters["auth_hashes"] <= 6
+        assert edge.app.services.metrics.counters["auth_hashes"] <= 6
 
 
 async def test_a_device_that_logged_in_is_not_locked_out_by_its_neighbours(tmp_path: Path) -> None:
@@ -313,7 +314,7 @@ async def test_an_old_password_on_a_device_is_hashed_once(tmp_path: Path) -> Non
     async with running(tmp_path) as edge:
         stale = request_with(basic("user", "old"))
         assert [await status_of(edge.app, stale) for _ in range(50)] == [401] * 50
-        assert edge.app.metrics.counters["auth_hashes"] == 1
+        assert edge.app.services.metrics.counters["auth_hashes"] == 1
         assert await status_of(edge.app, request_with(basic())) == 200
 
 
@@ -321,7 +322,7 @@ async def test_many_accounts_from_one_network_are_slowed_down(tmp_path: Path) ->
     async with running(tmp_path, {"auth.network_failures": 20}) as edge:
         found = [await status_of(edge.app, request_with(basic(f"nobody{n}", "x"))) for n in range(100)]
         assert found.count(429) >= 75
-        answer = await edge.app.auth.authenticate(request_with(basic("anybody", "x")))
+        answer = await edge.login.authenticate(request_with(basic("anybody", "x")))
         assert isinstance(answer, Response)
         assert int(answer.headers["Retry-After"]) >= 1
 
@@ -333,7 +334,7 @@ async def test_nothing_tells_whether_a_name_exists(tmp_path: Path) -> None:
         for n in range(15):
             for name, times in (("user", known), ("nobody", unknown)):
                 cpu = time.process_time()
-                answer = await edge.app.auth.authenticate(request_with(basic(name, f"x{n}")))
+                answer = await edge.login.authenticate(request_with(basic(name, f"x{n}")))
                 times.append(time.process_time() - cpu)
                 assert isinstance(answer, Response)
                 assert (answer.status, answer.body) == (401, b"Please log in.\n")
@@ -344,9 +345,7 @@ async def test_nothing_tells_whether_a_name_exists(tmp_path: Path) -> None:
 async def test_the_loop_stays_free_while_passwords_are_hashed(tmp_path: Path) -> None:
     values: dict[str, object] = {"auth.argon2_memory_kib": 19_456, "auth.argon2_time": 2, "auth.free_failures": 1000}
     async with running(tmp_path, values) as edge:
-        logins = [
-            asyncio.create_task(edge.app.auth.authenticate(request_with(basic("user", f"x{n}")))) for n in range(10)
-        ]
+        logins = [asyncio.create_task(edge.login.authenticate(request_with(basic("user", f"x{n}")))) for n in range(10)]
         everybody, loop = time.process_time(), time.thread_time()
         await asyncio.gather(*logins)
         everybody, loop = time.process_time() - everybody, time.thread_time() - loop
@@ -402,7 +401,7 @@ def test_networks() -> None:
 
 async def test_removed_accounts_leave_nothing(tmp_path: Path) -> None:
     async with running(tmp_path) as edge:
-        user = await edge.app.db.read(lambda tx: accounts.find(tx, "user"))
-        await edge.app.db.write(lambda tx: accounts.remove(tx, user))
-        assert await edge.app.db.read(lambda tx: principals.find_by_name(tx, "user")) is None
+        user = await edge.app.services.db.read(lambda tx: accounts.find(tx, "user"))
+        await edge.app.services.db.write(lambda tx: accounts.remove(tx, user))
+        assert await edge.app.services.db.read(lambda tx: principals.find_by_name(tx, "user")) is None
         assert await status_of(edge.app, request_with(basic())) == 401

@@ -150,7 +150,7 @@ async def test_move_to_another_home_as_its_delegate(face: Face) -> None:
     goal = "/dav/calendars/ben/calendar/a.ics"
     assert (await face.ask("MOVE", CALENDAR + "a.ics", Destination=goal)).status == 403
     await face.db.write(lambda tx: principals.set_delegates(tx, ben.principal_id, [(anna.principal_id, True)]))
-    face.face = type(face.face)()
+    face.face = face.fresh()
     assert (await face.ask("MOVE", CALENDAR + "a.ics", Destination=goal)).status == 201
     assert (await face.ask("GET", CALENDAR + "a.ics")).status == 404
     assert (await face.ask("GET", goal)).status == 200
@@ -163,7 +163,7 @@ async def test_strangers_delegates_and_groups(face: Face) -> None:
     crew = await face.add("crew", PrincipalKind.GROUP)
     await face.db.write(lambda tx: principals.set_members(tx, crew.principal_id, [face.people["ben"].principal_id]))
     await face.db.write(lambda tx: principals.set_delegates(tx, anna.principal_id, [(crew.principal_id, False)]))
-    face.face = type(face.face)()
+    face.face = face.fresh()
     assert (await face.ask("PROPFIND", CALENDAR, who="ben", Depth="0")).status == 207
     denied = await face.ask("PUT", CALENDAR + "a.ics", event("one"), who="ben", Content_Type="text/calendar")
     assert (denied.status, denied.condition) == (403, "need-privileges")
@@ -236,7 +236,7 @@ async def test_quota(face: Face, tmp_path: Path) -> None:
     from dataclasses import replace as changed
 
     face.settings = changed(face.settings, limits=changed(face.settings.limits, home_bytes=1024))
-    face.face = type(face.face)()
+    face.face = face.fresh()
     assert (await face.put(CALENDAR + "a.ics", event("one", more="DESCRIPTION:" + "x" * 500))).status == 201
     full = await face.put(CALENDAR + "b.ics", event("two", more="DESCRIPTION:" + "x" * 500))
     assert (full.status, full.condition) == (507, "quota-not-exceeded")

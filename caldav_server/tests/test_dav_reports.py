@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from caldav_server.calendaring import queries, texts
-from caldav_server.calendaring.texts import Allowance
-from caldav_server.dav.reports import calendar as reports
+from caldav_server.calendaring import freebusy, queries, work_budget
+from caldav_server.calendaring.work_budget import RequestBudget
 from caldav_server.dav.reports import multiget as multigets
+from caldav_server.dav.reports import query as reports
 from protocol.errors import Refusal
 from protocol.ical.recurrence import DEFAULT_PERIODS
 from protocol.model import CalendarObject, Seq
@@ -91,8 +91,8 @@ async def test_multiget_answers_every_object(face: Face, monkeypatch: pytest.Mon
     answer = await multiget(face, *names)
     assert statuses(answer)["z0.ics"] == (403, "max-instances")
     assert [href.rsplit("/", 1)[-1] for href in answer.hrefs()] == names
-    monkeypatch.setattr(multigets, "Allowance", lambda: Allowance(2 * DEFAULT_PERIODS))
-    face.face = type(face.face)()  # nothing remembered
+    monkeypatch.setattr(multigets, "RequestBudget", lambda: RequestBudget(2 * DEFAULT_PERIODS))
+    face.face = face.fresh()  # nothing remembered
     answer = await multiget(face, *names)
     assert [href.rsplit("/", 1)[-1] for href in answer.hrefs()] == names
     codes = [code for code, _ in statuses(answer).values()]
@@ -133,7 +133,7 @@ async def test_a_limit_of_the_request_is_named_before_the_first_byte(
     face: Face, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(face, 1, 3)
-    monkeypatch.setattr(reports, "Allowance", lambda: Allowance(DEFAULT_PERIODS))
+    monkeypatch.setattr(reports, "RequestBudget", lambda: RequestBudget(DEFAULT_PERIODS))
     answer = await face.query(CALENDAR, RANGE, EXPANDED)
     assert (answer.status, answer.condition) == (507, "number-of-matches-within-limits")
 
@@ -142,7 +142,7 @@ async def test_a_limit_of_the_request_that_is_met_later_ends_a_well_formed_answe
     face: Face, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(face, 12, 3)
-    monkeypatch.setattr(reports, "Allowance", lambda: Allowance(DEFAULT_PERIODS))
+    monkeypatch.setattr(reports, "RequestBudget", lambda: RequestBudget(DEFAULT_PERIODS))
     monkeypatch.setattr(reports, "STREAM_FROM", 1)
     monkeypatch.setattr(queries, "BATCH", 4)
     answer = await face.query(CALENDAR, RANGE, EXPANDED)
@@ -177,23 +177,23 @@ def _expansion() -> str:
 
 async def test_ordinary_series_are_answered_however_many(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     """Occurrences that are answered are not what a request may not have too many of."""
-    monkeypatch.setattr(reports, "Allowance", lambda: Allowance(100))
+    monkeypatch.setattr(reports, "RequestBudget", lambda: RequestBudget(100))
     for number in range(8):
         await face.put(f"{CALENDAR}n{number}.ics", event(f"n{number}", end="DURATION:PT1H", more="RRULE:FREQ=DAILY"))
     assert set(statuses(await face.query(CALENDAR, RANGE, EXPANDED)).values()) == {(200, "")}
 
 
 def test_an_allowance_is_spent_by_what_answers_nothing() -> None:
-    allowance = Allowance(10)
+    whole = RequestBudget(10)
     for _ in range(5):
-        with allowance.budget() as budget:
+        with whole.for_object() as budget:
             budget.spend(100)
             budget.answered += 100
-    with allowance.budget() as budget:
+    with whole.for_object() as budget:
         budget.spend(11)
-    with pytest.raises(Refusal), allowance.budget():
+    with pytest.raises(Refusal), whole.for_object():
         pass
-    assert texts.REQUEST_PERIODS > DEFAULT_PERIODS
+    assert work_budget.REQUEST_PERIODS > DEFAULT_PERIODS
 
 
 async def test_large_objects_are_fetched_one_by_one_and_all_answered(
@@ -232,7 +232,7 @@ async def test_large_objects_are_fetched_one_by_one_and_all_answered(
 
 async def test_free_busy_is_refused_before_it_is_too_much(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC 4791 §7.10: more occurrences than one answer is made of are a named refusal, found out with as few rows."""
-    monkeypatch.setattr(queries, "MOST_BUSY", 20)
+    monkeypatch.setattr(freebusy, "MOST_BUSY", 20)
     await face.put(f"{CALENDAR}a.ics", event("a", end="DURATION:PT1H", more="RRULE:FREQ=DAILY;COUNT=21"))
     for days, status in ((20, 200), (21, 403)):
         end = f"202601{5 + days:02}T000000Z"

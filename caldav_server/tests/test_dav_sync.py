@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from caldav_server.dav.tokens import parse_token, render_token
+from caldav_server.calendaring.sync import SyncToken, parse_token, render_token
 from protocol.errors import Condition, Refusal
 from protocol.model import Seq
 from storage import calendars, principals, pruning, server_state
@@ -81,7 +82,7 @@ async def test_tokens_older_than_the_kept_tombstones(face: Face) -> None:
 async def test_tokens_end_with_a_restore(face: Face) -> None:
     token = (await face.sync(CALENDAR)).token()
     await face.db.write(lambda tx: server_state.set_epoch(tx, "another"))
-    face.face = type(face.face)()
+    face.face = face.fresh()
     assert (await face.sync(CALENDAR, token)).condition == "valid-sync-token"
 
 
@@ -96,7 +97,7 @@ async def test_a_home_reports_its_collections(face: Face) -> None:
 
 
 def test_a_token_of_the_future_is_refused() -> None:
-    text = render_token("e", b"\x01", Seq(9))
+    text = render_token("e", b"\x01", SyncToken(Seq(9)))
     with pytest.raises(Refusal) as refused:
         parse_token(text, epoch="e", collection_id=b"\x01", seq=Seq(8), min_valid_seq=Seq(0))
     assert refused.value.condition is Condition.VALID_SYNC_TOKEN
@@ -136,7 +137,7 @@ async def test_remembered_answers_are_never_stale(face: Face) -> None:
     await face.db.write(
         lambda tx: principals.set_delegates(tx, face.people["anna"].principal_id, [(stranger.principal_id, False)])
     )
-    face.face._sessions = None  # what the authenticator does when accounts change
+    face.people["ben"] = replace(stranger)  # what a login does when accounts change
     assert (await face.ask("PROPFIND", CALENDAR, poll, who="ben", Depth="0")).status == 207
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from caldav_server.app import Application
 from caldav_server.http.exchange import split_target
 from caldav_server.http.messages import Request, Response
 from caldav_server.http.wire import HeaderInjection, render_head
@@ -87,7 +86,7 @@ def test_request_targets(target: str, expected: tuple[str, str, str]) -> None:
 
 
 async def test_http_1_0_gets_no_chunks_and_a_close(tmp_path: Path) -> None:
-    async def stream(_app: Application, _request: Request) -> Response:
+    async def stream(_request: Request) -> Response:
         async def chunks() -> AsyncIterator[bytes]:
             yield b"one"
             yield b"two"
@@ -220,7 +219,7 @@ async def test_100_mb_are_refused_early(tmp_path: Path, framing: str) -> None:
 async def test_torn_uploads_reach_the_face_as_a_broken_connection(tmp_path: Path) -> None:
     outcomes: list[str] = []
 
-    async def face(_app: Application, request: Request) -> Response:
+    async def face(request: Request) -> Response:
         try:
             await request.read(MEGABYTE)
             outcomes.append("read")
@@ -258,7 +257,7 @@ async def test_refusals_and_failures_become_answers(tmp_path: Path) -> None:
         "/dav/bug": RuntimeError("secret detail"),
     }
 
-    async def face(_app: Application, request: Request) -> Response:
+    async def face(request: Request) -> Response:
         raise errors[request.raw_path]
 
     async with running(tmp_path, face=face, values={"log.file": str(tmp_path / "log")}) as edge:
@@ -271,7 +270,7 @@ async def test_refusals_and_failures_become_answers(tmp_path: Path) -> None:
         bug = answers["/dav/bug"]
         assert bug.headers["x-request-id"].encode() in bug.body
         assert not any(b"secret" in answer.body for answer in answers.values())
-        edge.app.log.sink.flush()
+        edge.app.services.log.sink.flush()
         log = (tmp_path / "log").read_text()
         assert "RuntimeError: secret detail" in log
         assert bug.headers["x-request-id"] in log
@@ -280,7 +279,7 @@ async def test_refusals_and_failures_become_answers(tmp_path: Path) -> None:
 async def test_a_stream_that_fails_is_cut_not_ended(tmp_path: Path) -> None:
     closed: list[bool] = []
 
-    async def face(_app: Application, request: Request) -> Response:
+    async def face(request: Request) -> Response:
         async def chunks() -> AsyncIterator[bytes]:
             try:
                 if request.raw_path == "/dav/first":
@@ -301,7 +300,7 @@ async def test_a_stream_that_fails_is_cut_not_ended(tmp_path: Path) -> None:
 
 
 async def test_a_header_value_cannot_smuggle_a_line(tmp_path: Path) -> None:
-    async def face(_app: Application, _request: Request) -> Response:
+    async def face(_request: Request) -> Response:
         return Response(200, {"Location": "/a\r\nSet-Cookie: x=y"})
 
     async with running(tmp_path, face=face) as edge:
@@ -324,7 +323,8 @@ async def test_health_and_metrics(tmp_path: Path) -> None:
         assert 'caldav_server_request_seconds_bucket{le="+Inf",method="REPORT"} 1.0' in text
         assert "process_resident_memory_bytes" in text
         assert 'caldav_server_database_seconds_count{kind="point"} ' in text
-        edge.app._may_read_metrics = ()
+    async with running(tmp_path, {"metrics.allowed": ("192.0.2.1",)}) as edge:
+        client = await edge.connect()
         assert (await client.request("GET", "/metrics", auth=False)).status == 403
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from caldav_server.app import Application
-from caldav_server.dav.methods import DavFace
 from caldav_server.http.messages import Request, Response, strip_base_path
 from caldav_server.settings import SettingsError, is_base_path
 from testing.edge import running, settings_with
@@ -16,7 +14,7 @@ TRUSTED: dict[str, object] = {"proxy.trusted": ("127.0.0.0/8",)}
 UNDER_CAL: dict[str, object] = {"server.base_path": "/cal"}
 
 
-async def show(_app: Application, request: Request) -> Response:
+async def show(request: Request) -> Response:
     return Response(200, {}, f"{request.base_path}|{request.raw_path}|{request.query_string}".encode())
 
 
@@ -108,7 +106,7 @@ async def test_only_the_named_headers_count(tmp_path: Path) -> None:
 
 
 async def test_the_well_known_address_leads_below_the_base_path(tmp_path: Path) -> None:
-    async with running(tmp_path, {**TRUSTED, **UNDER_CAL}, face=DavFace()) as edge:
+    async with running(tmp_path, {**TRUSTED, **UNDER_CAL}) as edge:
         client = await edge.connect()
         for path in ("/.well-known/caldav", "/cal/.well-known/caldav/"):
             answer = await client.request("PROPFIND", path, auth=False)

@@ -12,7 +12,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from caldav_server.app import Application
 from caldav_server.http.compression import accepts_gzip, is_compressible
 from caldav_server.http.cookies import parse_cookies, render_cookie
 from caldav_server.http.files import answer_file, find_file
@@ -23,14 +22,14 @@ from testing.edge import basic, running
 
 MEGABYTE = 1_048_576
 JSON = {"Content-Type": "application/json"}
-Face = Callable[[Application, Request], Awaitable[Response]]
+Face = Callable[[Request], Awaitable[Response]]
 
 
 # -- query strings and cookies
 
 
 async def test_the_query_is_a_mapping(tmp_path: Path) -> None:
-    async def face(_app: Application, request: Request) -> Response:
+    async def face(request: Request) -> Response:
         query = request.query
         return Response(200, {}, repr([query.getall("a"), query["empty"], query.get("none")]).encode())
 
@@ -46,7 +45,7 @@ def test_a_query_has_a_limit() -> None:
 
 
 async def test_several_cookies(tmp_path: Path) -> None:
-    async def face(_app: Application, request: Request) -> Response:
+    async def face(request: Request) -> Response:
         session = render_cookie("session", "a1", path="/cal", max_age=3600, same_site="Strict")
         theme = render_cookie("theme", "dark", secure=False, http_only=False)
         return Response(200, {}, repr(request.cookies).encode(), cookies=(session, theme))
@@ -72,7 +71,7 @@ def test_cookies_hold_no_other_headers() -> None:
 # -- forms and uploads
 
 
-async def show_form(_app: Application, request: Request) -> Response:
+async def show_form(request: Request) -> Response:
     return Response(200, {}, repr(list((await request.form(MEGABYTE)).items())).encode())
 
 
@@ -116,7 +115,7 @@ def test_a_form_as_browsers_send_it() -> None:
 async def test_an_upload_is_read_as_it_comes(tmp_path: Path, framing: str) -> None:
     seen: list[int] = []
 
-    async def face(_app: Application, request: Request) -> Response:
+    async def face(request: Request) -> Response:
         digest = hashlib.sha256()
         async for piece in request.stream(8 * MEGABYTE):
             digest.update(piece)
@@ -167,7 +166,7 @@ async def test_large_answers_are_compressed_for_those_who_take_it(tmp_path: Path
             "/dav/not": Response(200, dict(JSON), whole),
         }
 
-    async def face(_app: Application, request: Request) -> Response:
+    async def face(request: Request) -> Response:
         return bodies[request.raw_path]
 
     async with running(tmp_path, face=face) as edge:
@@ -234,7 +233,7 @@ async def test_files_are_answered_with_their_type_and_not_twice(tmp_path: Path) 
     (root / "large.bin").write_bytes(os.urandom(MEGABYTE))
     (root / "page.html").write_text("<p>")
 
-    async def face(_app: Application, request: Request) -> Response:
+    async def face(request: Request) -> Response:
         path = find_file(root, request.raw_path.removeprefix("/dav/"))
         return Response(404) if path is None else await answer_file(request, path, cache_control="max-age=60")
 
@@ -262,7 +261,7 @@ async def test_files_are_answered_with_their_type_and_not_twice(tmp_path: Path) 
 
 
 async def test_a_file_that_shrinks_while_it_is_read_is_cut(tmp_path: Path) -> None:
-    async def face(_app: Application, _request: Request) -> Response:
+    async def face(_request: Request) -> Response:
         async def pieces() -> AsyncIterator[bytes]:
             yield b"half"
 
@@ -310,7 +309,7 @@ async def talk(socket: WebSocket) -> None:
             await socket.send(message.upper())
 
 
-async def websocket_face(_app: Application, _request: Request) -> Response:
+async def websocket_face(_request: Request) -> Response:
     return WebSocketResponse(session=talk, protocols=("chat",), cookies=("a=b",))
 
 
@@ -365,7 +364,7 @@ async def test_a_stop_says_goodbye_to_websockets(tmp_path: Path) -> None:
 
 
 async def test_a_page_brings_its_own_content_security_policy(tmp_path: Path) -> None:
-    async def face(_app: Application, _request: Request) -> Response:
+    async def face(_request: Request) -> Response:
         return Response(200, {"Content-Type": "text/html", "Content-Security-Policy": "default-src 'self'"}, b"<p>")
 
     async with running(tmp_path, face=face) as edge:

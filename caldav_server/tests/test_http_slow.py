@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from caldav_server.app import Application
 from caldav_server.http.messages import Request, Response
 from testing.edge import Client, Edge, basic, echo, running
 
@@ -97,7 +96,7 @@ async def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path, streamed: 
     size = 24 * 1_048_576
     done: list[str] = []
 
-    async def face(_app: Application, _request: Request) -> Response:
+    async def face(_request: Request) -> Response:
         async def chunks() -> AsyncIterator[bytes]:
             try:
                 for _ in range(size // 65536):
@@ -122,7 +121,7 @@ async def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path, streamed: 
 
 
 async def test_memory_stays_flat_while_streaming_and_refusing(tmp_path: Path) -> None:
-    async def face(_app: Application, request: Request) -> Response:
+    async def face(request: Request) -> Response:
         if request.method == "PUT":
             await request.read(1_048_576)
 
@@ -164,7 +163,7 @@ async def test_a_stop_finishes_what_is_in_flight(tmp_path: Path) -> None:
 
 
 async def test_a_stop_does_not_wait_for_ever(tmp_path: Path) -> None:
-    async def face(_app: Application, _request: Request) -> Response:
+    async def face(_request: Request) -> Response:
         await asyncio.sleep(60)
         return Response(204)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from caldav_server.calendaring import homes, importing
+from caldav_server.calendaring import importing
 from caldav_server.calendaring.importing import Outcome
 from caldav_server.settings import Settings
 from protocol.ical.split import Splitter
@@ -37,15 +37,13 @@ async def face(url: str) -> AsyncIterator[Face]:
 
 
 async def run(face: Face, data: bytes, db: Database | None = None) -> list[Outcome]:
-    ctx, owner = face.context(), face.people["anna"]
-    calendar = await homes.find_collection(ctx, owner, "calendar")
-    assert calendar is not None
-    ctx = replace(ctx, db=db or face.db)
-    return [each async for batch in importing.import_calendar(ctx, owner, calendar, Splitter(data)) for each in batch]
+    opened = await face.open()
+    ctx = replace(face.context(), db=db or face.db)
+    return [each async for batch in importing.import_calendar(ctx, opened, Splitter(data)) for each in batch]
 
 
-def became(outcomes: list[Outcome]) -> dict[str, int]:
-    return dict(Counter(each.became.value for each in outcomes))
+def statuses(outcomes: list[Outcome]) -> dict[str, int]:
+    return dict(Counter(each.status.value for each in outcomes))
 
 
 def whole(*parts: str) -> bytes:
@@ -65,10 +63,10 @@ async def test_an_export_imported_again_changes_nothing(face: Face) -> None:
     zoned = inner(event("zoned")).replace("DTSTART:20260105T100000Z", "DTSTART;TZID=Europe/Berlin:20260105T100000")
     override = inner(event("uid-1", summary="moved", more="RECURRENCE-ID:20260105T100000Z"))
     first = await run(face, whole(zone, *many, zoned, override))
-    assert became(first) == {"created": 451}
+    assert statuses(first) == {"created": 451}
     token = (await face.sync(CALENDAR)).token()
     export = (await face.ask("GET", CALENDAR)).body
-    assert became(await run(face, export)) == {"unchanged": 451}
+    assert statuses(await run(face, export)) == {"unchanged": 451}
     assert (await face.sync(CALENDAR)).token() == token
     assert b"BEGIN:VTIMEZONE" in (await face.ask("GET", CALENDAR + "zoned.ics")).body
 
@@ -79,7 +77,7 @@ async def test_an_export_imported_where_it_came_from_keeps_the_texts_of_clients(
     text = text.replace("BEGIN:VEVENT", zone + "BEGIN:VEVENT").replace("DTSTART:", "DTSTART;TZID=Europe/Berlin:")
     await face.put(CALENDAR + "a.ics", text.replace("100000Z", "100000"))
     before = (await face.sync(CALENDAR)).token()
-    assert became(await run(face, (await face.ask("GET", CALENDAR)).body)) == {"unchanged": 1}
+    assert statuses(await run(face, (await face.ask("GET", CALENDAR)).body)) == {"unchanged": 1}
     assert (await face.sync(CALENDAR)).token() == before
     assert "X-OWN:kept" in (await face.ask("GET", CALENDAR + "a.ics")).text
 
@@ -87,19 +85,19 @@ async def test_an_export_imported_where_it_came_from_keeps_the_texts_of_clients(
 async def test_changed_objects_are_updated(face: Face) -> None:
     await run(face, whole(inner(event("a")), inner(event("b"))))
     outcomes = await run(face, whole(inner(event("a", summary="new")), inner(event("b")), inner(event("d"))))
-    assert became(outcomes) == {"updated": 1, "unchanged": 1, "created": 1}
+    assert statuses(outcomes) == {"updated": 1, "unchanged": 1, "created": 1}
     assert "new" in (await face.ask("GET", CALENDAR + "a.ics")).text
 
 
 async def test_what_has_no_uid_gets_one_that_stays(face: Face) -> None:
     nameless = inner(event("x")).replace("UID:x\r\n", "")
-    assert became(await run(face, whole(nameless))) == {"created": 1}
-    assert became(await run(face, whole(nameless))) == {"unchanged": 1}
+    assert statuses(await run(face, whole(nameless))) == {"created": 1}
+    assert statuses(await run(face, whole(nameless))) == {"unchanged": 1}
 
 
 async def test_a_taken_name_does_not_lose_anything(face: Face) -> None:
     await face.put(CALENDAR + "b.ics", event("other"))
-    assert became(await run(face, whole(inner(event("b"))))) == {"created": 1}
+    assert statuses(await run(face, whole(inner(event("b"))))) == {"created": 1}
     assert "UID:other" in (await face.ask("GET", CALENDAR + "b.ics")).text
     assert len((await face.sync(CALENDAR)).hrefs()) == 2
 
@@ -115,17 +113,17 @@ async def test_a_refused_object_stops_no_other(face: Face) -> None:
             inner(event("a")),
         ),
     )
-    assert became(outcomes) == {"refused": 1, "created": 1}
-    assert next(each for each in outcomes if each.became.value == "refused").message
+    assert statuses(outcomes) == {"refused": 1, "created": 1}
+    assert next(each for each in outcomes if each.status.value == "refused").message
 
 
 async def test_what_a_home_has_no_room_for_is_refused_by_name(tmp_path: Path) -> None:
     """RFC 4331 §6: the quota holds for imports as for PUT."""
     face = await Face.make(tmp_path, limits=replace(Settings().limits, home_bytes=3000))
     small, large = inner(event("small")), inner(event("large", more="X-FILL:" + "x" * 4000))
-    assert became(await run(face, whole(small))) == {"created": 1}
+    assert statuses(await run(face, whole(small))) == {"created": 1}
     refused = await run(face, whole(large))
-    assert became(refused) == {"refused": 1}
+    assert statuses(refused) == {"refused": 1}
     assert refused[0].message.startswith("quota-not-exceeded: ")
     assert (await face.ask("GET", CALENDAR + "large.ics")).status == 404
     face.db.close()
@@ -137,7 +135,7 @@ async def test_one_uid_is_one_object_whatever_kind(face: Face) -> None:
     many = [inner(event(f"n{n}")) for n in range(importing.BATCH + 20)]
     for number, data in enumerate((whole(*both), whole(both[0], *many, both[1]), whole(both[0], *many, both[1]))):
         outcomes = await run(face, data)
-        refused = [each for each in outcomes if each.became.value == "refused"]
+        refused = [each for each in outcomes if each.status.value == "refused"]
         assert [each.uid for each in refused] == ["both"] and refused[0].message.startswith("no-uid-conflict: ")
         assert len(outcomes) == 2 + (number > 0) * len(many)
         assert "BEGIN:VEVENT" in (await face.ask("GET", CALENDAR + "both.ics")).text
@@ -146,13 +144,13 @@ async def test_one_uid_is_one_object_whatever_kind(face: Face) -> None:
 async def test_what_stands_twice_in_a_file_is_one_object(face: Face) -> None:
     nameless = inner(event("x")).replace("UID:x\r\n", "")
     many = [inner(event(f"n{n}")) for n in range(importing.BATCH)]
-    assert became(await run(face, whole(nameless, nameless))) == {"created": 1, "unchanged": 1}
-    assert became(await run(face, whole(nameless, *many, nameless))) == {"unchanged": 2, "created": len(many)}
+    assert statuses(await run(face, whole(nameless, nameless))) == {"created": 1, "unchanged": 1}
+    assert statuses(await run(face, whole(nameless, *many, nameless))) == {"unchanged": 2, "created": len(many)}
 
 
 async def test_names_that_meet_in_one_batch_are_told_apart(face: Face) -> None:
     digest = hashlib.sha256(b"a b c").hexdigest()[:32]
-    assert became(await run(face, whole(inner(event("a b c")), inner(event(digest))))) == {"created": 2}
+    assert statuses(await run(face, whole(inner(event("a b c")), inner(event(digest))))) == {"created": 2}
     assert len((await face.sync(CALENDAR)).hrefs()) == 2
 
 
@@ -162,7 +160,7 @@ async def test_two_imports_at_once_store_every_object_once(face: Face, url: str)
         first, second = await asyncio.gather(run(face, data), run(face, data, other))
     finally:
         other.close()
-    assert Counter(became(first)) + Counter(became(second)) == {"created": 1200, "unchanged": 1200}
+    assert Counter(statuses(first)) + Counter(statuses(second)) == {"created": 1200, "unchanged": 1200}
     assert len((await face.sync(CALENDAR)).hrefs()) == 1200
 
 
@@ -186,7 +184,7 @@ async def test_clients_that_change_what_is_imported(face: Face, url: str) -> Non
     for number in range(4):
         outcomes = await run(face, whole(*[inner(event(name, summary=f"import {number}")) for name in names]))
         assert [each.uid for each in outcomes] == names
-        assert set(became(outcomes)) <= {"created", "updated", "unchanged"}
+        assert set(statuses(outcomes)) <= {"created", "updated", "unchanged"}
         imports += 1
     assert set().union(*await clients) <= {201, 204, 404}
     other.db.close()
@@ -211,7 +209,7 @@ async def test_a_commit_nobody_heard_of_is_found_out(face: Face, url: str, happe
     outcomes = await run(face, whole(*[inner(event(f"n{n}", summary="new")) for n in range(3)]), other)
     other.close()
     assert not left
-    assert became(outcomes) == {"created": 2, "updated" if happening == "before commit" else "unchanged": 1}
+    assert statuses(outcomes) == {"created": 2, "updated" if happening == "before commit" else "unchanged": 1}
     assert len((await face.sync(CALENDAR)).hrefs()) == 3
 
 
@@ -231,10 +229,10 @@ async def test_a_batch_of_many_occurrences_is_stored_in_parts(face: Face, monkey
     ]
     outcomes = await run(face, whole(*series))
     assert [each.uid for each in outcomes] == ["n0", "n1", "n2", "n3"]
-    assert became(outcomes) == {"created": 4}
+    assert statuses(outcomes) == {"created": 4}
     assert together == [800, 401]
     monkeypatch.setattr(importing, "BATCH_ROWS", 300)
-    assert became(await run(face, whole(*[text.replace("UID:", "UID:x") for text in series]))) == {"created": 4}
+    assert statuses(await run(face, whole(*[text.replace("UID:", "UID:x") for text in series]))) == {"created": 4}
     assert together[2:] == [400, 400, 400, 1]
 
 

@@ -133,7 +133,9 @@ async def test_a_header_field_that_is_not_utf8_is_logged(tmp_path: Path, path: P
         wrong = basic("user", "wrong").encode()
         await client.send(b"GET /dav/ HTTP/1.1\r\nHost: h\r\nUser-Agent: \xff\r\nAuthorization: " + wrong + b"\r\n\r\n")
         assert (await client.answer()).status == 401
-        assert [line["agent"] for line in lines(edge.app.log, path) if line["event"] == "login failed"] == ["\udcff"]
+        assert [line["agent"] for line in lines(edge.app.services.log, path) if line["event"] == "login failed"] == [
+            "\udcff"
+        ]
 
 
 async def test_a_whole_server_never_logs_a_password(tmp_path: Path, path: Path) -> None:
@@ -144,7 +146,7 @@ async def test_a_whole_server_never_logs_a_password(tmp_path: Path, path: Path) 
             await client.request("GET", "/dav/", {"Authorization": basic(name, password)}, auth=False)
         await client.send(b"GET / HTTP/1.1\r\nAuthorization: " + basic("user", "wr0ng-secret").encode() + b"\r\n\r\n")
         assert (await client.answer()).status == 400
-        found = lines(edge.app.log, path)
+        found = lines(edge.app.services.log, path)
     text = path.read_text()
     assert sum(line["event"] == "request" for line in found) == 3
     assert sum(line["event"] == "login failed" for line in found) == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from caldav_server.calendaring import texts
+from caldav_server.calendaring import work_budget
 from testing.builders import event
 from testing.face import Face
 
@@ -37,13 +37,13 @@ async def face(tmp_path: Path) -> AsyncIterator[Face]:
 def parsed(face: Face, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The texts that were parsed since."""
     seen: list[bytes] = []
-    parse = texts.parse_document
+    parse = work_budget.parse_document
 
     def counted(data: bytes, **more: object) -> object:
         seen.append(data)
         return parse(data, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(texts, "parse_document", counted)
+    monkeypatch.setattr(work_budget, "parse_document", counted)
     return seen
 
 

@@ -36,7 +36,7 @@ TREE = Privilege(
             "Read everything",
             Access.READ,
             (
-                Privilege(names.READ_FREE_BUSY, "Read when time is busy", Access.FREE_BUSY),
+                Privilege(names.READ_FREE_BUSY, "Read when time is busy", Access.READ_FREE_BUSY),
                 Privilege(names.dav("read-current-user-privilege-set"), "Read one's own privileges", Access.READ),
             ),
         ),
@@ -65,6 +65,10 @@ def _walk(privilege: Privilege) -> Iterator[Privilege]:
 
 ALL_PRIVILEGES: tuple[Privilege, ...] = tuple(_walk(TREE))
 """Every privilege, containers before what they contain."""
+
+
+NAMES: dict[Access, str] = {item.access: item.name for item in reversed(ALL_PRIVILEGES)}
+"""What a missing access is called; of two privileges with one access, the aggregate."""
 
 
 @cache

@@ -96,7 +96,7 @@ async def test_delegates_both_ways(db: Database) -> None:
         ([Term("display_name", "m_1")], False, ["room_1"]),
         ([Term("display_name", "m%1")], False, []),
         ([Term("kind", "room", "equals")], False, ["room_1"]),
-        ([], False, []),
+        ([], False, ["room_1", "user01", "user02"]),
     ],
 )
 async def test_search(db: Database, terms: list[Term], any_of: bool, names: list[str]) -> None:
@@ -106,7 +106,7 @@ async def test_search(db: Database, terms: list[Term], any_of: bool, names: list
         principals.save(tx, principal("room_1", kind=PrincipalKind.ROOM))
 
     await db.write(work)
-    found = await db.read(lambda tx: principals.search(tx, terms, any_of=any_of))
+    found = await db.read(lambda tx: principals.search(tx, [[term] for term in terms], any_of=any_of))
     assert [p.name for p in found] == names
 
 

@@ -17,8 +17,17 @@ class Login(Protocol):
     name: str
     """What operators call it: basic, bearer, session."""
 
+    def claims(self, request: Request) -> bool:
+        """Whether a request carries this kind of login."""
+
     def cached_principal(self, request: Request) -> Principal | None:
         """The principal of a login that was verified lately; ``None`` means that ``authenticate`` must decide."""
 
     async def authenticate(self, request: Request) -> Principal | Response:
         """The principal that a request comes from, or the answer to give instead (401, 429, 503)."""
+
+    async def start(self) -> None:
+        """Gets ready to serve."""
+
+    def close(self) -> None:
+        """Ends what it started."""

@@ -92,6 +92,10 @@ class BasicLogin:
         self._waiting = 0
         self.challenge = {"WWW-Authenticate": f'Basic realm="{settings.realm}", charset="UTF-8"', **_TEXT}
 
+    def claims(self, request: Request) -> bool:
+        """Whether the request carries a Basic header."""
+        return request.headers.get(hdrs.AUTHORIZATION, "")[:6].lower() == "basic "
+
     def cached_principal(self, request: Request) -> Principal | None:
         """The principal of a login that was verified lately; ``None`` means ``authenticate`` must decide."""
         header = request.headers.get(hdrs.AUTHORIZATION)

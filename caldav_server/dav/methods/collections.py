@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from caldav_server.calendaring import calendars
-from caldav_server.dav import paths, settable
-from caldav_server.dav.answers import XML_HEADERS, whole
+from caldav_server.calendaring.access import AccessDenied
+from caldav_server.dav import proppatch as instructions
+from caldav_server.dav.answers import XML_HEADERS, buffered
 from caldav_server.dav.call import Call
-from caldav_server.dav.methods.writing import home_at
 from caldav_server.dav.paths import Location, Place
 from caldav_server.dav.preconditions import precondition_for
-from caldav_server.dav.resources import Kind, Resource, open_resource
+from caldav_server.dav.refusals import at_href
+from caldav_server.dav.resources import CollectionResource, Kind, ObjectResource, OwnedResource, Resource, open_home
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus, names
 from protocol.dav.headers import parse_content_type
@@ -44,23 +45,26 @@ async def _make(call: Call, wanted: MakeCollection, root: str) -> Response:
     if place.place is not Place.COLLECTION:
         await _require_parent(call, place)
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar lives directly in a calendar home.")
-    home = await home_at(call, place.principal)
-    assert home.owner is not None  # noqa: S101 - a home always has an owner
+    home = await open_home(call.ctx, call.paths, place.principal)
     (await precondition_for(call, None))(None)
-    reading = settable.read(wanted.properties, Kind.CALENDAR, creating=True, max_bytes=call.dead_property_bytes)
+    reading = instructions.read(wanted.properties, Kind.CALENDAR, creating=True, max_bytes=call.dead_property_bytes)
     if reading.refused:
-        outcomes = _propstats(reading.outcomes)
         return Response(
-            _worst(reading.outcomes), dict(XML_HEADERS), multistatus.make_collection_response(root, outcomes)
+            _worst(reading.statuses),
+            dict(XML_HEADERS),
+            multistatus.make_collection_response(root, _propstats(reading.statuses)),
         )
-    href = paths.href(place)
-    await calendars.create(call.ctx, home.owner, place.collection, home.access, href, reading.changes())
+    href = call.paths.href(place)
+    try:
+        await calendars.create(call.ctx, home, place.collection, reading.changes())
+    except AccessDenied as denied:
+        raise at_href(denied, href) from None
     return Response(201, {"Location": href, "Cache-Control": "no-cache"})
 
 
 async def _require_free(call: Call, place: Location) -> None:
     try:
-        await open_resource(call.ctx, place)
+        await call.open(place)
     except Refusal as refusal:
         if refusal.condition is Condition.NOT_FOUND:
             return
@@ -75,7 +79,7 @@ async def _require_parent(call: Call, place: Location) -> None:
     if place.place is not Place.OBJECT:
         return
     try:
-        await open_resource(call.ctx, Location(Place.COLLECTION, place.principal, place.collection))
+        await call.open(Location(Place.COLLECTION, place.principal, place.collection))
     except Refusal as refusal:
         if refusal.condition is Condition.NOT_FOUND:
             raise Refusal(Condition.MISSING_PARENT, "There is no collection to make this in.") from None
@@ -85,44 +89,41 @@ async def _require_parent(call: Call, place: Location) -> None:
 async def proppatch(call: Call) -> Response:
     """RFC 4918 §9.2: all instructions or none; each is answered for itself."""
     wanted = parse_proppatch(await call.body())
-    resource = await open_resource(call.ctx, call.location)
-    (await precondition_for(call, None, resource))(resource.meta)
-    reading = settable.read(wanted.instructions, resource.kind, creating=False, max_bytes=call.dead_property_bytes)
+    resource = await call.open()
+    (await precondition_for(call, None, resource))(resource.meta if isinstance(resource, ObjectResource) else None)
+    reading = instructions.read(wanted.instructions, resource.kind, creating=False, max_bytes=call.dead_property_bytes)
     if not reading.refused:
-        await _store(call, resource, reading)
+        await _store(call, resource, reading.changes())
         if call.prefer.minimal and not call.prefer.brief:
             call.applied.append("return=minimal")
             return Response(204)
-    return whole([multistatus.response_of(resource.href, _propstats(reading.outcomes))])
+    return buffered([multistatus.response_of(resource.href, _propstats(reading.statuses))])
 
 
-async def _store(call: Call, resource: Resource, reading: settable.Reading) -> None:
-    changes = reading.changes()
-    if resource.owner is None:
-        raise Refusal(Condition.NEED_PRIVILEGES, "The properties of this resource cannot be changed.")
-    if resource.kind is Kind.OBJECT or resource.calendar is None:
-        await calendars.update_dead(
-            call.ctx, resource.owner, resource.resource_id, resource.access, resource.href, changes
-        )
+async def _store(call: Call, resource: Resource, changes: calendars.PropertyChanges) -> None:
+    if isinstance(resource, CollectionResource):
+        await calendars.update(call.ctx, resource.opened, changes)
+    elif isinstance(resource, OwnedResource):
+        await calendars.update_dead(call.ctx, resource.opened, resource.resource_id, changes)
     else:
-        await calendars.update(call.ctx, resource.calendar, resource.access, resource.href, changes)
+        raise Refusal(Condition.NEED_PRIVILEGES, "The properties of this resource cannot be changed.")
 
 
-def _propstats(outcomes: list[settable.Outcome]) -> str:
+def _propstats(statuses: list[instructions.PropertyStatus]) -> str:
     """Refused instructions with their reasons; the others failed with them: 424 (RFC 4918 §9.2.1)."""
-    failed = any(each.status != 200 for each in outcomes)
+    failed = any(each.status != 200 for each in statuses)
     parts: list[str] = []
-    fine = "".join(dict.fromkeys(names.empty(each.name) for each in outcomes if each.status == 200))
+    fine = "".join(dict.fromkeys(names.empty(each.name) for each in statuses if each.status == 200))
     if fine:
         parts.append(multistatus.propstat(424 if failed else 200, fine))
     parts += [
         multistatus.propstat(each.status, names.empty(each.name), each.condition, each.message)
-        for each in outcomes
+        for each in statuses
         if each.status != 200
     ]
     return "".join(parts)
 
 
-def _worst(outcomes: list[settable.Outcome]) -> int:
+def _worst(statuses: list[instructions.PropertyStatus]) -> int:
     """The status of a refused creation: RFC 5689 §3 lets the most severe outcome speak; 424 never does."""
-    return max(each.status for each in outcomes)
+    return max(each.status for each in statuses)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from caldav_server.calendaring import calendars, copying, objects, transfers
-from caldav_server.dav import paths
+from caldav_server.calendaring import calendars, copy_move
+from caldav_server.calendaring.opening import Slot
 from caldav_server.dav.call import Call
-from caldav_server.dav.methods.writing import home_at, target_at, target_in
 from caldav_server.dav.paths import Location, Place
 from caldav_server.dav.preconditions import precondition_for
-from caldav_server.dav.resources import Kind, Resource, open_resource
+from caldav_server.dav.resources import CalendarResource, ObjectResource, Resource, open_home, open_slot
 from caldav_server.http.messages import Response
 from protocol.dav.headers import Depth, parse_depth, parse_destination, parse_overwrite
-from protocol.errors import Condition, Detail, Refusal
+from protocol.errors import Condition, Refusal
 
 
 async def copy(call: Call) -> Response:
@@ -29,39 +28,35 @@ async def _transfer(call: Call, *, move: bool) -> Response:
     raw = parse_destination(headers.get("Destination"), scheme=call.request.scheme, authority=call.request.authority)
     overwrite = parse_overwrite(headers.get("Overwrite"))
     try:
-        goal = paths.parse(raw)
+        goal = call.paths.parse(raw)
     except Refusal as refusal:
         if refusal.condition is not Condition.NOT_FOUND:
             raise
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "Nothing can be put at the destination.") from None
-    source = await open_resource(call.ctx, call.location)
-    if paths.href(goal) == source.href:
+    source = await call.open()
+    href = call.paths.href(goal)
+    if href == source.href:
         raise Refusal(Condition.FORBIDDEN, "Source and destination are the same.")
-    if source.kind is Kind.OBJECT:
+    if isinstance(source, ObjectResource):
         created = await _transfer_object(call, source, goal, move=move, overwrite=overwrite)
     else:
         created = await _transfer_calendar(call, source, goal, move=move, overwrite=overwrite)
-    return Response(201 if created else 204, {"Location": paths.href(goal)} if created else {})
+    return Response(201 if created else 204, {"Location": href} if created else {})
 
 
-async def _transfer_object(call: Call, source: Resource, goal: Location, *, move: bool, overwrite: bool) -> bool:
+async def _transfer_object(call: Call, source: ObjectResource, goal: Location, *, move: bool, overwrite: bool) -> bool:
     if goal.place is not Place.OBJECT:
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar object goes into a calendar.")
-    destination = await target_at(call, goal)
-    origin = target_in(source, call.location.name)
+    destination = await open_slot(call.ctx, call.paths, goal)
+    origin = Slot(source.opened.parent, source.meta.name, source.meta)
     check = await precondition_for(call, origin)
-    try:
-        return await transfers.transfer(
-            call.ctx, origin, destination, move=move, overwrite=overwrite, precondition=check
-        )
-    except objects.UidConflict as conflict:
-        owner, calendar = destination.owner, destination.calendar
-        href = paths.object_href(owner.name, calendar.name, conflict.name)
-        raise Refusal(conflict.condition, conflict.message, Detail(href)) from None
+    return await copy_move.copy_object(
+        call.ctx, origin, destination, move=move, overwrite=overwrite, precondition=check
+    )
 
 
 async def _transfer_calendar(call: Call, source: Resource, goal: Location, *, move: bool, overwrite: bool) -> bool:
-    if source.kind is not Kind.CALENDAR or source.calendar is None:
+    if not isinstance(source, CalendarResource):
         raise Refusal(Condition.METHOD_NOT_ALLOWED, "This collection can neither be copied nor moved.")
     if goal.place is not Place.COLLECTION:
         raise Refusal(Condition.CALENDAR_COLLECTION_LOCATION_OK, "A calendar lives directly in a calendar home.")
@@ -70,11 +65,10 @@ async def _transfer_calendar(call: Call, source: Resource, goal: Location, *, mo
         raise Refusal(Condition.BAD_REQUEST, "This Depth makes no sense for a calendar.")
     check = await precondition_for(call, None, source)
     check(None)
-    home = await home_at(call, goal.principal)
-    assert home.owner is not None  # noqa: S101 - a home always has an owner
-    place = calendars.Place(home.owner, goal.collection, home.access, paths.href(goal))
+    home = await open_home(call.ctx, call.paths, goal.principal)
+    place = calendars.Destination(home, goal.collection)
     if move:
-        return await calendars.move(call.ctx, source.calendar, source.access, source.href, place, overwrite=overwrite)
-    return await copying.copy(
-        call.ctx, source.calendar, source.access, place, overwrite=overwrite, with_members=depth is Depth.INFINITY
+        return await calendars.move(call.ctx, source.opened, place, overwrite=overwrite)
+    return await copy_move.copy_calendar(
+        call.ctx, source.opened, place, overwrite=overwrite, with_members=depth is Depth.INFINITY
     )

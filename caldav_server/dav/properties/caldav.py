@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caldav_server.dav.properties.table import CALENDARS, HOME_COLLECTIONS, Getter, Row
-from caldav_server.dav.resources import Kind, Resource
+from caldav_server.dav.properties.table import CALENDARS, HOME_COLLECTIONS, Row
+from caldav_server.dav.resources import CollectionResource, Kind, Resource
 from protocol.dav import names, values
 from protocol.dav.xml import escape
 from protocol.ical import calendar_timezone
@@ -19,17 +19,24 @@ if TYPE_CHECKING:
     from caldav_server.dav.view import View
 
 
-def _field(name: str) -> Getter:
-    def getter(resource: Resource, _view: View) -> str | None:
-        value = getattr(resource.calendar, name, None)
-        return None if value is None else escape(value)
-
-    return getter
+def _text(value: str | None) -> str | None:
+    return None if value is None else escape(value)
 
 
-def _components(resource: Resource, _view: View) -> str:
-    assert resource.calendar is not None  # noqa: S101 - the row is for calendars only
-    return values.render_component_set(resource.calendar.components)
+def _description(resource: CollectionResource, _view: View) -> str | None:
+    return _text(resource.opened.calendar.description)
+
+
+def _color(resource: CollectionResource, _view: View) -> str | None:
+    return _text(resource.opened.binding.color)
+
+
+def _order(resource: CollectionResource, _view: View) -> str | None:
+    return _text(resource.opened.binding.order)
+
+
+def _components(resource: CollectionResource, _view: View) -> str:
+    return values.render_component_set(resource.opened.calendar.components)
 
 
 def _component_sets(_resource: Resource, _view: View) -> str:
@@ -37,29 +44,25 @@ def _component_sets(_resource: Resource, _view: View) -> str:
     return values.render_component_sets((ALL_COMPONENTS, *(frozenset({kind}) for kind in ComponentKind)))
 
 
-def _transparency(resource: Resource, _view: View) -> str:
-    assert resource.calendar is not None  # noqa: S101 - the row is for calendars only
-    return values.render_transparency(resource.calendar.transparent)
+def _transparency(resource: CollectionResource, _view: View) -> str:
+    return values.render_transparency(resource.opened.binding.transparent)
 
 
-def _time_zone(resource: Resource, _view: View) -> str | None:
+def _time_zone(resource: CollectionResource, _view: View) -> str | None:
     """What was set, or what the name that was set stands for."""
-    calendar = resource.calendar
-    if calendar is None:
-        return None
+    calendar = resource.opened.calendar
     text = calendar.time_zone
     if text is None and calendar.time_zone_id is not None:
         text = calendar_timezone.render(calendar.time_zone_id)
-    return None if text is None else escape(text)
+    return _text(text)
 
 
-def _time_zone_id(resource: Resource, _view: View) -> str | None:
-    calendar = resource.calendar
-    return escape(calendar.time_zone_id) if calendar is not None and calendar.time_zone_id else None
+def _time_zone_id(resource: CollectionResource, _view: View) -> str | None:
+    return _text(resource.opened.calendar.time_zone_id or None)
 
 
 ROWS = (
-    Row(names.CALENDAR_DESCRIPTION, CALENDARS, _field("description"), settable=CALENDARS),
+    Row(names.CALENDAR_DESCRIPTION, CALENDARS, _description, settable=CALENDARS),
     Row(names.CALENDAR_TIMEZONE, CALENDARS, _time_zone, settable=CALENDARS),
     Row(names.CALENDAR_TIMEZONE_ID, CALENDARS, _time_zone_id, settable=CALENDARS),
     Row(names.SUPPORTED_CALENDAR_COMPONENT_SET, CALENDARS, _components, settable=CALENDARS),
@@ -94,6 +97,6 @@ ROWS = (
         HOME_COLLECTIONS,
         lambda _resource, _view: "<C:supported-rscale>GREGORIAN</C:supported-rscale>",
     ),
-    Row(names.CALENDAR_COLOR, CALENDARS, _field("color"), settable=CALENDARS),
-    Row(names.CALENDAR_ORDER, CALENDARS, _field("order"), settable=CALENDARS),
+    Row(names.CALENDAR_COLOR, CALENDARS, _color, settable=CALENDARS),
+    Row(names.CALENDAR_ORDER, CALENDARS, _order, settable=CALENDARS),
 )

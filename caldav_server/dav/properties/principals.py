@@ -9,17 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from caldav_server.calendaring.access import delegated_access
-from caldav_server.dav import paths
+from caldav_server.calendaring.actors import delegated_access
+from caldav_server.calendaring.properties import DELEGATES, PEOPLE
 from caldav_server.dav.properties.table import EVERYWHERE, PRINCIPAL, Getter, MemberGetter, Row
-from caldav_server.dav.resources import Kind, Resource
+from caldav_server.dav.resources import (
+    CollectionResource,
+    Kind,
+    ObjectResource,
+    OwnedResource,
+    PrincipalResource,
+    Resource,
+)
 from protocol.dav import names, privileges, values
-from protocol.model import Access, ObjectMeta, PrincipalKind
+from protocol.model import Access, ObjectMeta, Principal, PrincipalKind
 
 if TYPE_CHECKING:
     from caldav_server.dav.view import View
 
-_PEOPLE = frozenset({"people"})
+_PEOPLE = frozenset({PEOPLE})
 _OWNED = EVERYWHERE - {Kind.ROOT, Kind.PRINCIPALS, Kind.HOMES}
 _USER_TYPES = {
     PrincipalKind.USER: "INDIVIDUAL",
@@ -30,15 +37,15 @@ _USER_TYPES = {
 
 
 def _current_user_principal(_resource: Resource, view: View) -> str:
-    return values.render_href(paths.principal_href(view.viewer.name))
+    return values.render_href(view.paths.principal(view.viewer.name))
 
 
-def _owner(resource: Resource, _view: View) -> str | None:
-    return None if resource.owner is None else values.render_href(paths.principal_href(resource.owner.name))
+def _owner(resource: OwnedResource, view: View) -> str:
+    return values.render_href(view.paths.principal(resource.owner.name))
 
 
-def _principal_collection_set(_resource: Resource, _view: View) -> str:
-    return values.render_href(paths.PRINCIPALS)
+def _principal_collection_set(_resource: Resource, view: View) -> str:
+    return values.render_href(view.paths.principals)
 
 
 def _supported_privileges(_resource: Resource, _view: View) -> str:
@@ -51,65 +58,61 @@ def _current_privileges(resource: Resource, _view: View) -> str:
 
 def _acl(resource: Resource, view: View) -> str | None:
     """The aces of the owner, of every delegate, and of the asker where it is neither; protected: ACL is read-only."""
-    if not resource.access & Access.READ_ACL:
+    if not isinstance(resource, OwnedResource) or not resource.access & Access.READ_ACL:
         return None
-    aces = []
-    if resource.owner is not None:
-        # a home is its principal's own; of its principal resource nobody may do more than the one who may read this
-        owned = resource.access if resource.kind is Kind.PRINCIPAL else Access.OWN
-        aces.append(values.Ace(paths.principal_href(resource.owner.name), privileges.expand(owned), protected=True))
-    for delegate, can_write in resource.delegates:
-        granted = privileges.expand(delegated_access(can_write=can_write))
-        aces.append(values.Ace(paths.principal_href(delegate.name), granted, protected=True))
-    if resource.owner is None or resource.owner.principal_id != view.viewer.principal_id:
-        aces.append(
-            values.Ace(paths.principal_href(view.viewer.name), privileges.expand(resource.access), protected=True)
-        )
+    # A home belongs to its principal. With its principal resource nobody may do more than the one who may read this.
+    owned = resource.access if isinstance(resource, PrincipalResource) else Access.OWN
+    aces = [_ace(view, resource.owner, owned)]
+    aces += [
+        _ace(view, delegate, delegated_access(can_write=can_write)) for delegate, can_write in resource.extras.delegates
+    ]
+    if resource.owner.principal_id != view.viewer.principal_id:
+        aces.append(_ace(view, view.viewer, resource.access))
     return values.render_acl(aces)
+
+
+def _ace(view: View, principal: Principal, access: Access) -> values.Ace:
+    return values.Ace(view.paths.principal(principal.name), privileges.expand(access), protected=True)
 
 
 def _acl_restrictions(_resource: Resource, _view: View) -> str:
     return values.ACL_RESTRICTIONS
 
 
-def _principal_url(resource: Resource, _view: View) -> str:
+def _principal_url(resource: PrincipalResource, _view: View) -> str:
     return values.render_href(resource.href)
 
 
-def _group_members(resource: Resource, _view: View) -> str:
-    return values.render_hrefs(paths.principal_href(each.name) for each in resource.members)
+def _group_members(resource: PrincipalResource, view: View) -> str:
+    return values.render_hrefs(view.paths.principal(each.name) for each in resource.extras.members)
 
 
-def _group_membership(resource: Resource, _view: View) -> str:
-    return values.render_hrefs(paths.principal_href(each.name) for each in resource.groups)
+def _group_membership(resource: PrincipalResource, view: View) -> str:
+    return values.render_hrefs(view.paths.principal(each.name) for each in resource.extras.groups)
 
 
-def _calendar_home(resource: Resource, _view: View) -> str | None:
-    return None if resource.owner is None else values.render_href(paths.home_href(resource.owner.name))
+def _calendar_home(resource: PrincipalResource, view: View) -> str:
+    return values.render_href(view.paths.home(resource.owner.name))
 
 
-def _addresses(resource: Resource, _view: View) -> str | None:
-    if resource.owner is None:
-        return None
+def _addresses(resource: PrincipalResource, _view: View) -> str:
     mails = (f"mailto:{quote(mail, safe='@+')}" for mail in resource.owner.emails)
     return values.render_hrefs((*mails, resource.href))
 
 
-def _emails(resource: Resource, _view: View) -> str | None:
-    if resource.owner is None:
-        return None
+def _emails(resource: PrincipalResource, _view: View) -> str:
     return "".join(f"<CS:email-address>{values.render_text(mail)}</CS:email-address>" for mail in resource.owner.emails)
 
 
-def _user_type(resource: Resource, _view: View) -> str | None:
-    return None if resource.owner is None else _USER_TYPES[resource.owner.kind]
+def _user_type(resource: PrincipalResource, _view: View) -> str:
+    return _USER_TYPES[resource.owner.kind]
 
 
 def _from_collection(name: str) -> MemberGetter:
     """A member's value that is simply its collection's: ownership and privileges are inherited."""
     getter = _INHERITED[name]
 
-    def member(_meta: ObjectMeta, collection: Resource, view: View) -> str | None:
+    def member(_meta: ObjectMeta, collection: CollectionResource | ObjectResource, view: View) -> str | None:
         return getter(collection, view)
 
     return member
@@ -135,7 +138,7 @@ ROWS = (
             getter,
             member=_from_collection(name),
             same_for_members=True,
-            needs=frozenset({"delegates"}) if name == names.ACL else frozenset(),
+            needs=frozenset({DELEGATES}) if name == names.ACL else frozenset(),
         )
         for name, getter in _INHERITED.items()
     ),

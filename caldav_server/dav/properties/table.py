@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from caldav_server.dav.resources import Kind, Resource
+from caldav_server.dav.resources import Kind
 from protocol.model import ObjectMeta
 
 if TYPE_CHECKING:
     from caldav_server.dav.view import View
 
-Getter = Callable[[Resource, "View"], str | None]
-MemberGetter = Callable[[ObjectMeta, Resource, "View"], str | None]
-"""Gets a property of a calendar object from its row; the second argument is the collection that holds it."""
+Getter = Callable[[Any, "View"], str | None]
+"""Gets a property of a resource; its first parameter is of the types that the row's kinds stand for."""
+MemberGetter = Callable[[ObjectMeta, Any, "View"], str | None]
+"""Gets a property of a calendar object from its row; the second argument is the object or the collection that holds it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Row:
     settable: frozenset[Kind] = field(default=frozenset())
     """Where PROPPATCH, MKCOL and MKCALENDAR may set it; elsewhere it is protected."""
     needs: frozenset[str] = frozenset()
-    """What ``resources.fill`` must load first: ``people``, ``usage``."""
+    """What ``resources.prefetch`` must load first: names of ``calendaring.properties``."""
 
 
 EVERYWHERE = frozenset(Kind) - {Kind.OBJECT}

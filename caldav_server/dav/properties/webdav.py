@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from caldav_server.calendaring import sync
+from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.properties import USAGE
 from caldav_server.dav.properties.table import (
     CALENDARS,
     COLLECTIONS,
@@ -11,8 +14,14 @@ from caldav_server.dav.properties.table import (
     HOME_COLLECTIONS,
     Row,
 )
-from caldav_server.dav.resources import Kind, Resource
-from caldav_server.dav.tokens import render_token
+from caldav_server.dav.resources import (
+    CalendarResource,
+    CollectionResource,
+    HomeResource,
+    Kind,
+    OwnedResource,
+    Resource,
+)
 from protocol.dav import names, values
 from protocol.dav.xml import escape
 from protocol.model import ComponentKind, ObjectMeta
@@ -39,52 +48,52 @@ def _resourcetype(resource: Resource, _view: View) -> str:
 
 
 def _displayname(resource: Resource, _view: View) -> str | None:
-    if resource.calendar is not None:
-        name = resource.calendar.display_name
+    if isinstance(resource, CollectionResource):
+        name = resource.opened.binding.display_name
         return None if name is None else escape(name)
-    if resource.owner is not None:
+    if isinstance(resource, OwnedResource):
         return escape(resource.owner.display_name)
     return resource.kind.value
 
 
-def _creationdate(resource: Resource, _view: View) -> str | None:
-    return values.render_iso_date(resource.calendar.created_at) if resource.calendar is not None else None
+def _creationdate(resource: CollectionResource, _view: View) -> str:
+    return values.render_iso_date(resource.opened.calendar.created_at)
 
 
-def sync_token_of(resource: Resource, epoch: str) -> str | None:
+def sync_token_of(ctx: Context, resource: Resource) -> str | None:
     """The token of the state a collection is in; ``None`` where there is no sync-collection."""
-    if resource.kind is Kind.HOME and resource.owner is not None:
-        return render_token(epoch, resource.owner.principal_id, resource.owner.home_seq)
-    if resource.kind is Kind.CALENDAR and resource.calendar is not None:
-        return render_token(epoch, resource.calendar.calendar_id, resource.calendar.seq)
+    if isinstance(resource, HomeResource):
+        return sync.token_of_home(ctx, resource.opened)
+    if isinstance(resource, CalendarResource):
+        return sync.token_of_calendar(ctx, resource.opened)
     return None
 
 
 def _sync_token(resource: Resource, view: View) -> str | None:
-    return sync_token_of(resource, view.epoch)
+    return sync_token_of(view.ctx, resource)
 
 
 def _supported_reports(resource: Resource, view: View) -> str:
     return values.render_supported_reports(view.reports(resource.kind))
 
 
-def _member_reports(_meta: ObjectMeta, _collection: Resource, view: View) -> str:
+def _member_reports(_meta: ObjectMeta, _resource: Resource, view: View) -> str:
     return values.render_supported_reports(view.reports(Kind.OBJECT))
 
 
 def _quota_available(resource: Resource, view: View) -> str:
-    return str(max(0, view.ctx.rules.quota.limit - resource.used_bytes))
+    return str(max(0, view.ctx.rules.quota.limit - resource.extras.used_bytes))
 
 
 def _quota_used(resource: Resource, _view: View) -> str:
-    return str(resource.used_bytes)
+    return str(resource.extras.used_bytes)
 
 
 def _add_member(resource: Resource, _view: View) -> str:
     return values.render_href(resource.href)
 
 
-_USAGE = frozenset({"usage"})
+_USAGE = frozenset({USAGE})
 _QUOTA_KINDS = HOME_COLLECTIONS | {Kind.HOME}
 
 ROWS = (

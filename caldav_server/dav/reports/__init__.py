@@ -1,7 +1,6 @@
 """REPORTS: every report the server answers, one row each (RFC 3253 §3.6).
 
-``DAV:supported-report-set`` is computed from this table. A handler gets the call, the opened resource and the parsed
-body; it returns the whole response.
+``DAV:supported-report-set`` is computed from this table.
 """
 
 from __future__ import annotations
@@ -11,15 +10,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from caldav_server.calendaring import access
 from caldav_server.dav.call import Call
-from caldav_server.dav.reports import calendar, expand_property, multiget, principals, sync
-from caldav_server.dav.resources import Kind, Resource
+from caldav_server.dav.reports import expand_property, free_busy, multiget, principals, query, sync
+from caldav_server.dav.resources import Kind, OwnedResource, Resource
 from caldav_server.http.messages import Response
 from protocol.dav import names
 from protocol.dav import reports as bodies
 from protocol.errors import Condition, Refusal
+from protocol.model import Access
 
-Handler = Callable[[Call, Resource, Any], Awaitable[Response]]
+Handler = Callable[[Call, Any, Any], Awaitable[Response]]
+"""Gets the call, the opened resource (of the types that the row's kinds stand for) and the parsed body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Report:
     body: type
     kinds: frozenset[Kind]
     answer: Handler
+    needed: Access = Access.READ
+    """What the actor must be allowed to do with the resource."""
 
 
 _ANY = frozenset(Kind)
@@ -40,9 +44,15 @@ _PEOPLE = frozenset({Kind.ROOT, Kind.PRINCIPALS, Kind.PRINCIPAL})
 REPORTS: dict[type, Report] = {
     row.body: row
     for row in (
-        Report(names.CALENDAR_QUERY, bodies.CalendarQuery, _WITH_OBJECTS, calendar.query),
+        Report(names.CALENDAR_QUERY, bodies.CalendarQuery, _WITH_OBJECTS, query.query),
         Report(names.CALENDAR_MULTIGET, bodies.CalendarMultiget, _WITH_OBJECTS, multiget.multiget),
-        Report(names.FREE_BUSY_QUERY, bodies.FreeBusyQuery, _CALENDARS | {Kind.HOME}, calendar.free_busy),
+        Report(
+            names.FREE_BUSY_QUERY,
+            bodies.FreeBusyQuery,
+            _CALENDARS | {Kind.HOME},
+            free_busy.free_busy,
+            Access.READ_FREE_BUSY,
+        ),
         Report(names.SYNC_COLLECTION, bodies.SyncCollection, _CALENDARS | {Kind.HOME}, sync.collection),
         Report(names.EXPAND_PROPERTY, bodies.ExpandProperty, _ANY, expand_property.answer),
         Report(names.PRINCIPAL_PROPERTY_SEARCH, bodies.PrincipalPropertySearch, _ANY, principals.property_search),
@@ -64,9 +74,11 @@ def supported_by(kind: Kind) -> tuple[str, ...]:
     return tuple(row.name for row in REPORTS.values() if kind in row.kinds)
 
 
-def require_supported(body: bodies.ReportBody, kind: Kind) -> Report:
-    """The row of a report, or ``DAV:supported-report`` (RFC 3253 §3.6)."""
+def require(body: bodies.ReportBody, resource: Resource) -> Report:
+    """The row of a report that the resource answers (``DAV:supported-report``, RFC 3253 §3.6) and the actor may ask."""
     row = REPORTS.get(type(body))
-    if row is None or kind not in row.kinds:
+    if row is None or resource.kind not in row.kinds:
         raise Refusal(Condition.SUPPORTED_REPORT, "This resource does not answer that report.")
+    if isinstance(resource, OwnedResource):
+        access.require(resource.opened, row.needed)
     return row

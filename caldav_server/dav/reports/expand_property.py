@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from html import unescape
 
-from caldav_server.dav.answers import Plan, whole
+from caldav_server.dav.answers import PropertyRequest, buffered
 from caldav_server.dav.call import Call
-from caldav_server.dav.resources import Resource, fill, open_resource
+from caldav_server.dav.resources import Resource, prefetch
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus, reports
 from protocol.dav.requests import PropFind, PropKind
@@ -32,7 +32,7 @@ class _Left:
 
 async def answer(call: Call, resource: Resource, body: reports.ExpandProperty) -> Response:
     """One response for the resource; each href inside an expanded property becomes a response of its own."""
-    return whole([await _response(call, resource, body.properties, MAX_DEPTH, _Left())])
+    return buffered([await _response(call, resource, body.properties, MAX_DEPTH, _Left())])
 
 
 async def _response(
@@ -41,9 +41,9 @@ async def _response(
     found: list[str] = []
     missing: list[str] = []
     for each in wanted:
-        plan = Plan(PropFind(PropKind.PROP, (each.name,)), call.view, call.minimal)
-        await fill(call.ctx, [resource], plan.needs())
-        have, lack = plan.propstats(resource)
+        request = PropertyRequest(PropFind(PropKind.PROP, (each.name,)), call.view, call.minimal)
+        await prefetch(call.ctx, [resource], request.needs())
+        have, lack = request.propstats(resource)
         missing += lack
         if have and each.children and depth:
             found.append(await _expanded(call, each, have[0], depth, left))
@@ -69,7 +69,7 @@ async def _expanded(call: Call, wanted: reports.ExpandedProperty, element: str, 
             raise Refusal(Condition.NUMBER_OF_MATCHES_WITHIN_LIMITS, "These properties lead to too many resources.")
         left.responses -= 1
         try:
-            target = await open_resource(call.ctx, place)
+            target = await call.open(place)
         except Refusal as refusal:
             response = multistatus.response_status(href, refusal.condition.status)
         else:

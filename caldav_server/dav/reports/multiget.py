@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 
-from caldav_server.calendaring import access, queries
-from caldav_server.calendaring.texts import Allowance
-from caldav_server.dav.answers import Plan, Texts, Withheld, answered
+from caldav_server.calendaring import queries
+from caldav_server.calendaring.work_budget import RequestBudget
+from caldav_server.dav.answers import DataError, PropertyRequest, Texts, adaptive
 from caldav_server.dav.call import Call
 from caldav_server.dav.members import MemberWriter, is_all_of_rows, writer_for
 from caldav_server.dav.paths import Place
-from caldav_server.dav.reports.calendar import STREAM_FROM, parent_of, renderer
-from caldav_server.dav.resources import Kind, Resource, children
+from caldav_server.dav.reports.query import STREAM_FROM, WithObjects, renderer
+from caldav_server.dav.resources import CollectionResource, HomeResource, ObjectResource, collections, parent_of
 from caldav_server.http.messages import Response
 from protocol.dav import multistatus, reports
 from protocol.dav.hrefs import encode_segment, is_plain
 from protocol.errors import Refusal
-from protocol.model import Access, CalendarObject, Seq
-from storage.database import Transaction
+from protocol.model import CalendarObject, Seq
 
-_Later = Callable[[Transaction], str]
-"""Makes the response of an object in a storage thread, once all before it are on their way."""
+_Later = Callable[[], Awaitable[str]]
+"""Makes the response of an object once all before it are on their way."""
 
 
-async def multiget(call: Call, resource: Resource, body: reports.CalendarMultiget) -> Response:
+async def multiget(call: Call, resource: WithObjects, body: reports.CalendarMultiget) -> Response:
     """RFC 4791 §7.9; Depth is ignored."""
-    access.require(resource.access, Access.READ, resource.href)
-    wanted = _places(call, resource, body.hrefs)
-    names = {place[0] for place in wanted.values() if place is not None}
-    plan, allowance = Plan(body.wanted, call.view, call.minimal), Allowance()
+    places = _places(call, resource, body.hrefs)
+    names = {place[0] for place in places.values() if place is not None}
+    wanted, budget = PropertyRequest(body.wanted, call.view, call.minimal), RequestBudget()
     sources = {
-        each.calendar.name: _Source(call, plan, body, each, allowance)
+        each.opened.binding.name: _Source(call, wanted, body, each, budget)
         for each in await _named(call, resource, names)
-        if each.calendar
     }
-    return await answered(_batches(call, wanted, sources), resource.href, few=len(wanted) <= STREAM_FROM)
+    return await adaptive(_batches(places, sources), resource.href, few=len(places) <= STREAM_FROM)
 
 
-async def _batches(
-    call: Call, wanted: dict[str, tuple[str, str] | None], sources: dict[str, _Source]
-) -> AsyncIterator[Texts]:
-    items = list(wanted.items())
+async def _batches(places: dict[str, tuple[str, str] | None], sources: dict[str, _Source]) -> AsyncIterator[Texts]:
+    items = list(places.items())
     for start in range(0, len(items), queries.BATCH):
         some = items[start : start + queries.BATCH]
         found: dict[str, dict[str, str | _Later]] = {}
@@ -56,12 +51,12 @@ async def _batches(
                 text = multistatus.response_status(href, 404)
             elif not isinstance(text, str):
                 yield texts
-                texts, text = [], await call.ctx.db.read(text)
+                texts, text = [], await text()
             texts.append(text)
         yield texts
 
 
-def _places(call: Call, resource: Resource, hrefs: Sequence[str]) -> dict[str, tuple[str, str] | None]:
+def _places(call: Call, resource: WithObjects, hrefs: Sequence[str]) -> dict[str, tuple[str, str] | None]:
     """The collection and name that each href asks for; ``None``: it is not below the resource.
 
     Hrefs of one report mostly differ in their last segment alone: what is before it is looked at once.
@@ -70,7 +65,7 @@ def _places(call: Call, resource: Resource, hrefs: Sequence[str]) -> dict[str, t
     known: dict[str, str] = {}
     for href in hrefs:
         base, _, name = href.rpartition("/")
-        alike = resource.meta is None and is_plain(name) and "?" not in base and "#" not in base
+        alike = not isinstance(resource, ObjectResource) and is_plain(name) and "?" not in base and "#" not in base
         collection = known.get(base) if alike else None
         place = _inside(call, resource, href) if collection is None else (collection, name)
         if place is not None and alike:
@@ -79,48 +74,50 @@ def _places(call: Call, resource: Resource, hrefs: Sequence[str]) -> dict[str, t
     return places
 
 
-def _inside(call: Call, resource: Resource, href: str) -> tuple[str, str] | None:
+def _inside(call: Call, resource: WithObjects, href: str) -> tuple[str, str] | None:
     """The collection and name an href asks for, if it lies below the resource; names compare decoded."""
     try:
         place = call.path_of(href)
     except Refusal:
         return None
-    owner = resource.owner
-    if place.place is not Place.OBJECT or owner is None or place.principal != owner.name:
+    if place.place is not Place.OBJECT or place.principal != resource.owner.name:
         return None
-    if resource.calendar is not None and place.collection != resource.calendar.name:
+    if isinstance(resource, ObjectResource) and place.name != resource.meta.name:
         return None
-    if resource.meta is not None and place.name != resource.meta.name:
-        return None
+    if not isinstance(resource, HomeResource):
+        parent = resource.opened.parent if isinstance(resource, ObjectResource) else resource.opened
+        if place.collection != parent.binding.name:
+            return None
     return place.collection, place.name
 
 
-async def _named(call: Call, resource: Resource, names: set[str]) -> list[Resource]:
-    if resource.kind in (Kind.CALENDAR, Kind.INBOX):
+async def _named(call: Call, resource: WithObjects, names: set[str]) -> list[CollectionResource]:
+    if isinstance(resource, ObjectResource):
+        return [parent_of(call.paths, resource)]
+    if isinstance(resource, CollectionResource):
         return [resource] if names else []
-    if resource.kind is Kind.OBJECT:
-        return [parent_of(resource)]
-    return [each for each in await children(call.ctx, resource) if each.calendar and each.calendar.name in names]
+    return [each for each in await collections(call.ctx, call.paths, resource) if each.opened.binding.name in names]
 
 
 class _Source:
     """Answers for the objects of one collection."""
 
     def __init__(
-        self, call: Call, plan: Plan, body: reports.CalendarMultiget, collection: Resource, allowance: Allowance
+        self,
+        call: Call,
+        wanted: PropertyRequest,
+        body: reports.CalendarMultiget,
+        collection: CollectionResource,
+        budget: RequestBudget,
     ) -> None:
-        owner, calendar = collection.owner, collection.calendar
-        assert owner is not None and calendar is not None  # noqa: S101 - a collection always has both
         self._call = call
-        self._plan = plan
+        self._wanted = wanted
         self._collection = collection
-        self._calendar = calendar
-        self._render = renderer(
-            plan, body.calendar_data, queries.zone_of(call.ctx, calendar, owner.time_zone), allowance
-        )
+        self._opened = collection.opened
         asked = body.calendar_data
-        self._question = (collection.href, plan.ask.names, plan.minimal)
-        self._remembers = is_all_of_rows(plan) and (asked is None or asked.is_verbatim)
+        self._render = renderer(wanted, self._opened, asked, queries.zone_of(self._opened), budget)
+        self._question = (collection.href, wanted.ask.names, wanted.minimal)
+        self._remembers = is_all_of_rows(wanted) and (asked is None or asked.is_verbatim)
         """Whether the same question has the same answer while the calendar stays as it is."""
 
     async def responses(self, names: Sequence[str]) -> dict[str, str | _Later]:
@@ -128,10 +125,10 @@ class _Source:
 
         The small ones are of one snapshot: if the calendar moved on since the remembered ones were made, all are read.
         """
-        elements, calendar = self._call.view.elements, self._calendar
+        cache, lens, calendar = self._call.view.object_responses, self._opened.lens, self._opened.calendar
         answers: dict[str, str | _Later] = {}
         if self._remembers:
-            known = elements.of(calendar.calendar_id, calendar.seq, self._question)
+            known = cache.get(lens, calendar.calendar_id, calendar.seq, self._question)
             answers.update((name, known[name]) for name in names if name in known)
         unknown = [name for name in names if name not in answers] if answers else names
         if not unknown:
@@ -141,11 +138,11 @@ class _Source:
             answers = {}
             made, later, seq = await self._made(names)
         if self._remembers:
-            elements.keep(calendar.calendar_id, seq, self._question, made)
+            cache.keep(lens, calendar.calendar_id, seq, self._question, made)
         return {**answers, **made, **later}
 
     async def _made(self, names: Sequence[str]) -> tuple[dict[str, str], dict[str, _Later], Seq]:
-        write = await writer_for(self._call, self._plan, self._collection)
+        write = await writer_for(self._call, self._wanted, self._collection)
         made: dict[str, str] = {}
         later: dict[str, _Later] = {}
         size = 0
@@ -158,7 +155,7 @@ class _Source:
             text = made[found.meta.name] = self._write(write, found)
             size += len(text)
 
-        _, large, seq = await queries.with_names(self._call.ctx, self._calendar, names, work)
+        _, large, seq = await queries.with_names(self._call.ctx, self._opened, names, work)
         later.update((name, partial(self._fetch_later, write, name)) for name in large)
         return made, later, seq
 
@@ -166,14 +163,14 @@ class _Source:
         try:
             data = self._render(found, None)
         except Refusal as refusal:
-            data = Withheld(refusal)  # each object that was asked for has its response (RFC 4791 §7.9)
+            data = DataError(refusal)  # each object that was asked for has its response (RFC 4791 §7.9)
         return write(found.meta, data)
 
-    def _write_later(self, write: MemberWriter, found: CalendarObject, _tx: Transaction) -> str:
-        return self._write(write, found)
+    async def _write_later(self, write: MemberWriter, found: CalendarObject) -> str:
+        return await queries.in_thread(self._call.ctx, partial(self._write, write, found))
 
-    def _fetch_later(self, write: MemberWriter, name: str, tx: Transaction) -> str:
-        found = queries.named(tx, self._calendar, name)
-        if found is None:
+    async def _fetch_later(self, write: MemberWriter, name: str) -> str:
+        text = await queries.with_name(self._call.ctx, self._opened, name, partial(self._write, write))
+        if text is None:
             return multistatus.response_status(self._collection.href + encode_segment(name), 404)
-        return self._write(write, found)
+        return text

@@ -1,4 +1,4 @@
-"""Remembered response elements: the same answer as without them whatever happened before, within bounds."""
+"""Remembered responses of objects: the same answer as without them whatever happened before, within bounds."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from caldav_server.calendaring import queries
-from caldav_server.dav.elements import Elements
-from caldav_server.dav.methods import DavFace
-from protocol.model import CalendarId, Seq
+from caldav_server.calendaring.lens import Detail, Lens
+from caldav_server.dav.caches.object_response_cache import ObjectResponseCache
+from protocol.dav.names import CALENDAR_DATA as NAMES_DATA
+from protocol.model import CalendarId, PrincipalId, Seq
 from testing.builders import event
 from testing.face import NAMESPACES, Face
 
@@ -74,7 +75,7 @@ async def test_answers_are_those_of_a_process_that_remembers_nothing(face: Face,
         hrefs = [HOME + (where or by.choice(("calendar/", "other/"))) + name for name in by.sample(NAMES, 6)]
         body, minimal = body_of(by.choice(QUESTIONS), hrefs), by.choice(({}, {"Prefer": "return=minimal"}))
         answers = []
-        for each in (remembering, remembering, DavFace()):
+        for each in (remembering, remembering, face.fresh()):
             face.face = each
             answers.append(await face.ask("REPORT", HOME + where, body, **minimal))
         assert answers[0].status == 207
@@ -142,54 +143,65 @@ async def test_what_was_read_after_a_change_is_not_kept_as_of_before(
     monkeypatch.setattr(queries, "with_names", overtaken)
     body = body_of(QUESTIONS[0], [f"{HOME}calendar/a.ics"])
     assert "new" in (await face.ask("REPORT", f"{HOME}calendar/", body)).text
-    ((_, known),) = remembering._elements._entries.items()
-    assert known.seq == 2
+    opened = await face.open()
+    cache, question = remembering.object_responses, (f"{HOME}calendar/", ("{DAV:}getetag", NAMES_DATA), False)
+    assert not cache.get(opened.lens, opened.calendar.calendar_id, Seq(1), question)
+    assert "new" in cache.get(opened.lens, opened.calendar.calendar_id, Seq(2), question)["a.ics"]
 
 
 NOW, LATER = Seq(3), Seq(4)
 FIRST, SECOND, THIRD = (CalendarId(bytes([number]) * 16) for number in (1, 2, 3))
 
 
-def held(elements: Elements) -> int:
-    return sum(known.weight() for known in elements._entries.values())
+LENS = Lens(Detail.WHOLE)
 
 
-def test_another_state_or_question_is_answered_anew() -> None:
-    elements = Elements()
-    elements.keep(FIRST, NOW, "q", {"a": "A", "b": "B"})
-    assert dict(elements.of(FIRST, NOW, "q")) == {"a": "A", "b": "B"}
-    assert not elements.of(FIRST, LATER, "q")
-    assert not elements.of(FIRST, NOW, "another")
-    assert not elements.of(SECOND, NOW, "q")
-    elements.keep(FIRST, LATER, "q", {"a": "new"})
-    elements.keep(FIRST, NOW, "q", {"a": "A", "b": "B"})  # a long answer, begun before the change
-    assert dict(elements.of(FIRST, LATER, "q")) == {"a": "new"}
-    assert elements._held == held(elements)
+def test_another_state_question_or_lens_is_answered_anew() -> None:
+    cache = ObjectResponseCache()
+    cache.keep(LENS, FIRST, NOW, "q", {"a": "A", "b": "B"})
+    assert dict(cache.get(LENS, FIRST, NOW, "q")) == {"a": "A", "b": "B"}
+    assert not cache.get(LENS, FIRST, LATER, "q")
+    assert not cache.get(LENS, FIRST, NOW, "another")
+    assert not cache.get(LENS, SECOND, NOW, "q")
+    assert not cache.get(Lens(Detail.BUSY), FIRST, NOW, "q")
+    assert not cache.get(Lens(Detail.WHOLE, PrincipalId(b"anna"), 1), FIRST, NOW, "q")
+    cache.keep(LENS, FIRST, LATER, "q", {"a": "new"})
+    cache.keep(LENS, FIRST, NOW, "q", {"a": "A", "b": "B"})  # a long answer, begun before the change
+    assert dict(cache.get(LENS, FIRST, LATER, "q")) == {"a": "new"}
 
 
 def test_what_was_asked_for_longest_ago_is_forgotten_first() -> None:
-    elements = Elements(most_octets=10_000)
+    cache = ObjectResponseCache(most_octets=10_000)
     texts = {f"{number}": "x" * 100 for number in range(8)}
-    elements.keep(FIRST, NOW, "q", texts)
-    elements.keep(SECOND, NOW, "q", texts)
-    assert len(elements.of(FIRST, NOW, "q")) == 8
-    elements.keep(THIRD, NOW, "q", texts)
-    assert len(elements.of(SECOND, NOW, "q")) < 8
-    assert len(elements.of(FIRST, NOW, "q")) == len(elements.of(THIRD, NOW, "q")) == 8
-    elements.keep(THIRD, NOW, "q", {"huge": "x" * 100_000, "4": "x" * 50})
-    assert "huge" not in elements.of(THIRD, NOW, "q") and elements._held == held(elements) <= 10_000
+    cache.keep(LENS, FIRST, NOW, "q", texts)
+    cache.keep(LENS, SECOND, NOW, "q", texts)
+    assert len(cache.get(LENS, FIRST, NOW, "q")) == 8
+    cache.keep(LENS, THIRD, NOW, "q", texts)
+    assert not cache.get(LENS, SECOND, NOW, "q")
+    assert len(cache.get(LENS, FIRST, NOW, "q")) == len(cache.get(LENS, THIRD, NOW, "q")) == 8
+    cache.keep(LENS, THIRD, NOW, "q", {"huge": "x" * 100_000})
+    assert "huge" not in cache.get(LENS, THIRD, NOW, "q") and cache.octets <= 10_000
+
+
+def test_one_question_keeps_what_fits() -> None:
+    cache = ObjectResponseCache(most_octets=10_000)
+    for number in range(40):
+        cache.keep(LENS, FIRST, NOW, "q", {f"{number}": "x" * 100})
+    assert 10 < len(cache.get(LENS, FIRST, NOW, "q")) < 30 and cache.octets <= 10_000
 
 
 def test_memory_is_bounded_whatever_is_asked() -> None:
-    """Questions without an answer, tiny and wide texts, new calendars without end."""
-    elements = Elements(most_octets=200_000)
+    """Questions without an answer, tiny and wide texts, new calendars without end, questions of great length."""
+    cache = ObjectResponseCache(most_octets=200_000)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for number in range(5_000):
         cid = CalendarId(number.to_bytes(16, "big"))
-        elements.keep(cid, NOW, f"nothing {number}", {})
-        elements.keep(cid, NOW, f"question {number}", {f"{number}-{n}": f"{n}\U0001f600" * (n % 9) for n in range(3)})
+        wide = {f"{number}-{n}": f"{n}\U0001f600" * (n % 9) for n in range(3)}
+        cache.keep(LENS, cid, NOW, f"nothing {number}", {})
+        cache.keep(LENS, cid, NOW, f"question {number}", wide)
+        cache.keep(LENS, cid, NOW, (f"{number}" * 500, (f"{number}" * 300,)), {"a": "b"})
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert elements._held == held(elements) <= 200_000
+    assert cache.octets <= 200_000
     assert used < 300_000

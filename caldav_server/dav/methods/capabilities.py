@@ -1,4 +1,4 @@
-"""What the server says it can do: the Allow and DAV headers, computed from the method table (RFC 4918 §10.1)."""
+"""What the server says it can do: the Allow and DAV headers (RFC 4918 §10.1)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Stored texts and what it costs to think about them.
+"""Parsing stored texts, and what one request may spend on them.
 
-Rules of this module: whatever is stored was accepted once, so no limit refuses it again; but one request may only spend
-so much on all the texts it touches, however many of them are hostile.
+What is stored was accepted once, so no limit on its size refuses it again. But one request may only spend so much on
+all the texts it touches, however many of them are hostile.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def document_of(data: bytes) -> Document:
     return parse_document(data, limits=STORED).document
 
 
-class Allowance:
+class RequestBudget:
     """What one request may still spend on work that answers nothing; each object gets a budget out of it.
 
     Occurrences that are answered are free: their number is bounded by what the client takes, as it is for large texts.
@@ -33,7 +33,7 @@ class Allowance:
         self._left = periods
 
     @contextmanager
-    def budget(self) -> Iterator[Budget]:
+    def for_object(self) -> Iterator[Budget]:
         """The budget for one object; refuses ``number-of-matches-within-limits`` when the request used up its own."""
         if self._left <= 0:
             raise Refusal(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from caldav_server.calendaring.calendars import Changes
+from caldav_server.calendaring.calendars import CalendarFields, PropertyChanges
 from caldav_server.dav.properties import PROPERTIES
 from caldav_server.dav.resources import Kind
 from protocol.dav import names
@@ -19,12 +19,11 @@ from protocol.dav.xml import Element, serialize, text_of
 from protocol.errors import Condition, Refusal
 from protocol.ical import calendar_timezone, timezones
 from protocol.model import ALL_COMPONENTS, MAX_KEY_OCTETS, ComponentKind, DeadProperty
-from storage.calendars import CalendarFields
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one instruction: 200, or the status and condition it was refused with."""
+class PropertyStatus:
+    """What became of one instruction: 200, or the status and condition of its refusal."""
 
     name: str
     status: int = 200
@@ -39,16 +38,16 @@ class Reading:
     fields: CalendarFields = field(default_factory=lambda: CalendarFields())
     keep: dict[str, DeadProperty] = field(default_factory=dict)
     drop: dict[str, None] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)
+    statuses: list[PropertyStatus] = field(default_factory=list)
 
     @property
     def refused(self) -> bool:
         """Whether any instruction was refused, so that none may be carried out (RFC 4918 §9.2)."""
-        return any(each.status != 200 for each in self.outcomes)
+        return any(each.status != 200 for each in self.statuses)
 
-    def changes(self) -> Changes:
+    def changes(self) -> PropertyChanges:
         """What to store."""
-        return Changes(self.fields, tuple(self.keep.values()), tuple(self.drop))
+        return PropertyChanges(self.fields, tuple(self.keep.values()), tuple(self.drop))
 
 
 # --- interpreters: element (None: remove) -> fields ---
@@ -139,10 +138,12 @@ def read(
         try:
             _read_one(reading, each, kind, creating=creating, max_bytes=max_bytes)
         except Refusal as refusal:
-            reading.outcomes.append(Outcome(each.name, refusal.condition.status, refusal.condition, refusal.message))
+            reading.statuses.append(
+                PropertyStatus(each.name, refusal.condition.status, refusal.condition, refusal.message)
+            )
         else:
-            reading.outcomes.append(Outcome(each.name))
-    said = {each.name for each in reading.outcomes}
+            reading.statuses.append(PropertyStatus(each.name))
+    said = {each.name for each in reading.statuses}
     reading.drop |= {other: None for name, other in ALTERNATES.items() if name in said and other not in said}
     return reading
 

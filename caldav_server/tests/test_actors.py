@@ -1,18 +1,15 @@
-"""What the DAV face remembers between requests (dav.sessions)."""
+"""Who is asking: what is worked out once per login (calendaring.actors)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from caldav_server.dav import sessions
-from caldav_server.dav.sessions import Sessions
-from caldav_server.http.messages import Request
-from storage.bus import Bus
+from caldav_server.calendaring import actors
+from caldav_server.calendaring.actors import Actors
 from testing.face import Face
 
 
@@ -21,19 +18,18 @@ async def test_each_device_of_a_person_keeps_what_was_worked_out(
 ) -> None:
     """Every login has a principal object of its own; taking turns must not mean asking the database each time."""
     face = await Face.make(tmp_path)
-    kept = Sessions(face.db, face.settings, lambda _version: False, Bus())
+    known = Actors(face.db)
     loaded: list[Any] = []
-    load = sessions._load_actor
+    load = actors.load_actor
 
     def counted(tx: Any, principal: Any) -> Any:
         loaded.append(principal)
         return load(tx, principal)
 
-    monkeypatch.setattr(sessions, "_load_actor", counted)
+    monkeypatch.setattr(actors, "load_actor", counted)
     devices = [replace(face.people["anna"]) for _ in range(3)]
     for _ in range(4):
         for device in devices:
-            request = cast("Request", SimpleNamespace(principal=device, request_id="r"))
-            assert (await kept.context(request)).actor.principal is device
+            assert (await known.find(device)).principal is device
     assert len(loaded) == 3
     face.db.close()

@@ -1,0 +1,303 @@
+"""The one write path: every change of calendar objects ends in ``apply``.
+
+One call is one short piece of a transaction: it numbers the changes (which locks the calendar, and so orders all
+changes of it), keeps the previous texts, saves or removes, writes the index, and queues what is owed to others. Whoever
+calls it has parsed, indexed and checked before. A change is conditional on what its caller read: ``Conflict`` means
+that somebody else was faster, and ``retry_on_conflict`` starts again from the read. ``write`` announces after the
+commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from caldav_server.calendaring.context import Context, Rules
+from protocol.errors import Condition, Refusal
+from protocol.ical.document import Document, parse_document
+from protocol.ical.index import index_document
+from protocol.model import (
+    MAX_KEY_OCTETS,
+    Calendar,
+    CalendarId,
+    ETag,
+    ObjectId,
+    ObjectIndex,
+    ObjectMeta,
+    Seq,
+)
+from storage import calendars as stored_calendars
+from storage import objects as stored
+from storage import occurrences as stored_occurrences
+from storage import versions as stored_versions
+from storage.database import Receipt, Transaction
+from storage.errors import Duplicate
+from storage.ids import new_id
+
+ATTEMPTS = 20
+T = TypeVar("T")
+
+
+class Conflict(Exception):
+    """What was read is no longer what is stored."""
+
+
+# --- what is written ---
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A body that was read, checked and indexed: ready to be saved under any name."""
+
+    data: bytes
+    etag: ETag
+    index: ObjectIndex
+    """Without its entries, which are the rows."""
+    rows: list[stored_occurrences.IndexRow]
+    repairs: tuple[str, ...]
+    altered: bool
+    """A repair changed the text, so that the stored bytes are not the sent ones and no ETag is answered."""
+    document: Document | None = None
+    """The parsed text; ``None`` when another process read it (import)."""
+
+
+def draft(rules: Rules, now: int, data: bytes, *, strict: bool) -> Draft:
+    """Read a body as a calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks.
+
+    ``now``: epoch seconds; occurrences are indexed as far ahead of it as the rules say.
+    """
+    parsed = parse_document(data, limits=rules.limits, strict=strict)
+    index = index_document(parsed.document, horizon=now + rules.horizon_seconds, cap=rules.occurrences_cap)
+    if len(index.uid.encode("utf-8", "surrogatepass")) > MAX_KEY_OCTETS:
+        raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, f"A UID may hold at most {MAX_KEY_OCTETS} octets.")
+    rows = stored_occurrences.rows_of(index.component, index.entries)
+    index = replace(index, entries=())
+    return Draft(
+        parsed.data, etag_of(parsed.data), index, rows, parsed.repairs, parsed.data is not data, parsed.document
+    )
+
+
+def etag_of(data: bytes) -> ETag:
+    """The strong entity tag of a body: it depends on the bytes alone."""
+    return ETag(hashlib.sha256(data).hexdigest()[:32])
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A text is stored under a name: as a new object, or in place of the text of ``existing``."""
+
+    name: str
+    draft: Draft
+    existing: ObjectMeta | None = None
+    object_id: ObjectId | None = None
+    """The id of a new object, where the caller has made it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """An object becomes a tombstone."""
+
+    existing: ObjectMeta
+
+
+Change = Save | Remove
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A calendar that was changed; ``seq`` is there when the transaction has been committed."""
+
+    calendar: Calendar
+    number: Seq | Receipt
+
+    @property
+    def seq(self) -> Seq:
+        """The number of the last change."""
+        return Seq(self.number.row[0]) if isinstance(self.number, Receipt) else self.number
+
+
+# --- the write path ---
+
+
+def apply(
+    tx: Transaction,
+    ctx: Context,
+    calendar: Calendar,
+    changes: Sequence[Change],
+    *,
+    index_rows: Sequence[stored_occurrences.ObjectRow] | None = None,
+) -> Applied:
+    """Carry out changes of one calendar, in their order; ``apply_all`` does it for several calendars of one home."""
+    return apply_all(tx, ctx, [(calendar, changes)], index_rows=index_rows)[0]
+
+
+def apply_all(
+    tx: Transaction,
+    ctx: Context,
+    changes: Iterable[tuple[Calendar, Sequence[Change]]],
+    *,
+    index_rows: Sequence[stored_occurrences.ObjectRow] | None = None,
+) -> list[Applied]:
+    """Carry out changes of calendars of one home, each calendar once.
+
+    ``index_rows``: the index rows of all new objects in the order of the index, where the caller has them already. The
+    calendars are locked in the order of their ids, so that two moves in opposite directions cannot wait for each other.
+    Raises ``Conflict``, ``Duplicate``, ``ParentGone``; refuses ``quota-not-exceeded``.
+    """
+    ordered = sorted(changes, key=_calendar_id)
+    applied: list[Applied] = []
+    more = 0
+    for calendar, some in ordered:
+        members, size = _growth(some)
+        more += size
+        place = (calendar.principal_id, calendar.calendar_id)
+        last = stored_calendars.next_seq(tx, *place, len(some), members=members, size=size)
+        applied.append(Applied(calendar, last))
+    ctx.rules.quota.require(tx, ordered[0][0].principal_id, more, ctx.now)
+    for (calendar, some), each in zip(ordered, applied, strict=True):
+        _carry_out(tx, ctx, calendar, some, each.seq - len(some) + 1, index_rows)
+    return applied
+
+
+def _calendar_id(item: tuple[Calendar, Sequence[Change]]) -> CalendarId:
+    return item[0].calendar_id
+
+
+def _growth(changes: Iterable[Change]) -> tuple[int, int]:
+    """How many more objects a calendar will hold, and how many more octets."""
+    members = size = 0
+    for each in changes:
+        if isinstance(each, Save):
+            size += len(each.draft.data)
+        members += isinstance(each, Save) - (each.existing is not None)
+        size -= each.existing.size if each.existing is not None else 0
+    return members, size
+
+
+def _carry_out(
+    tx: Transaction,
+    ctx: Context,
+    calendar: Calendar,
+    changes: Sequence[Change],
+    first: int,
+    index_rows: Sequence[stored_occurrences.ObjectRow] | None,
+) -> None:
+    new: list[tuple[ObjectMeta, Draft]] = []
+    for number, each in enumerate(changes, first):
+        if isinstance(each, Remove):
+            _tombstone(tx, ctx, calendar, each.existing, Seq(number))
+        elif each.existing is None:
+            new.append((_meta_of(ctx, each, Seq(number)), each.draft))
+        else:
+            _replace(tx, ctx, calendar, each, each.existing, Seq(number))
+    _insert(tx, calendar, new, index_rows)
+
+
+def _meta_of(ctx: Context, change: Save, seq: Seq) -> ObjectMeta:
+    new, existing = change.draft, change.existing
+    return ObjectMeta(
+        object_id=existing.object_id if existing else change.object_id or ObjectId(new_id()),
+        name=change.name,
+        uid=new.index.uid,
+        component=new.index.component,
+        etag=new.etag,
+        seq=seq,
+        size=len(new.data),
+        schedule_tag=None,
+        created_at=existing.created_at if existing else ctx.now,
+        modified_at=ctx.now,
+    )
+
+
+def _insert(
+    tx: Transaction,
+    calendar: Calendar,
+    new: Sequence[tuple[ObjectMeta, Draft]],
+    index_rows: Sequence[stored_occurrences.ObjectRow] | None,
+) -> None:
+    place = (calendar.principal_id, calendar.calendar_id)
+    if len(new) == 1 and index_rows is None:
+        ((meta, each),) = new
+        if not stored.insert(tx, *place, meta, each.data, each.index):
+            raise Conflict
+        stored_occurrences.add(tx, *place, meta.object_id, each.rows)
+    elif new:
+        if stored.insert_many(tx, *place, [(meta, each.data, each.index) for meta, each in new]) != len(new):
+            raise Conflict
+        if index_rows is None:
+            index_rows = stored_occurrences.in_order((meta.object_id, each.rows) for meta, each in new)
+        stored_occurrences.add_rows(tx, *place, index_rows, {meta.object_id for meta, _ in new})
+
+
+def _replace(tx: Transaction, ctx: Context, calendar: Calendar, change: Save, existing: ObjectMeta, seq: Seq) -> None:
+    _keep_version(tx, ctx, calendar, existing, "update")
+    place, new = (calendar.principal_id, calendar.calendar_id), change.draft
+    meta = _meta_of(ctx, change, seq)
+    if not stored.update(tx, *place, meta, new.data, new.index, expected=existing.etag):
+        raise Conflict
+    stored_occurrences.replace(tx, *place, meta.object_id, new.rows)
+
+
+def _tombstone(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta, seq: Seq) -> None:
+    _keep_version(tx, ctx, calendar, existing, "remove")
+    place = (calendar.principal_id, calendar.calendar_id, existing.object_id)
+    if not stored.tombstone(tx, *place, seq=seq, now=ctx.now, expected=existing.etag):
+        raise Conflict
+    stored_occurrences.drop(tx, *place)
+
+
+def remove_alone(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta) -> Applied:
+    """``apply`` for one removal and nothing else: the same steps, none of which waits for an answer (``Batch``).
+
+    An object that is gone or has another ETag undoes the transaction with ``RowChanged``.
+    """
+    place = (calendar.principal_id, calendar.calendar_id)
+    stored_calendars.advance(tx, *place, members=-1, size=-existing.size)
+    _keep_version(tx, ctx, calendar, existing, "remove")
+    receipt = stored.tombstone_at_current_seq(tx, *place, existing.object_id, now=ctx.now, expected=existing.etag)
+    stored_occurrences.drop(tx, *place, existing.object_id)
+    return Applied(calendar, receipt)
+
+
+def _keep_version(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta, action: str) -> None:
+    stored_versions.keep(
+        tx,
+        calendar.principal_id,
+        calendar.calendar_id,
+        existing.object_id,
+        replaced_at=ctx.now,
+        action=action,
+        author_id=ctx.actor.principal.principal_id,
+        request_id=ctx.request_id,
+    )
+
+
+# --- around the transaction ---
+
+
+async def write(ctx: Context, work: Callable[[Transaction], tuple[T, Sequence[Applied]]]) -> T:
+    """Commit a unit of work, then announce every calendar it changed; what the work answers."""
+    answer, applied = await ctx.db.write(work)
+    for each in applied:
+        ctx.announce(each.calendar.principal_id, each.calendar.calendar_id, each.seq)
+    return answer
+
+
+async def retry_on_conflict(attempt: Callable[[int], Awaitable[T]]) -> T:
+    """Run ``attempt`` with 0, 1, 2... until no other writer is faster or takes a calendar's name at the same time."""
+    for number in range(ATTEMPTS):
+        try:
+            return await attempt(number)
+        except Conflict:
+            continue
+        except Duplicate as taken:
+            if taken.key != "calendars.name":
+                raise
+    raise Refusal(Condition.UNAVAILABLE, "This is being changed by too many others at once; try again.")
+
+
+async def write_retried(ctx: Context, work: Callable[[Transaction], T]) -> T:
+    """Commit a unit of work that reads what it needs itself, again when another writer is faster."""
+    return await retry_on_conflict(lambda _: ctx.db.write(work))
