@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.dav import names
@@ -486,7 +486,6 @@ _elements = st.recursive(
 )
 
 
-@settings(max_examples=200)
 @given(st.sampled_from(sorted(PARSERS)), st.lists(_elements, max_size=5), st.data())
 def test_fuzz_any_tree_of_known_names_is_read_or_refused(root: str, children, draws) -> None:
     def spell(tree) -> str:

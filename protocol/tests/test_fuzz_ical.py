@@ -11,7 +11,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import Refusal
@@ -20,6 +20,7 @@ from protocol.ical.index import index_document
 from protocol.ical.scanner import decode_text
 from protocol.ical.split import Splitter
 from protocol.tests.corpus import files
+from testing.lengths import examples
 
 HORIZON = 1_900_000_000
 NAMES = [b"DTSTART", b"DTEND", b"DUE", b"DURATION", b"RRULE", b"RDATE", b"EXDATE", b"RECURRENCE-ID", b"UID"]
@@ -154,7 +155,7 @@ def test_any_bytes(data: bytes) -> None:
     read(b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n" + data + b"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.randoms(use_true_random=False))
 def test_bodies_that_are_nearly_right(dice: random.Random) -> None:
     data = make_body(dice)

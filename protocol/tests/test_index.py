@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil.rrule import rrulestr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import Condition, Refusal
@@ -24,6 +24,7 @@ from protocol.ical.time_range import range_matches
 from protocol.model import FOREVER, BusyType, ComponentKind, IndexEntry, ObjectIndex, TimeRange
 from protocol.tests.test_fuzz_ical import make_body
 from testing.builders import calendar, component
+from testing.lengths import examples
 
 DAY = 86400
 
@@ -221,7 +222,7 @@ def test_an_unknown_calendar_scale_is_refused() -> None:
 _FREQUENCIES = st.sampled_from(["HOURLY;INTERVAL=7", "DAILY", "WEEKLY;BYDAY=MO,WE", "MONTHLY", "YEARLY"])
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     _FREQUENCIES,
     st.integers(min_value=0, max_value=3000),
@@ -242,7 +243,7 @@ def test_entries_answer_queries_before_their_end(frequency: str, day: int, hours
     assert [entry.start for entry in found.entries if entry.start < b and entry.end > a] == expected
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.randoms(use_true_random=False))
 def test_the_index_and_the_filter_agree(dice: Random) -> None:
     try:

@@ -23,6 +23,7 @@ from protocol.ical.recurrence import (
 from protocol.model import FOREVER, TimeRange
 from protocol.tests.oracles import events_oracle
 from testing.builders import calendar, component
+from testing.lengths import shards
 
 ALWAYS = TimeRange(None, None)
 
@@ -565,7 +566,7 @@ def test_spans() -> None:
 # -- against another implementation
 
 
-@pytest.mark.parametrize("shard", range(4))
+@pytest.mark.parametrize("shard", shards(4))
 def test_objects_agree_with_recurring_ical_events(shard: int) -> None:
     for number in range(250):
         made = events_oracle.random_object(random.Random(f"events {shard} {number}"))

@@ -14,6 +14,7 @@ from protocol.ical.rules import Budget, Series, parse_rule
 from protocol.ical.values import wall_of, wall_seconds
 from protocol.tests.oracles import dateutil_oracle, definition_oracle
 from protocol.tests.oracles.rules import Case, random_case, random_window
+from testing.lengths import shards
 
 RULES = 2_000
 WINDOWS = 10
@@ -30,7 +31,7 @@ def in_window(series: Series, low: datetime, high: datetime) -> list[datetime]:
     return [wall_of(start) for start in series.starts(wall_seconds(low), wall_seconds(high), budget)]
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("shard", shards(SHARDS))
 def test_windows_agree_with_dateutil(shard: int) -> None:
     compared = 0
     for number in range(RULES // SHARDS):
@@ -52,7 +53,7 @@ def test_windows_agree_with_dateutil(shard: int) -> None:
     assert compared > RULES // SHARDS * WINDOWS * 0.7
 
 
-@pytest.mark.parametrize("shard", range(4))
+@pytest.mark.parametrize("shard", shards(4))
 def test_windows_agree_with_the_definition(shard: int) -> None:
     for number in range(100):
         rng = random.Random(f"definition {shard} {number}")

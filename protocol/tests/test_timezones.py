@@ -31,6 +31,7 @@ from protocol.ical.timezones.definitions import parse_offset, zone_of_definition
 from protocol.ical.values import wall_of, wall_seconds
 from protocol.model import TimeRange
 from testing.builders import calendar, component
+from testing.lengths import shards
 
 NAMES = {
     "Europe/Berlin": "Europe/Berlin",
@@ -290,7 +291,7 @@ def test_a_missing_offset_from_is_the_offset_to() -> None:
     assert datetime(2026, 1, 1, tzinfo=zone).utcoffset() == timedelta(minutes=67)
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", shards(4))
 def test_a_rendered_definition_is_the_zone(part: int) -> None:
     keys = files("tzdata").joinpath("zones").read_text("ascii").split()[part::16]
     stretches = [

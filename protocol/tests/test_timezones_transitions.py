@@ -13,6 +13,7 @@ import pytest
 
 from protocol.ical.timezones import clock_of, to_epoch
 from protocol.ical.values import wall_of, wall_seconds
+from testing.lengths import shards
 
 ZONES = files("tzdata").joinpath("zones").read_text("ascii").split()
 LOW = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp())
@@ -45,7 +46,7 @@ def _transitions_of_file(key: str) -> list[tuple[int, int, int]]:
     return found
 
 
-@pytest.mark.parametrize("part", range(8))
+@pytest.mark.parametrize("part", shards(8))
 def test_the_transitions_of_every_zone_are_found(part: int) -> None:
     for key in ZONES[part::8]:
         expected = [each for each in _transitions_of_file(key) if LOW <= each[0] < HIGH]
