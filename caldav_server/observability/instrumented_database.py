@@ -65,10 +65,10 @@ class InstrumentedDatabase(Database):
         kinds = {"read": self.reads, "write": self.writes, "point": self.points}
         samples = [
             sample
-            for kind, timing in kinds.items()
+            for kind, summary in kinds.items()
             for sample in (
-                Sample("_count", {"kind": kind}, timing.count),
-                Sample("_sum", {"kind": kind}, timing.seconds),
+                Sample("_count", {"kind": kind}, summary.count),
+                Sample("_sum", {"kind": kind}, summary.seconds),
             )
         ]
         return Family("database_seconds", "summary", "Time of units of work, waiting for a thread included.", samples)
