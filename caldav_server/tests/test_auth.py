@@ -182,19 +182,19 @@ async def test_requests_at_once_share_one_verification(tmp_path: Path) -> None:
         assert edge.app.services.metrics.counters["auth_hashes"] == 1
 
 
-async def test_recalling_a_login_is_quick(tmp_path: Path) -> None:
+async def test_a_cached_login_is_found_quickly(tmp_path: Path) -> None:
     async with running(tmp_path, {"auth.recheck_seconds": 300}) as edge:
         request = request_with(basic())
         assert await status_of(edge.app, request) == 200
-        recall = edge.login.cached_principal
-        best = min(_timed(recall, request) for _ in range(5))
+        cached = edge.login.cached_principal
+        best = min(_timed(cached, request) for _ in range(5))
         assert best < 50e-6  # about 2 microseconds on a quiet machine; a hash would be 50 or more
 
 
-def _timed(recall: object, request: Request) -> float:
+def _timed(cached: object, request: Request) -> float:
     started = time.thread_time()
     for _ in range(2000):
-        recall(request)  # type: ignore[operator]
+        cached(request)  # type: ignore[operator]
     return (time.thread_time() - started) / 2000
 
 
