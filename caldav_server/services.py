@@ -40,6 +40,8 @@ class Services:
     ask_peers: Callable[[], Awaitable[list[tuple[str, list[Family]]]]] = _no_peers
     """Asks the other workers what they counted."""
     login_cache: LoginCache = field(init=False)
+    wake_jobs: Callable[[], None] = lambda: None
+    """Tells the runner of jobs in this process that there is work."""
     rules: Rules = field(init=False)
     actors: Actors = field(init=False)
     polls: Polls = field(init=False)
@@ -65,6 +67,7 @@ class Services:
             int(time.time()),
             self.bus.announce,
             self.login_cache.observe_accounts_version,
+            self.wake_jobs,
             self._epoch,
         )
 

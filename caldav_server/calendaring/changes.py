@@ -10,9 +10,9 @@ commit.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from caldav_server.calendaring.context import Context, Rules
 from protocol.errors import Condition, Refusal
@@ -22,13 +22,16 @@ from protocol.model import (
     MAX_KEY_OCTETS,
     Calendar,
     CalendarId,
+    CalendarKind,
     ETag,
     ObjectId,
     ObjectIndex,
     ObjectMeta,
+    PrincipalId,
     Seq,
 )
 from storage import calendars as stored_calendars
+from storage import jobs as stored_jobs
 from storage import objects as stored
 from storage import occurrences as stored_occurrences
 from storage import versions as stored_versions
@@ -63,12 +66,14 @@ class Draft:
     """The parsed text; ``None`` when another process read it (import)."""
 
 
-def draft(rules: Rules, now: int, data: bytes, *, strict: bool) -> Draft:
+def draft(rules: Rules, now: int, data: bytes, *, strict: bool, kind: CalendarKind = CalendarKind.CALENDAR) -> Draft:
     """Read a body as a calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks.
 
-    ``now``: epoch seconds; occurrences are indexed as far ahead of it as the rules say.
+    ``now``: epoch seconds; occurrences are indexed as far ahead of it as the rules say. ``kind`` is that of the
+    collection: what an inbox holds are scheduling messages.
     """
-    parsed = parse_document(data, limits=rules.limits, strict=strict)
+    message = kind is CalendarKind.INBOX
+    parsed = parse_document(data, limits=rules.limits, strict=strict, message=message)
     index = index_document(parsed.document, horizon=now + rules.horizon_seconds, cap=rules.occurrences_cap)
     if len(index.uid.encode("utf-8", "surrogatepass")) > MAX_KEY_OCTETS:
         raise Refusal(Condition.VALID_CALENDAR_OBJECT_RESOURCE, f"A UID may hold at most {MAX_KEY_OCTETS} octets.")
@@ -106,11 +111,24 @@ Change = Save | Remove
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """Work that a change makes for somebody else: a job does it after the commit (``caldav_server.jobs``)."""
+
+    principal_id: PrincipalId
+    kind: str
+    key: str
+    """Makes it idempotent: the same work is not queued twice."""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """A calendar that was changed; ``seq`` is there when the transaction has been committed."""
 
     calendar: Calendar
     number: Seq | Receipt
+    owes: bool = False
+    """Jobs were queued with it."""
 
     @property
     def seq(self) -> Seq:
@@ -127,10 +145,11 @@ def apply(
     calendar: Calendar,
     changes: Sequence[Change],
     *,
+    owed: Sequence[Owed] = (),
     index_rows: Sequence[stored_occurrences.ObjectRow] | None = None,
 ) -> Applied:
     """Carry out changes of one calendar, in their order; ``apply_all`` does it for several calendars of one home."""
-    return apply_all(tx, ctx, [(calendar, changes)], index_rows=index_rows)[0]
+    return apply_all(tx, ctx, [(calendar, changes)], owed=owed, index_rows=index_rows)[0]
 
 
 def apply_all(
@@ -138,9 +157,10 @@ def apply_all(
     ctx: Context,
     changes: Iterable[tuple[Calendar, Sequence[Change]]],
     *,
+    owed: Sequence[Owed] = (),
     index_rows: Sequence[stored_occurrences.ObjectRow] | None = None,
 ) -> list[Applied]:
-    """Carry out changes of calendars of one home, each calendar once.
+    """Carry out changes of calendars of one home, each calendar once, and queue what is owed to others for them.
 
     ``index_rows``: the index rows of all new objects in the order of the index, where the caller has them already. The
     calendars are locked in the order of their ids, so that two moves in opposite directions cannot wait for each other.
@@ -154,10 +174,12 @@ def apply_all(
         more += size
         place = (calendar.principal_id, calendar.calendar_id)
         last = stored_calendars.next_seq(tx, *place, len(some), members=members, size=size)
-        applied.append(Applied(calendar, last))
+        applied.append(Applied(calendar, last, bool(owed)))
     ctx.rules.quota.require(tx, ordered[0][0].principal_id, more, ctx.now)
     for (calendar, some), each in zip(ordered, applied, strict=True):
         _carry_out(tx, ctx, calendar, some, each.seq - len(some) + 1, index_rows)
+    for work in owed:
+        stored_jobs.enqueue(tx, work.principal_id, work.kind, work.key, now=ctx.now, payload=work.payload)
     return applied
 
 
@@ -220,11 +242,13 @@ def _insert(
     place = (calendar.principal_id, calendar.calendar_id)
     if len(new) == 1 and index_rows is None:
         ((meta, each),) = new
-        if not stored.insert(tx, *place, meta, each.data, each.index):
+        if not stored.insert(tx, *place, meta, each.data, each.index, calendar.kind):
             raise Conflict
         stored_occurrences.add(tx, *place, meta.object_id, each.rows)
     elif new:
-        if stored.insert_many(tx, *place, [(meta, each.data, each.index) for meta, each in new]) != len(new):
+        if stored.insert_many(tx, *place, [(meta, each.data, each.index) for meta, each in new], calendar.kind) != len(
+            new
+        ):
             raise Conflict
         if index_rows is None:
             index_rows = stored_occurrences.in_order((meta.object_id, each.rows) for meta, each in new)
@@ -278,8 +302,10 @@ def _keep_version(tx: Transaction, ctx: Context, calendar: Calendar, existing: O
 
 
 async def write(ctx: Context, work: Callable[[Transaction], tuple[T, Sequence[Applied]]]) -> T:
-    """Commit a unit of work, then announce every calendar it changed; what the work answers."""
+    """Commit a unit of work, then announce every calendar it changed and wake the jobs; what the work answers."""
     answer, applied = await ctx.db.write(work)
+    if any(each.owes for each in applied):
+        ctx.wake_jobs()
     for each in applied:
         ctx.announce(each.calendar.principal_id, each.calendar.calendar_id, each.seq)
     return answer

@@ -71,5 +71,7 @@ class Context:
     """Says that a calendar moved on to ``seq``; called after the commit, never before."""
     observe_accounts_version: Callable[[int], bool] = lambda _version: False
     """Gets the accounts version that a look-up read; true when accounts changed since the actor was authenticated."""
+    wake_jobs: Callable[[], None] = lambda: None
+    """Says that jobs were queued; called after the commit."""
     epoch: str = ""
     """The epoch of the database: part of every sync token."""

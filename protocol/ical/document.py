@@ -62,18 +62,19 @@ class Parsed:
 
 
 def parse_document(
-    data: bytes, *, limits: Limits = DEFAULT, strict: bool = False, charset: str | None = None
+    data: bytes, *, limits: Limits = DEFAULT, strict: bool = False, charset: str | None = None, message: bool = False
 ) -> Parsed:
     """Read one calendar object resource; refuses with the condition of RFC 4791 §5.3.2.1 that it breaks.
 
     ``charset`` comes from the Content-Type; a text in another charset than UTF-8 is stored as UTF-8. ``strict``
-    (``Prefer: handling=strict``) refuses each repair whose row in ``compat`` has a condition.
+    (``Prefer: handling=strict``) refuses each repair whose row in ``compat`` has a condition. A scheduling ``message``
+    keeps its METHOD (RFC 5546 §1.4); any other object may have none (RFC 4791 §4.1).
     """
     text, repairs = transcode(data, charset)
     scanned = scan(text, limits)
     repairs += scanned.repairs
     calendar = _single_calendar(scanned.roots)
-    if calendar.first("METHOD") is not None:
+    if calendar.first("METHOD") is not None and not message:
         text = method.remove(text, calendar)
         repairs.append("method-removed")
     if strict:
