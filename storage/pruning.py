@@ -7,7 +7,7 @@ makes the sync tokens from before it invalid (RFC 6578 §3.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from sqlalchemy import (
     BigInteger,
@@ -189,6 +189,11 @@ def delete_tombstones(
     return len(ids)
 
 
+def any_home_tombstone(tx: Transaction, principal_id: PrincipalId, before: int) -> bool:
+    """Whether ``delete_home_tombstones`` has something to delete."""
+    return tx.fetch_one(_HOME_TOMBSTONES, pid=principal_id, before=before, limit=1) is not None
+
+
 def delete_home_tombstones(tx: Transaction, principal_id: PrincipalId, before: int, limit: int) -> int:
     """Delete collections that were removed at ``before`` or earlier and have no content; answers how many."""
     found = tx.fetch_all(_HOME_TOMBSTONES, pid=principal_id, before=before, limit=limit)
@@ -201,14 +206,19 @@ def delete_home_tombstones(tx: Transaction, principal_id: PrincipalId, before: i
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is kept for some time only: rows and octets, for tombstones the characters of their names."""
+    """What is kept for some time only, in rows and octets: previous texts, tombstones (the characters of their names),
+    and the objects of removed calendars."""
 
     versions: int = 0
     versions_octets: int = 0
     tombstones: int = 0
     tombstones_octets: int = 0
-    removed: int = 0
-    removed_octets: int = 0
+    removed_calendars: int = 0
+    removed_calendars_octets: int = 0
+
+    def plus(self, other: Sizes) -> Sizes:
+        """The sum of both."""
+        return Sizes(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 def sizes(tx: Transaction, principal_id: PrincipalId) -> Sizes:

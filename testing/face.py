@@ -77,8 +77,11 @@ class Face:
 
     def fresh(self) -> DavFace:
         """A face like that of a process which has just started."""
-        db, log = cast(InstrumentedDatabase, self.db), cast(logs.Log, None)
-        return DavFace(Services(self.settings, db, log, Bus()))
+        return DavFace(self.services())
+
+    def services(self) -> Services:
+        """What a process has that has just started."""
+        return Services(self.settings, cast(InstrumentedDatabase, self.db), cast(logs.Log, None), Bus())
 
     @classmethod
     async def make(cls, folder: Path, *names: str, **settings: Any) -> Face:

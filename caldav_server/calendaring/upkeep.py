@@ -1,12 +1,12 @@
-"""Keeping what is derived from the texts up to date: reindex, the moving horizon, changed zone law.
+"""Keeps what is derived from the texts up to date: reindex, the moving horizon, changed zone data; unfinished copies.
 
-None of it changes a text, an ETag or a ``seq``: clients never notice. Each object is rewritten only if it still has the
-ETag it was read with; one that changed meanwhile was indexed by whoever changed it.
-"""
+Nothing here changes a text, an ETag or a ``seq``, so clients do not notice. An object is written only if it still has
+the ETag that it was read with; the writer of a changed object has indexed it. Texts are parsed outside of the
+transaction that writes."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,8 +22,10 @@ from protocol.model import (
     CalendarId,
     CalendarObject,
     ObjectId,
-    Principal,
+    ObjectIndex,
+    ObjectMeta,
     PrincipalId,
+    Seq,
     TimeRange,
 )
 from storage import calendars as stored_calendars
@@ -33,154 +35,164 @@ from storage import principals as stored_principals
 from storage import pruning, server_state
 from storage.database import Database, Transaction
 
-_BATCH = 200
+BATCH = 50
+"""Objects per transaction."""
+
+PAGE = 100
+"""Principals per look-up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Affected:
-    """An object whose occurrences moved because the law of a zone it uses changed."""
+class Moved:
+    """An object whose occurrences changed because the law of a zone changed."""
 
-    principal: str
     calendar: str
     name: str
 
 
-async def reindex_all(db: Database, settings: Settings, now: int, advance: Callable[[int], None]) -> int:
-    """Derive the index of every object anew; ``advance`` is told how many more are done. Answers how many in all."""
-    horizon, cap = _bounds(settings, now)
-    done = 0
-    async for _, calendar in _all_calendars(db):
-        async for page in _pages(db, calendar):
-            await db.write(partial(_reindex, calendar=calendar, page=page, horizon=horizon, cap=cap))
-            done += len(page)
-            advance(len(page))
-    await db.write(_all_are_current)
-    return done
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """An object with the index that its text has today."""
+
+    meta: ObjectMeta
+    index: ObjectIndex
+    rows: list[stored_occurrences.IndexRow]
 
 
-async def reindex_older(db: Database, settings: Settings, now: int) -> int:
-    """Derive every index anew that an older version of the server may have made; how many objects were looked at."""
-    if await db.point(server_state.index_version) >= INDEX_VERSION:
-        return 0
-    return await reindex_all(db, settings, now, lambda _: None)
-
-
-async def extend_horizon(db: Database, settings: Settings, now: int) -> int:
-    """Index the unending series for some more time, once half of the horizon has passed; how many."""
-    horizon, cap = _bounds(settings, now)
-    half = (now + horizon) // 2
-    done = 0
-    async for _, calendar in _all_calendars(db):
-        due = await db.read(
-            partial(
-                stored_occurrences.beyond,
-                principal_id=calendar.principal_id,
-                calendar_id=calendar.calendar_id,
-                span=TimeRange(half - 1, half),
-            )
-        )
-        for start in range(0, len(due), _BATCH):
-            some = due[start : start + _BATCH]
-            done += await db.write(partial(_reindex_ids, calendar=calendar, ids=some, horizon=horizon, cap=cap))
-    return done
-
-
-async def rederive_zones(db: Database, settings: Settings, now: int, zone_data: str) -> list[Affected]:
-    """After an update of the zone data: derive the objects that use a zone anew; those whose occurrences moved."""
-    if await db.point(server_state.zone_data) == zone_data:
-        return []
-    horizon, cap = _bounds(settings, now)
-    affected: list[Affected] = []
-    async for principal, calendar in _all_calendars(db):
-        async for page in _pages(db, calendar):
-            moved = await db.write(
-                partial(_reindex, calendar=calendar, page=page, horizon=horizon, cap=cap, report=True)
-            )
-            affected += [Affected(principal.name, calendar.name, name) for name in moved]
-    await db.write(lambda tx: server_state.set_zone_data(tx, zone_data))
-    await db.write(_all_are_current)
-    return affected
-
-
-async def forget_unfinished(db: Database, now: int) -> int:
-    """Forget copies of calendars that nobody finished, because their process ended a day ago or longer; how many."""
-    done = 0
-    for principal in await db.read(stored_principals.list_all):
-        owner = principal.principal_id
-        for calendar_id in await db.read(partial(pruning.unfinished_copies, principal_id=owner, before=now - DAY)):
-            done += await db.write(partial(pruning.purge, principal_id=owner, calendar_id=calendar_id))
-    return done
-
-
-def _all_are_current(tx: Transaction) -> None:
-    server_state.set_index_version(tx, INDEX_VERSION)
-
-
-def _bounds(settings: Settings, now: int) -> tuple[int, int]:
-    rules = Rules.of(settings)
-    return now + rules.horizon_seconds, rules.occurrences_cap
-
-
-async def _all_calendars(db: Database) -> AsyncIterator[tuple[Principal, Calendar]]:
-    for principal in await db.read(stored_principals.list_all):
-        owner = principal.principal_id
-        for calendar in await db.read(partial(stored_calendars.of_home, principal_id=owner)):
-            yield principal, calendar
-
-
-async def _pages(db: Database, calendar: Calendar) -> AsyncIterator[list[CalendarObject]]:
-    after = 0
-    while True:
-        page = await db.read(
-            partial(
-                stored.page,
-                principal_id=calendar.principal_id,
-                calendar_id=calendar.calendar_id,
-                after=after,
-                limit=_BATCH,
-            )
-        )
-        if not page:
-            return
+async def principal_pages(db: Database, after: bytes = b"") -> AsyncIterator[list[PrincipalId]]:
+    """The ids of all principals that follow ``after``, in order, page by page."""
+    while page := await db.read(partial(stored_principals.ids_after, after=after, limit=PAGE)):
         yield page
-        after = page[-1].meta.seq
+        after = page[-1]
 
 
-def _reindex_ids(tx: Transaction, calendar: Calendar, ids: Sequence[ObjectId], horizon: int, cap: int) -> int:
-    found = stored.fetch_ids(tx, calendar.principal_id, calendar.calendar_id, ids)
-    _reindex(tx, calendar, found, horizon, cap)
+async def reindex_all(db: Database, settings: Settings, now: int, advance: Callable[[int], None]) -> int:
+    """Derive the index of every object again; ``advance`` gets the number of objects of each step. Answers the sum."""
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        advance(more)
+
+    async for page in principal_pages(db):
+        for owner in page:
+            await reindex(db, settings, now, owner, count)
+    await db.write(all_indexes_are_current)
+    return done
+
+
+async def reindex(
+    db: Database, settings: Settings, now: int, owner: PrincipalId, advance: Callable[[int], None] = lambda _: None
+) -> list[Moved]:
+    """Derive the index of every object of a principal again; answers the objects whose occurrences moved."""
+    derive = _deriver(settings, now)
+    moved: list[Moved] = []
+    for calendar in await db.read(partial(stored_calendars.of_home, principal_id=owner)):
+        after = Seq(0)
+        while True:
+            last, derived = await db.read(partial(_read_page, calendar=calendar, after=after, derive=derive))
+            if last == after:
+                break
+            names = await db.write(partial(_save, calendar=calendar, derived=derived))
+            moved += [Moved(calendar.name, name) for name in names]
+            advance(len(derived))
+            after = last
+    return moved
+
+
+async def extend_horizon(db: Database, settings: Settings, now: int, owner: PrincipalId) -> int:
+    """Index the endless series of a principal further, once half of the horizon has passed; answers how many."""
+    derive = _deriver(settings, now)
+    half = now + Rules.of(settings).horizon_seconds // 2
+    done = 0
+    for calendar in await db.read(partial(stored_calendars.of_home, principal_id=owner)):
+        due = await db.read(partial(_due, calendar=calendar, instant=half))
+        for start in range(0, len(due), BATCH):
+            ids = due[start : start + BATCH]
+            derived = await db.read(partial(_read_ids, calendar=calendar, ids=ids, derive=derive))
+            await db.write(partial(_save, calendar=calendar, derived=derived))
+            done += len(ids)
+    return done
+
+
+async def forget_unfinished(db: Database, now: int, owner: PrincipalId) -> int:
+    """Delete copies of calendars that nobody finished within a day; answers how many."""
+    found = await db.read(partial(pruning.unfinished_copies, principal_id=owner, before=now - DAY))
+    for calendar_id in found:
+        await empty(db, owner, calendar_id)
+        await db.write(partial(pruning.purge, principal_id=owner, calendar_id=calendar_id))
     return len(found)
 
 
-def _reindex(
-    tx: Transaction,
-    calendar: Calendar,
-    page: Sequence[CalendarObject],
-    horizon: int,
-    cap: int,
-    *,
-    report: bool = False,
-) -> list[str]:
-    """Index objects anew; with ``report``, the names of those whose stored intervals are not the same as before."""
+async def empty(db: Database, owner: PrincipalId, calendar_id: CalendarId, limit: int = 300) -> int:
+    """Delete the content of a removed calendar in short transactions; answers the number of rows."""
+    deleted = 0
+    while step := await db.write(partial(pruning.empty, principal_id=owner, calendar_id=calendar_id, limit=limit)):
+        deleted += step
+    return deleted
+
+
+def all_indexes_are_current(tx: Transaction) -> None:
+    """Note that every index was derived by this version of the server."""
+    server_state.set_index_version(tx, INDEX_VERSION)
+
+
+Derive = Callable[[Iterable[CalendarObject]], list[_Derived]]
+
+
+def _deriver(settings: Settings, now: int) -> Derive:
+    rules = Rules.of(settings)
+
+    def derive(found: Iterable[CalendarObject]) -> list[_Derived]:
+        derived = []
+        for each in found:
+            try:
+                index = index_document(
+                    document_of(each.data), horizon=now + rules.horizon_seconds, cap=rules.occurrences_cap
+                )
+            except Refusal:
+                continue  # a text that today's rules refuse keeps the index it has
+            rows = stored_occurrences.rows_of(index.component, index.entries)
+            derived.append(_Derived(each.meta, index, rows))
+        return derived
+
+    return derive
+
+
+def _read_page(tx: Transaction, calendar: Calendar, after: Seq, derive: Derive) -> tuple[Seq, list[_Derived]]:
+    """The next objects of a calendar, and the number of the last one."""
+    page = stored.page(tx, calendar.principal_id, calendar.calendar_id, after=after, limit=BATCH)
+    return (page[-1].meta.seq if page else after), derive(page)
+
+
+def _read_ids(tx: Transaction, calendar: Calendar, ids: Sequence[ObjectId], derive: Derive) -> list[_Derived]:
+    return derive(stored.fetch_ids(tx, calendar.principal_id, calendar.calendar_id, ids))
+
+
+def _due(tx: Transaction, calendar: Calendar, instant: int) -> list[ObjectId]:
+    """The objects whose index ends before an instant although they go on."""
+    span = TimeRange(instant - 1, instant)
+    return stored_occurrences.beyond(tx, calendar.principal_id, calendar.calendar_id, span)
+
+
+def _save(tx: Transaction, calendar: Calendar, derived: Sequence[_Derived]) -> list[str]:
+    """Store indexes; answers the names of objects that use a zone and whose stored occurrences are not the same."""
     moved: list[str] = []
-    for each in page:
-        try:
-            index = index_document(document_of(each.data), horizon=horizon, cap=cap)
-        except Refusal:
-            continue  # a text that today's rules refuse keeps the index it has
+    for each in derived:
         place = (calendar.principal_id, calendar.calendar_id, each.meta.object_id)
-        compared = report and bool(index.zones)
-        # Where one of the two indexes ends, the other says more, not something else.
-        until = min(stored_occurrences.indexed_until(tx, *place), index.indexed_until) if compared else -FOREVER
+        compared = bool(each.index.zones)
+        # Past the end of one index the other one has more occurrences, which does not mean that any moved.
+        until = min(stored_occurrences.indexed_until(tx, *place), each.index.indexed_until) if compared else -FOREVER
         before = _before(tx, place, until) if compared else []
-        if not stored.set_index(tx, *place, index, expected=each.meta.etag):
+        if not stored.set_index(tx, *place, each.index, expected=each.meta.etag):
             continue
-        stored_occurrences.replace(tx, *place, stored_occurrences.rows_of(index.component, index.entries))
+        stored_occurrences.replace(tx, *place, each.rows)
         if compared and _before(tx, place, until) != before:
             moved.append(each.meta.name)
     return moved
 
 
 def _before(tx: Transaction, place: tuple[PrincipalId, CalendarId, ObjectId], until: int) -> list[tuple[int, int]]:
-    """The stored intervals that begin before an instant; those of one instant in any order."""
+    """The stored intervals that begin before an instant, sorted."""
     return sorted(span for span in stored_occurrences.of_object(tx, *place) if span[0] < until)

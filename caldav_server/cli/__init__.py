@@ -18,6 +18,9 @@ _COMMANDS = {
     "check-config": ("caldav_server.cli.server", "check_config"),
     "account": ("caldav_server.cli.account", "account"),
     "calendar": ("caldav_server.cli.calendar", "calendar"),
+    "worker": ("caldav_server.cli.jobs", "worker"),
+    "jobs": ("caldav_server.cli.jobs", "jobs"),
+    "prune": ("caldav_server.cli.jobs", "prune"),
 }
 
 

@@ -66,6 +66,10 @@ class Metrics:
         """Adds a number that ``read`` returns when somebody asks for it."""
         self._gauges[name] = (description, read)
 
+    def count(self, counter: str) -> None:
+        """Adds one to a counter of COUNTERS."""
+        self.counters[counter] += 1
+
     def request(self, method: str, status: int, size: int, seconds: float) -> None:
         """Counts one answered request."""
         series = self._series.get(method) or self._series["other"]
@@ -108,6 +112,9 @@ COUNTERS = {
     "slow_clients": "Requests cut off because the client was too slow.",
     "internal_errors": "Requests answered 500.",
     "database_unavailable": "Requests answered 503 because of the database.",
+    "jobs_done": "Jobs that ended well.",
+    "jobs_failed": "Attempts at a job that failed and are repeated.",
+    "jobs_dead": "Jobs that failed for the last time: see caldav-server jobs list.",
 }
 
 

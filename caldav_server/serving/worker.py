@@ -13,18 +13,19 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from caldav_server.app import FACES, Application
 from caldav_server.faces import Face
 from caldav_server.http.server import EdgeServer
+from caldav_server.jobs import JOBS
+from caldav_server.jobs.runner import Runner
 from caldav_server.observability import logs
 from caldav_server.observability.instrumented_database import open_database
 from caldav_server.services import Services
 from caldav_server.serving.neighbours import Place, meeting
 from caldav_server.serving.spreading import Spread
 from caldav_server.settings import Settings, TlsSettings
-from caldav_server.worker import upkeep
 from storage.bus import Bus
 
 M_MMAP_THRESHOLD = -3
@@ -33,6 +34,8 @@ ARENAS = 1
 """One heap for all threads: they hold the interpreter's lock when they allocate, so several only waste memory."""
 """The name of the parameter in glibc's malloc.h."""
 LARGE_BLOCK = 4 * 1_048_576
+SETTLE_SECONDS = 5.0
+"""Jobs begin so long after the start, so that the first requests of waiting clients go first."""
 
 
 def tls_context(settings: TlsSettings) -> ssl.SSLContext | None:
@@ -106,11 +109,20 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         loop.add_signal_handler(signal.SIGINT, self.stop if interrupt else lambda: None)
 
-    def _start_duties(self, services: Services) -> list[asyncio.Task[None]]:
-        """The background duties, in the first process only: they must not run twice."""
-        if self.place.number > 0:
-            return []
-        return [asyncio.create_task(upkeep.run(services.db, services.settings), name="upkeep")]
+    @contextlib.asynccontextmanager
+    async def _running_jobs(self, services: Services) -> AsyncIterator[Callable[[], None]]:
+        """Runs jobs beside the requests, in the first process; yields what stops them."""
+        if self.place.number > 0 or not self.settings.jobs.in_server:
+            yield lambda: None
+            return
+        runner = Runner(services, JOBS)
+        services.wake_jobs = runner.wake
+        running = asyncio.create_task(runner.run(settle_seconds=SETTLE_SECONDS), name="jobs")
+        try:
+            yield runner.stop
+        finally:
+            runner.stop()
+            await running
 
     async def run(self, bind: str, ready: Callable[[str], None], *, shared: socket.socket | None = None) -> None:
         """Serves on ``bind`` until ``stop``; ``ready`` is called with the address in force once it accepts.
@@ -137,11 +149,10 @@ class Worker:
                 logs.get().info("serving", address=address, database=services.db.dialect, tls=self._tls is not None)
                 ready(address)
                 settle_memory()
-                duties = self._start_duties(services)
-                await self._stop.wait()
-                for duty in duties:
-                    duty.cancel()
-                cut = await edge.drain(settings.server.graceful_seconds)
+                async with self._running_jobs(services) as stop_jobs:
+                    await self._stop.wait()
+                    stop_jobs()
+                    cut = await edge.drain(settings.server.graceful_seconds)
                 logs.get().info("stopped", cut_off=cut)
         finally:
             await app.close()

@@ -292,6 +292,31 @@ class RecurrenceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """How long the server keeps what clients no longer see, in days; 0 keeps it for ever."""
+
+    previous_texts_days: int = _number(90, "The texts that an object had before its last change.", 0, 36_500)
+    removed_calendars_days: int = _number(90, "The content of a calendar that was removed.", 0, 36_500)
+    tombstones_days: int = _number(
+        400,
+        "The names of removed objects and calendars; a client that was away for longer reads everything again.",
+        0,
+        36_500,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """Who runs jobs (upkeep, pruning) and how."""
+
+    in_server: bool = _row(
+        True, "Whether the server runs jobs in its first process; false where caldav-server worker runs them."
+    )
+    concurrency: int = _number(4, "How many jobs one process runs at the same time.", 1, 256)
+    poll_seconds: float = _number(5.0, "How often a process looks for jobs that other processes added.", 0.05, 3600)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All sections."""
 
@@ -306,3 +331,5 @@ class Settings:
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     redis: RedisSettings = field(default_factory=RedisSettings)
     recurrence: RecurrenceSettings = field(default_factory=RecurrenceSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)

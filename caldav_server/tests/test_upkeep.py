@@ -1,22 +1,26 @@
-"""The derived index follows the clock, the rules and the zone data (calendaring.upkeep, worker.upkeep)."""
+"""The derived index follows the clock, the rules and the zone data (calendaring.upkeep)."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from caldav_server.calendaring import upkeep
-from caldav_server.worker import upkeep as duty
+from caldav_server.jobs import JOBS
+from caldav_server.jobs import upkeep as duties
+from caldav_server.jobs.runner import Runner
 from protocol.ical.index import INDEX_VERSION
-from protocol.model import FOREVER, Calendar, CalendarId, TimeRange
+from protocol.model import DAY, FOREVER, Calendar, CalendarId, PrincipalId, TimeRange
 from storage import calendars, occurrences, pruning, server_state, tables
 from storage.database import Statement, Transaction
 from testing.builders import event
-from testing.face import Face
+from testing.face import NOW, Face
 
 CALENDAR = "/dav/calendars/anna/calendar/"
 YEAR = 366 * 86_400
@@ -35,8 +39,12 @@ async def face(tmp_path: Path) -> AsyncIterator[Face]:
     made.db.close()
 
 
+def owner_of(face: Face) -> PrincipalId:
+    return face.people["anna"].principal_id
+
+
 async def last_indexed(face: Face) -> int:
-    owner = face.people["anna"].principal_id
+    owner = owner_of(face)
 
     def work(tx: Transaction) -> int:
         calendar = calendars.find(tx, owner, "calendar")
@@ -50,9 +58,9 @@ async def last_indexed(face: Face) -> int:
 async def test_the_horizon_moves_on(face: Face) -> None:
     before = await last_indexed(face)
     later = int(time.time()) + 20 * YEAR
-    assert await upkeep.extend_horizon(face.db, face.settings, later) == 1
+    assert await upkeep.extend_horizon(face.db, face.settings, later, owner_of(face)) == 1
     assert await last_indexed(face) > max(before, later)
-    assert await upkeep.extend_horizon(face.db, face.settings, later) == 0
+    assert await upkeep.extend_horizon(face.db, face.settings, later, owner_of(face)) == 0
 
 
 async def test_queries_beyond_the_horizon_are_answered_all_the_same(face: Face) -> None:
@@ -79,13 +87,6 @@ async def test_reindex_rebuilds_what_was_lost(face: Face) -> None:
     assert abs(await last_indexed(face) - before) <= 7 * 86_400
 
 
-async def test_new_zone_data_is_taken_in_once(face: Face) -> None:
-    version = duty.zone_data_version()
-    await duty.once(face.db, face.settings, 1_800_000_000, version)
-    assert await face.db.point(server_state.zone_data) == version
-    assert await upkeep.rederive_zones(face.db, face.settings, 1_800_000_000, version) == []
-
-
 async def test_objects_that_moved_with_the_law_are_listed(face: Face) -> None:
     owner = face.people["anna"].principal_id
     zoned = event("three", start="DTSTART;TZID=Europe/Berlin:20270105T100000", end="")
@@ -104,8 +105,8 @@ async def test_objects_that_moved_with_the_law_are_listed(face: Face) -> None:
             occurrences.drop(tx, owner, calendar.calendar_id, object_id)
 
     await face.db.write(shift)
-    moved = await upkeep.rederive_zones(face.db, face.settings, 1_800_000_000, "another")
-    assert [(each.principal, each.calendar, each.name) for each in moved] == [("anna", "calendar", "c.ics")]
+    moved = await upkeep.reindex(face.db, face.settings, 1_800_000_000, owner)
+    assert [(each.calendar, each.name) for each in moved] == [("calendar", "c.ics")]
 
 
 async def test_time_that_passed_is_no_move(face: Face) -> None:
@@ -113,34 +114,49 @@ async def test_time_that_passed_is_no_move(face: Face) -> None:
     zoned = event("three", start="DTSTART;TZID=Europe/Berlin:20270105T100000", end="", more="RRULE:FREQ=WEEKLY")
     await face.put(CALENDAR + "c.ics", zoned)
     now = int(time.time())
-    assert await upkeep.rederive_zones(face.db, face.settings, now + 30 * 86_400, "new") == []
-    assert await upkeep.rederive_zones(face.db, face.settings, now, "newer") == []
+    owner = owner_of(face)
+    assert await upkeep.reindex(face.db, face.settings, now + 30 * 86_400, owner) == []
+    assert await upkeep.reindex(face.db, face.settings, now, owner) == []
 
     await face.db.write(lambda tx: tx.execute(EARLIER))
-    moved = await upkeep.rederive_zones(face.db, face.settings, now + 60 * 86_400, "newest")
+    moved = await upkeep.reindex(face.db, face.settings, now + 60 * 86_400, owner)
     assert [each.name for each in moved] == ["c.ics"]
 
 
-async def test_indexes_of_an_older_version_are_derived_anew_once(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = int(time.time())
-    version = duty.zone_data_version()
-    await duty.once(face.db, face.settings, now, version)
-    assert await upkeep.reindex_older(face.db, face.settings, now) == 0
+@pytest.mark.parametrize("kind", ["zone_data", "old_indexes"])
+async def test_indexes_are_derived_again_once_when_something_changed(
+    face: Face, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def start() -> None:
+        """What a start of the server does."""
+        rows = {name: replace(row, every=None) for name, row in JOBS.items() if row.at_start is not None}
+        services = face.services()
+        runner = Runner(services, rows)
+        running = asyncio.create_task(runner.run())
+        async with asyncio.timeout(30):
+            while services.metrics.counters["jobs_done"] < len(rows):
+                await asyncio.sleep(0.02)
+        runner.stop()
+        await running
+
+    await start()
     before = await last_indexed(face)
-
     await face.db.write(lambda tx: tx.execute(EARLIER))
-    await duty.once(face.db, face.settings, now, version)
+    await start()
     assert await last_indexed(face) < before, "nothing says yet that the indexes are old"
-    monkeypatch.setattr(upkeep, "INDEX_VERSION", INDEX_VERSION + 1)
-    await duty.once(face.db, face.settings, now, version)
+    if kind == "old_indexes":
+        monkeypatch.setattr(upkeep, "INDEX_VERSION", INDEX_VERSION + 1)
+        monkeypatch.setattr(duties, "INDEX_VERSION", INDEX_VERSION + 1)
+    else:
+        await face.db.write(lambda tx: server_state.set_zone_data(tx, "older"))
+    await start()
     assert await last_indexed(face) == before
-    assert await upkeep.reindex_older(face.db, face.settings, now) == 0
 
 
-async def test_copies_that_nobody_finished_are_forgotten_after_a_day(face: Face) -> None:
-    owner = face.people["anna"].principal_id
-    staged = Calendar(owner, CalendarId(b"s" * 16), "copy", created_at=1_800_000_000)
+async def test_copies_that_nobody_finished_are_deleted_after_a_day(face: Face) -> None:
+    owner = owner_of(face)
+    staged = Calendar(owner, CalendarId(b"s" * 16), "copy", created_at=NOW)
     await face.db.write(lambda tx: calendars.stage(tx, staged))
-    assert await upkeep.forget_unfinished(face.db, 1_800_000_000 + 80_000) == 0
-    assert await upkeep.forget_unfinished(face.db, 1_800_000_000 + 90_000) == 1
+    assert await upkeep.forget_unfinished(face.db, NOW + DAY - 1, owner) == 0
+    assert await upkeep.forget_unfinished(face.db, NOW + DAY, owner) == 1
     assert await face.db.read(lambda tx: pruning.unfinished_copies(tx, owner, 1 << 40)) == []
