@@ -39,8 +39,6 @@ class Services:
     """The name of this process among the workers of a server; empty when it is the only one."""
     ask_peers: Callable[[], Awaitable[list[tuple[str, list[Family]]]]] = _no_peers
     """Asks the other workers what they counted."""
-    wake_jobs: Callable[[], None] = lambda: None
-    """Called after a commit that added a job, so that it begins at once; the process that runs jobs sets it."""
     login_cache: LoginCache = field(init=False)
     wake_jobs: Callable[[], None] = lambda: None
     """Tells the runner of jobs in this process that there is work."""
