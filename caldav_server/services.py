@@ -13,11 +13,11 @@ from caldav_server.accounts.logins.cache import LoginCache
 from caldav_server.calendaring.actors import Actors
 from caldav_server.calendaring.context import Context, Rules
 from caldav_server.calendaring.polling import Polls
+from caldav_server.http.messages import Request
 from caldav_server.observability import logs
 from caldav_server.observability.instrumented_database import InstrumentedDatabase
 from caldav_server.observability.metrics import Family, Metrics, process_families
 from caldav_server.settings import Settings
-from protocol.model import Principal
 from storage import server_state
 from storage.bus import Bus
 
@@ -55,15 +55,15 @@ class Services:
         self.actors = Actors(self.db)
         self.polls = Polls(self.db)
 
-    async def context(self, principal: Principal, request_id: str) -> Context:
-        """What a request of an authenticated principal is done with."""
+    async def context(self, request: Request) -> Context:
+        """What an authenticated request is done with."""
         if not self._epoch:  # it changes only at a restore, while no server runs
             self._epoch = await self.db.point(server_state.epoch)
         return Context(
             self.db,
             self.rules,
-            await self.actors.find(principal),
-            request_id,
+            await self.actors.find(request.viewer),
+            request.request_id,
             int(time.time()),
             self.bus.announce,
             self.login_cache.observe_accounts_version,

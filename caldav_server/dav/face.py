@@ -14,7 +14,6 @@ from caldav_server.http.messages import Request, Response
 from caldav_server.services import Services
 from protocol.dav.headers import parse_prefer
 from protocol.errors import Condition, Refusal
-from protocol.model import Principal
 
 _MAKING = frozenset({"PUT", "MKCOL", "MKCALENDAR"})
 
@@ -33,27 +32,25 @@ class DavFace:
         location = _location(request)
         if request.method not in capabilities.METHODS_AT[location.place]:
             return _not_allowed(request, location, "This method is not possible here.")
-        principal = request.principal
-        assert principal is not None  # noqa: S101 - the application authenticates before it asks a face
         try:
-            return await self._answer(request, location, principal)
+            return await self._answer(request, location)
         except Refusal as refusal:
             if refusal.condition is Condition.METHOD_NOT_ALLOWED:
                 return _not_allowed(request, location, refusal.message)
             raise
 
-    async def _answer(self, request: Request, location: paths.Location, principal: Principal) -> Response:
+    async def _answer(self, request: Request, location: paths.Location) -> Response:
         async def make() -> tuple[Response, CalendarState | None]:
-            call = await self._call(request, location, principal)
+            call = await self._call(request, location)
             response = await METHODS[request.method](call)
             _finish(call, response)
             return response, call.depends_on
 
         limit = self._services.settings.limits.xml_bytes
-        return await self._responses.answer(self._services.polls, principal, request, location, limit, make)
+        return await self._responses.answer(self._services.polls, request, location, limit, make)
 
-    async def _call(self, request: Request, location: paths.Location, principal: Principal) -> Call:
-        ctx = await self._services.context(principal, request.request_id)
+    async def _call(self, request: Request, location: paths.Location) -> Call:
+        ctx = await self._services.context(request)
         view = View(
             ctx, paths.paths_below(request.base_path), reports.supported_by, self._renderings, self.object_responses
         )

@@ -77,6 +77,13 @@ class Request:
         """The cookies by name."""
         return cookies.parse_cookies(self.headers.getall("Cookie", ()))
 
+    @property
+    def viewer(self) -> Principal:
+        """Who is asking, for a face that has logins: its requests are authenticated before it sees them."""
+        if self.principal is None:
+            raise ValueError("this request was not authenticated")
+        return self.principal
+
     async def read(self, limit: int) -> bytes:
         """The whole body, or ``Refusal(TOO_LARGE)`` as soon as it is known to exceed ``limit`` bytes.
 

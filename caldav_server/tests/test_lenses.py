@@ -36,12 +36,12 @@ def test_there_are_caches() -> None:
 
 @pytest.mark.parametrize("cache", CACHES)
 def test_whoever_asks_says_through_which_lens(cache: type) -> None:
-    """A lens is given with every question, or, for whole answers, the viewer."""
+    """A lens is given with every question, or, for whole answers, the request with its viewer."""
     for name, method in inspect.getmembers(cache, inspect.isfunction):
         if name.startswith("_"):
             continue
         parameters = inspect.signature(method).parameters
-        assert "lens" in parameters or "viewer" in parameters, f"{cache.__name__}.{name}"
+        assert "lens" in parameters or "request" in parameters, f"{cache.__name__}.{name}"
         assert all(each.default is each.empty for each in parameters.values()), f"{cache.__name__}.{name}"
 
 

@@ -34,7 +34,8 @@ from testing.face import NAMESPACES, Face
 
 HOME = "/dav/calendars/anna/"
 CALENDAR = HOME + "calendar/"
-BUSY = f'<C:free-busy-query {NAMESPACES}><C:time-range start="20260105T000000Z" end="20260106T000000Z"/></C:free-busy-query>'
+DAY = '<C:time-range start="20260105T000000Z" end="20260106T000000Z"/>'
+BUSY = f"<C:free-busy-query {NAMESPACES}>{DAY}</C:free-busy-query>"
 SYNC = f"<D:sync-collection {NAMESPACES}><D:sync-token/><D:sync-level>1</D:sync-level><D:prop/></D:sync-collection>"
 QUERY = (
     f"<C:calendar-query {NAMESPACES}><D:prop><D:getetag/></D:prop>"

@@ -17,7 +17,6 @@ from caldav_server.calendaring.polling import CalendarState, Polls
 from caldav_server.dav.caches.lensed import LensedCache
 from caldav_server.dav.paths import Location, Place
 from caldav_server.http.messages import Request, Response
-from protocol.model import Principal
 
 _MOST_OCTETS = 16 * 1024 * 1024
 _LARGEST = 4096
@@ -44,7 +43,6 @@ class ResponseCache:
     async def answer(
         self,
         polls: Polls,
-        viewer: Principal,
         request: Request,
         location: Location,
         limit: int,
@@ -57,7 +55,7 @@ class ResponseCache:
         asked = tuple(tuple(headers.getall(name, ())) for name in _VARY)
         if len(body) > _LARGEST or sum(len(text) for texts in asked for text in texts) > _LARGEST:
             return (await make())[0]
-        lens = lens_of_one(viewer.principal_id)
+        lens = lens_of_one(request.viewer.principal_id)
         key = (request.method, request.base_path, request.raw_path, body, asked)
         version = polls.database_version()
         entry = self._entries.get(lens, key)
