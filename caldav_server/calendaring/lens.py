@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from protocol.model import Access, PrincipalId
 
@@ -39,13 +40,14 @@ class Lens:
 _WHOLE, _TITLES, _BUSY, _NOTHING = (Lens(each) for each in sorted(Detail, reverse=True))
 
 
+@lru_cache(maxsize=256)
 def lens_for(access: Access) -> Lens:
     """The lens of a viewer with this access to a calendar, who has nothing of its own there."""
-    if access & Access.READ == Access.READ:
+    if Access.READ in access:
         return _WHOLE
-    if access & Access.READ_TITLES == Access.READ_TITLES:
+    if Access.READ_TITLES in access:
         return _TITLES
-    return _BUSY if access & Access.READ_FREE_BUSY else _NOTHING
+    return _BUSY if Access.READ_FREE_BUSY in access else _NOTHING
 
 
 def lens_of_one(viewer: PrincipalId) -> Lens:
