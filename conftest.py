@@ -8,7 +8,7 @@ import pytest
 
 from testing.statements import StatementRecorder
 
-pytest_plugins = ["testing.summary"]
+pytest_plugins = ["testing.databases", "testing.summary"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,7 +31,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--server", help="test the server at this URL instead of our own")
     group.addoption("--user", default="", help="its user")
     group.addoption("--password", default="", help="and the password")
-    group.addoption("--database", choices=["sqlite", "postgresql", "both"], default="both", help="what ours runs on")
     group.addoption("--compliance", metavar="FILE", help="write section, behaviour and result of each test as JSON")
     group.addoption("--corpus-report", metavar="FILE", help="write the counts of the corpus run as JSON")
     group.addoption("--kills", type=int, default=None, help="rounds of the kill -9 test")

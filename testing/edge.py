@@ -27,6 +27,7 @@ from caldav_server.services import Services
 from caldav_server.settings import Override, Settings, load
 from protocol.errors import Condition, Refusal
 from storage.bus import Bus
+from testing.databases import new_sqlite
 
 NAME, PASSWORD = "user", "pass"
 FAST = {"auth.argon2_memory_kib": 64, "auth.argon2_time": 1, "log.level": "error"}
@@ -157,10 +158,12 @@ class Edge:
 @contextlib.asynccontextmanager
 async def running(folder: Path, values: dict[str, object] | None = None, face: Handler = echo) -> AsyncIterator[Edge]:
     """The application over SQLite in ``folder`` with one user, listening on a free port of the loopback."""
-    settings = settings_with({"database.url": f"sqlite:///{folder}/test.db", **FAST, **(values or {})})
+    path = folder / "test.db"
+    is_new = not path.exists()
+    url = new_sqlite(path) if is_new else f"sqlite:///{path}"
+    settings = settings_with({"database.url": url, **FAST, **(values or {})})
     db = open_database(settings)
-    if db.is_new():
-        db.migrate()
+    if is_new:
         hashed = Hasher(settings.auth).hash(PASSWORD)
         user = accounts.new_principal(NAME, emails=["user@example.com"])
         await db.write(lambda tx: accounts.create(tx, user, 0))

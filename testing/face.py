@@ -25,6 +25,7 @@ from storage import principals
 from storage.bus import Bus
 from storage.database import Database
 from storage.ids import new_id
+from testing.databases import new_sqlite
 from testing.edge import FixedBody, headers_of
 
 NOW = 1_800_000_000
@@ -85,8 +86,7 @@ class Face:
 
     @classmethod
     async def make(cls, folder: Path, *names: str, **settings: Any) -> Face:
-        db = Database.open(f"sqlite:///{folder}/calendars.db")
-        db.migrate()
+        db = Database.open(new_sqlite(folder / "calendars.db"))
         made = cls(db, replace(Settings(), **settings))
         for name in names or ("anna",):
             await made.add(name)

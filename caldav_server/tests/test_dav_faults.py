@@ -40,7 +40,6 @@ class Faults:
 async def faulty(url: str) -> AsyncIterator[tuple[Face, Faults]]:
     db, faults = Database.open(url, allow_unsafe=True), Faults()
     db.set_fault(faults)
-    db.migrate()
     face = Face(db)
     await face.add("anna")
     await face.ask("MKCALENDAR", OTHER)

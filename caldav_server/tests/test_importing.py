@@ -29,7 +29,6 @@ CALENDAR = "/dav/calendars/anna/calendar/"
 @pytest.fixture
 async def face(url: str) -> AsyncIterator[Face]:
     db = Database.open(url, allow_unsafe=True)
-    db.migrate()
     made = Face(db)
     await made.add("anna")
     yield made

@@ -21,12 +21,10 @@ _TROUBLE = Statement(select(func.trouble_once()), across="a test")
 
 
 @pytest.fixture
-def fast(postgres: PostgresServer, postgres_template: str):
-    url = postgres.new_database(postgres_template)
-    db = Database.open(url, allow_unsafe=True, patience=2, busy_timeout=1)
+def fast(postgres_url: str):
+    db = Database.open(postgres_url, allow_unsafe=True, patience=2, busy_timeout=1)
     yield db
     db.close()
-    postgres.drop_database(url)
 
 
 async def batch_connection_of(db: Database):

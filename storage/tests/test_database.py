@@ -17,7 +17,8 @@ from sqlalchemy import text
 from storage import calendars, changes, objects, occurrences, principals, server_state
 from storage.database import Database, Lookup, Statement, Transaction
 from storage.errors import CommitUnknown, Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable
-from testing.postgres import PostgresServer
+from testing.databases import CleanDatabases
+from testing.postgres import PostgresServer, database_name
 from testing.samples import add, change, home, live, new_object, principal, remove, versions_of
 
 
@@ -299,15 +300,14 @@ async def test_sqlite_full(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prepare", [True, False])
-async def test_cut_connections_are_replaced(postgres: PostgresServer, postgres_template: str, prepare: bool) -> None:
-    url = postgres.new_database(postgres_template)
-    db = Database.open(url, allow_unsafe=True, prepare=prepare)
+async def test_cut_connections_are_replaced(postgres: PostgresServer, postgres_url: str, prepare: bool) -> None:
+    db = Database.open(postgres_url, allow_unsafe=True, prepare=prepare)
     pid, cid = await home(db)
     with psycopg.connect(postgres.url, autocommit=True) as admin:
         for n in range(10):
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
-                [url.split("/")[3].split("?")[0]],
+                [database_name(postgres_url)],
             )
             jobs = [db.read(lambda tx: live(tx, pid, cid)) for _ in range(8)]
             jobs += [db.point(lambda tx: calendars.get(tx, pid, cid)) for _ in range(4)]
@@ -322,8 +322,8 @@ def test_unsafe_servers_are_refused(postgres: PostgresServer) -> None:
         Database.open(postgres.url)
 
 
-async def test_statistics_follow_a_growing_database(postgres: PostgresServer, postgres_template: str) -> None:
-    db = Database.open(postgres.new_database(postgres_template), allow_unsafe=True)
+async def test_statistics_follow_a_growing_database(postgres: PostgresServer, clean_databases: CleanDatabases) -> None:
+    db = Database.open(postgres.new_database(clean_databases.template), allow_unsafe=True)
     pid, cid = await home(db)
     for n in range(60):
         await db.write(lambda tx, n=n: add(tx, pid, cid, new_object(f"{n}.ics")))
@@ -358,9 +358,8 @@ async def test_what_runs_later_fails_before_the_commit_is_done(db: Database) -> 
     assert await db.write(lambda tx: add(tx, pid, cid, new_object("b.ics"))) is not None
 
 
-async def test_a_server_process_that_hangs_is_given_up(postgres: PostgresServer, postgres_template: str) -> None:
-    url = postgres.new_database(postgres_template)
-    db = Database.open(url, allow_unsafe=True, pool_size=1)
+async def test_a_server_process_that_hangs_is_given_up(postgres_url: str) -> None:
+    db = Database.open(postgres_url, allow_unsafe=True, pool_size=1)
     db._engine.answer_timeout = 0.5  # type: ignore[attr-defined]
     pid, cid = await home(db)
     row = await db.read(lambda tx: tx.fetch_one(Statement(text("SELECT pg_backend_pid()"))))

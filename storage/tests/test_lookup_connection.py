@@ -15,12 +15,10 @@ from testing.samples import add, home, new_object
 
 
 @pytest.fixture
-def fast(postgres: PostgresServer, postgres_template: str):
-    url = postgres.new_database(postgres_template)
-    db = Database.open(url, allow_unsafe=True, patience=2)
+def fast(postgres_url: str):
+    db = Database.open(postgres_url, allow_unsafe=True, patience=2)
     yield db
     db.close()
-    postgres.drop_database(url)
 
 
 async def lookup_connection_of(db: Database):
