@@ -1,4 +1,4 @@
-"""Accepting: the listening sockets of one process, and each connection that arrives on them, handed on as a socket.
+"""Accepting: listening sockets, and each connection that arrives on them, handed on as a socket.
 
 Rules of this module: sockets only; who serves a connection and how is not its business.
 """
@@ -10,13 +10,15 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 log = logging.getLogger("http")
 
 AT_ONCE = 64
 """Connections taken in one turn of the loop: others want their turn too."""
+YIELD_SECONDS, MOST_YIELD_SECONDS = 0.001, 0.008
+"""How long a process leaves a connection to another before it looks again: the first time, and at most."""
 PAUSE_SECONDS = 1.0
 """How long to accept nothing when the system has no file descriptor or memory left."""
 _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -26,7 +28,7 @@ _GONE = {errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.EINTR}
 """What was wrong with one connection, not with accepting."""
 
 
-def listening_sockets(bind: str, backlog: int, *, reuse_port: bool = False) -> list[socket.socket]:
+def listen(bind: str, backlog: int) -> list[socket.socket]:
     """Sockets that listen on HOST:PORT, one for each address of the host, or on unix:PATH; raises ``OSError``."""
     if bind.startswith("unix:"):
         return [_unix_socket(bind.removeprefix("unix:"), backlog)]
@@ -36,7 +38,7 @@ def listening_sockets(bind: str, backlog: int, *, reuse_port: bool = False) -> l
     absent: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):
         try:
-            made.append(socket.create_server(address, family=family, backlog=backlog, reuse_port=reuse_port))
+            made.append(socket.create_server(address, family=family, backlog=backlog))
         except OSError as error:
             if error.errno not in _ABSENT:
                 for each in made:
@@ -46,6 +48,21 @@ def listening_sockets(bind: str, backlog: int, *, reuse_port: bool = False) -> l
     if not made and absent is not None:
         raise absent
     return made
+
+
+def address_in_force(bind: str, listening: Sequence[socket.socket]) -> str:
+    """The address, with the real port when 0 was asked for."""
+    if bind.startswith("unix:"):
+        return bind
+    return f"{bind.rpartition(':')[0]}:{listening[0].getsockname()[1]}"
+
+
+def stop_listening(listening: Sequence[socket.socket]) -> None:
+    """Closes the sockets, and removes the file of one that has one."""
+    for each in listening:
+        if each.family == socket.AF_UNIX:
+            Path(each.getsockname()).unlink(missing_ok=True)
+        each.close()
 
 
 def _unix_socket(path: str, backlog: int) -> socket.socket:
@@ -73,45 +90,67 @@ def _remove_stale(path: str) -> None:
 
 
 class Acceptor:
-    """Takes connections from listening sockets as they come, until it is closed; the sockets are its own."""
+    """Takes connections from listening sockets as they come, until it is closed."""
 
-    def __init__(self, listening: list[socket.socket], take: Callable[[socket.socket], None]) -> None:
+    def __init__(
+        self,
+        listening: Sequence[socket.socket],
+        take: Callable[[socket.socket], None],
+        should_yield: Callable[[], bool],
+    ) -> None:
+        """``should_yield`` says whether another process that accepts here should have the next connection."""
         self._loop = asyncio.get_running_loop()
-        self._listening = listening
         self._take = take
-        self._timers: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._should_yield = should_yield
+        self._timers: dict[socket.socket, asyncio.TimerHandle | None] = dict.fromkeys(listening)
         """When those that are paused go on."""
         for each in listening:
             each.setblocking(False)
-            self._watch(each)
+            self._loop.add_reader(each.fileno(), self._arrived, each)
 
     def close(self) -> None:
-        """Accept no more; connections in the sockets' queues are refused by the system."""
-        for each in self._listening:
-            if each in self._timers:
-                self._timers[each].cancel()
+        """Accept no more; the sockets stay open for whoever made them."""
+        for each, timer in self._timers.items():
+            if timer is not None:
+                timer.cancel()
             self._loop.remove_reader(each.fileno())
-            each.close()
-        self._listening = []
-
-    def _watch(self, listening: socket.socket) -> None:
-        self._timers.pop(listening, None)
-        self._loop.add_reader(listening.fileno(), self._arrived, listening)
+        self._timers = {}
 
     def _arrived(self, listening: socket.socket) -> None:
         for _ in range(AT_ONCE):
-            try:
-                connection, _ = listening.accept()
-            except BlockingIOError:
+            if self._should_yield():
+                self._pause(listening, YIELD_SECONDS)
                 return
-            except OSError as error:
-                if error.errno in _GONE:
-                    continue
-                if error.errno not in _FULL:
-                    raise
-                log.error("no connection can be accepted for a while: %s", error)
-                self._loop.remove_reader(listening.fileno())
-                self._timers[listening] = self._loop.call_later(PAUSE_SECONDS, self._watch, listening)
+            if not self._accept(listening):
                 return
-            connection.setblocking(False)
-            self._take(connection)
+
+    def _pause(self, listening: socket.socket, seconds: float) -> None:
+        self._loop.remove_reader(listening.fileno())
+        self._timers[listening] = self._loop.call_later(seconds, self._go_on, listening, seconds)
+
+    def _go_on(self, listening: socket.socket, waited: float) -> None:
+        """After a pause: takes one connection if it is still there; waits longer while another process should."""
+        if waited < MOST_YIELD_SECONDS and self._should_yield():
+            self._pause(listening, 2 * waited)
+            return
+        self._timers[listening] = None
+        self._loop.add_reader(listening.fileno(), self._arrived, listening)
+        self._accept(listening)
+
+    def _accept(self, listening: socket.socket) -> bool:
+        """Takes one connection; whether there may be more."""
+        try:
+            connection, _ = listening.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno in _GONE:
+                return True
+            if error.errno not in _FULL:
+                raise
+            log.error("no connection can be accepted for a while: %s", error)
+            self._pause(listening, PAUSE_SECONDS)
+            return False
+        connection.setblocking(False)
+        self._take(connection)
+        return True

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Protocol
 
 from aiohttp import web
@@ -27,23 +27,23 @@ _aiohttp_log.addFilter(lambda record: not str(record.msg).startswith("Error hand
 """aiohttp logs what was not a request with a traceback; ``Connection`` tells the handler of it."""
 
 
-class Spread(Protocol):
+class Balance(Protocol):
     """How several workers share the connections."""
 
-    def count(self, connections: int) -> None:
+    def report(self, connections: int) -> None:
         """Say how many connections this worker has."""
 
-    def passes_on(self, connection: socket.socket) -> bool:
-        """Give a connection to another worker, if that is better."""
+    def should_yield(self) -> bool:
+        """Whether another worker should have the next one."""
 
     def close(self) -> None:
-        """Take no more."""
+        """Say that this worker accepts no more."""
 
 
 class EdgeServer:
     """Makes a ``Connection`` for every accepted socket."""
 
-    def __init__(self, handler: Handler, settings: Settings) -> None:
+    def __init__(self, handler: Handler, settings: Settings, balance: Balance) -> None:
         self._loop = asyncio.get_running_loop()
         self._edge = Edge(
             handler,
@@ -55,48 +55,35 @@ class EdgeServer:
         )
         self._protocols = _protocols(self._edge, settings.limits)
         self._backlog = settings.server.backlog
-        self._acceptors: list[accepting.Acceptor] = []
+        self._balance = balance
+        self._listening: list[socket.socket] = []
+        """The sockets that this process made."""
+        self._acceptor: accepting.Acceptor | None = None
         self._arriving = 0
         """Connections that were accepted and are not made yet."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._tls: ssl.SSLContext | None = None
-        self._spread: Spread | None = None
-        self._path = ""
-        """The unix socket that this process made."""
 
     @property
     def connection_count(self) -> int:
         """How many connections are open."""
         return len(self._edge.connections)
 
-    def listen(
-        self,
-        bind: str,
-        *,
-        tls: ssl.SSLContext | None = None,
-        reuse_port: bool = False,
-        shared: socket.socket | None = None,
-        spread: Spread | None = None,
-    ) -> str:
+    def listen(self, bind: str, *, tls: ssl.SSLContext | None = None, shared: Sequence[socket.socket] = ()) -> str:
         """Listens on HOST:PORT or unix:PATH; the address in force, with the real port when 0 was asked for.
 
-        ``shared`` is a unix socket that already listens, for several workers on one path; ``spread`` may pass a
-        connection on to another worker.
+        ``shared`` are sockets that listen there already, and that other processes accept from too.
         """
-        listening = [shared] if shared else accepting.listening_sockets(bind, self._backlog, reuse_port=reuse_port)
-        self._tls, self._spread = tls, spread
-        self._acceptors.append(accepting.Acceptor(listening, self._arrived))
-        if bind.startswith("unix:"):
-            self._path = "" if shared else bind.removeprefix("unix:")
-            return bind
-        return f"{bind.rpartition(':')[0]}:{listening[0].getsockname()[1]}"
+        self._tls = tls
+        if not shared:
+            self._listening = accepting.listen(bind, self._backlog)
+        self._count()
+        sockets = shared or self._listening
+        self._acceptor = accepting.Acceptor(sockets, self._take, self._balance.should_yield)
+        return accepting.address_in_force(bind, sockets)
 
-    def _arrived(self, connection: socket.socket) -> None:
-        if self._spread is None or not self._spread.passes_on(connection):
-            self.take(connection)
-
-    def take(self, connection: socket.socket) -> None:
-        """Serves a connection that was accepted, here or by another worker."""
+    def _take(self, connection: socket.socket) -> None:
+        """Serves a connection that was accepted."""
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._arriving += 1
@@ -121,16 +108,14 @@ class EdgeServer:
             self._count()
 
     def _count(self) -> None:
-        if self._spread is not None and not self._edge.draining:
-            self._spread.count(len(self._edge.connections) + self._arriving)
+        if not self._edge.draining:
+            self._balance.report(len(self._edge.connections) + self._arriving)
 
     def _accept_no_more(self) -> None:
-        for acceptor in self._acceptors:
-            acceptor.close()
-        if self._path:
-            Path(self._path).unlink(missing_ok=True)
-        if self._spread is not None:
-            self._spread.close()
+        self._balance.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
+        accepting.stop_listening(self._listening)
 
     async def drain(self, seconds: float) -> int:
         """Stops accepting, closes idle connections, lets the others finish for so long; how many were cut off."""

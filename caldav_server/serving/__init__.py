@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from caldav_server.serving.neighbours import Place
+from caldav_server.serving.slot import WorkerSlot
 from caldav_server.serving.supervisor import Supervisor
 from caldav_server.serving.worker import Worker, tls_context
 from caldav_server.settings import Settings
@@ -47,24 +47,24 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> int:
             return Supervisor(settings, run_child, ready).run()
 
         async def main() -> None:
-            worker = Worker(settings, Place())
+            worker = Worker(settings, WorkerSlot())
             worker.listen_to_signals(interrupt=True)
-            await worker.run(settings.server.bind, ready)
+            await worker.run(ready)
 
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(main())
     return 0
 
 
-def run_child(settings: Settings, place: Place, address: str, shared: socket.socket | None, pipe: Connection) -> None:
+def run_child(settings: Settings, slot: WorkerSlot, shared: Sequence[socket.socket], pipe: Connection) -> None:
     """The main function of a worker process that is watched."""
 
     async def main() -> None:
-        worker = Worker(settings, place)
+        worker = Worker(settings, slot)
         # Ctrl-C reaches every process of the terminal: only the watching one acts on it
         worker.listen_to_signals(interrupt=False)
         asyncio.get_running_loop().add_reader(pipe.fileno(), worker.stop)
-        await worker.run(address, pipe.send, shared=shared)
+        await worker.run(pipe.send, shared)
 
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(main())

@@ -1,31 +1,27 @@
 """Several workers and the process that watches them.
 
-Workers are started fresh (spawned: a fork would copy threads' locks) and share the port by SO_REUSEPORT; for a unix
-socket the watching process listens and hands the socket down. A worker that dies is started again, with a pause that
-grows while it keeps dying. A worker notices the death of the watching process by the end of its pipe, and stops.
+The watching process listens and hands its sockets down; workers are started fresh (spawned: a fork would copy threads'
+locks). A worker that dies is started again, with a pause that grows while it keeps dying; what waited for it is
+accepted by the others. A worker notices the death of the watching process by the end of its pipe, and stops.
 Rules of this module: processes and signals; it never touches the database.
 """
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
-from typing import cast
 
-from caldav_server.http.accepting import listening_sockets
+from caldav_server.http import accepting
 from caldav_server.observability import logs
-from caldav_server.serving import spreading
-from caldav_server.serving.neighbours import Place
+from caldav_server.serving.slot import WorkerSlot, shared_counts
 from caldav_server.settings import Settings
 
 LONGEST_PAUSE = 30.0
@@ -33,18 +29,18 @@ SETTLED_SECONDS = 60.0
 KILL_AFTER_SECONDS = 5.0
 """How much longer than the graceful stop a worker may take before it is killed."""
 
-Main = Callable[[Settings, Place, str, socket.socket | None, Connection], None]
+Main = Callable[[Settings, WorkerSlot, Sequence[socket.socket], Connection], None]
 
 
 @dataclass(slots=True)
 class _Child:
-    place: Place
+    slot: WorkerSlot
     process: SpawnProcess | None = None
     pipe: Connection | None = None
     started: float = 0.0
     restart_at: float = 0.0
     pause: float = 0.1
-    address: str = ""
+    is_ready: bool = False
 
 
 @dataclass(slots=True)
@@ -70,31 +66,6 @@ class _Signals:
         self.reload = True
 
 
-def hold_port(bind: str, backlog: int) -> tuple[str, socket.socket, bool]:
-    """Reserves the address for the workers: ``(address in force, socket, whether the workers share it)``.
-
-    A TCP port is only held: bound with SO_REUSEPORT, it makes a second server on the port fail and fixes the number
-    when 0 was asked for; each worker binds it again. A unix socket listens here and is handed down.
-    """
-    if bind.startswith("unix:"):
-        return bind, listening_sockets(bind, backlog)[0], True
-    host, _, port = bind.rpartition(":")
-    family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
-    # without SO_REUSEPORT first: another server that shares its port would let us in silently
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
-        number = probe.getsockname()[1]
-    holder = socket.socket(family, kind, protocol)
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        holder.bind((address[0], number, *address[2:]))
-    except OSError:  # what is left of the connections of a server with one worker, which did not share the port
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind((address[0], number, *address[2:]))
-    return f"{host}:{number}", holder, False
-
-
 class Supervisor:
     """Keeps as many workers alive as the settings ask for."""
 
@@ -108,32 +79,30 @@ class Supervisor:
     def run(self) -> int:
         """Starts the workers and watches them until a signal; the exit status."""
         logs.Log(self._settings.log).install()
-        address, held, is_shared = hold_port(self._settings.server.bind, self._settings.server.backlog)
+        server = self._settings.server
+        listening = accepting.listen(server.bind, server.backlog)
         self._signals.install()
-        count = self._settings.server.workers
-        with held, tempfile.TemporaryDirectory(prefix="caldav-server-") as folder:
-            counts = cast(spreading.Counts, self._spawn.RawArray(ctypes.c_uint32, spreading.size_of(count)))
-            for number in range(count):
-                spreading.close_row(counts, number, count)
-            children = [_Child(Place(number, count, folder, counts)) for number in range(count)]
+        with tempfile.TemporaryDirectory(prefix="caldav-server-") as folder:
+            counts = shared_counts(server.workers, self._spawn)
+            slots = [WorkerSlot(number, server.workers, folder, counts) for number in range(server.workers)]
+            children = [_Child(slot) for slot in slots]
             for child in children:
-                self._start(child, address, held if is_shared else None)
-            status = self._watch(children, address, held if is_shared else None)
+                self._start(child, listening)
+            status = self._watch(children, listening)
+            accepting.stop_listening(listening)
             self._stop_all(children)
-        if is_shared:
-            Path(address.removeprefix("unix:")).unlink(missing_ok=True)
         return status
 
-    def _start(self, child: _Child, address: str, shared: socket.socket | None) -> None:
+    def _start(self, child: _Child, listening: Sequence[socket.socket]) -> None:
         ours, theirs = self._spawn.Pipe()
         process = self._spawn.Process(
-            target=self._main, args=(self._settings, child.place, address, shared, theirs), daemon=False
+            target=self._main, args=(self._settings, child.slot, listening, theirs), daemon=False
         )
         process.start()
         theirs.close()
         child.process, child.pipe, child.started = process, ours, time.monotonic()
 
-    def _watch(self, children: list[_Child], address: str, shared: socket.socket | None) -> int:
+    def _watch(self, children: list[_Child], listening: Sequence[socket.socket]) -> int:
         """Until a signal, or until a worker fails before the server was ever ready."""
         announced = False
         while not self._signals.stop:
@@ -150,10 +119,10 @@ class Supervisor:
                         return child.process.exitcode or 1
                     self._bury(child)
                 elif child.process is None and time.monotonic() >= child.restart_at and not self._signals.stop:
-                    self._start(child, address, shared)
-            if not announced and all(child.address for child in children):
+                    self._start(child, listening)
+            if not announced and all(child.is_ready for child in children):
                 announced = True
-                self._ready(address)
+                self._ready(accepting.address_in_force(self._settings.server.bind, listening))
         return 0
 
     def _read_wakeups(self, children: list[_Child]) -> None:
@@ -172,7 +141,8 @@ class Supervisor:
     def _hear(child: _Child) -> None:
         try:
             while child.pipe is not None and child.pipe.poll():
-                child.address = child.pipe.recv()
+                child.pipe.recv()
+                child.is_ready = True
         except (EOFError, OSError):
             if child.pipe is not None:
                 child.pipe.close()
@@ -188,12 +158,11 @@ class Supervisor:
         child.pause = 0.1 if lived > SETTLED_SECONDS else min(LONGEST_PAUSE, child.pause * 2)
         child.restart_at = time.monotonic() + child.pause
         logs.get().error(
-            "a worker died", number=child.place.number, status=status, lived=round(lived, 1), restart_in=child.pause
+            "a worker died", number=child.slot.number, status=status, lived=round(lived, 1), restart_in=child.pause
         )
         child.process.close()
         child.process = None
-        if child.place.counts is not None:
-            spreading.close_row(child.place.counts, child.place.number, child.place.count)
+        child.slot.close()
         if child.pipe is not None:
             child.pipe.close()
             child.pipe = None

@@ -23,16 +23,16 @@ from caldav_server.jobs.runner import Runner
 from caldav_server.observability import logs
 from caldav_server.observability.instrumented_database import open_database
 from caldav_server.services import Services
-from caldav_server.serving.neighbours import Place, meeting
-from caldav_server.serving.spreading import Spread
+from caldav_server.serving.peer_metrics import shared_metrics
+from caldav_server.serving.slot import WorkerSlot
 from caldav_server.settings import Settings, TlsSettings
 from storage.bus import Bus
 
 M_MMAP_THRESHOLD = -3
 M_ARENA_MAX = -8
+"""The names of the parameters in glibc's malloc.h."""
 ARENAS = 1
 """One heap for all threads: they hold the interpreter's lock when they allocate, so several only waste memory."""
-"""The name of the parameter in glibc's malloc.h."""
 LARGE_BLOCK = 4 * 1_048_576
 SETTLE_SECONDS = 5.0
 """Jobs begin so long after the start, so that the first requests of waiting clients go first."""
@@ -80,12 +80,12 @@ def settle_memory() -> None:
 class Worker:
     """One serving process from start to stop."""
 
-    def __init__(self, settings: Settings, place: Place, faces: Sequence[Face] = FACES) -> None:
+    def __init__(self, settings: Settings, slot: WorkerSlot, faces: Sequence[Face] = FACES) -> None:
         self.settings = settings
-        self.place = place
+        self.slot = slot
         self._faces = faces
         self._stop = asyncio.Event()
-        self._log = logs.Log(settings.log, worker=place.number if place.count > 1 else None)
+        self._log = logs.Log(settings.log, worker=slot.number if slot.count > 1 else None)
         self._tls: ssl.SSLContext | None = None
 
     def stop(self) -> None:
@@ -112,7 +112,7 @@ class Worker:
     @contextlib.asynccontextmanager
     async def _running_jobs(self, services: Services) -> AsyncIterator[Callable[[], None]]:
         """Runs jobs beside the requests, in the first process; yields what stops them."""
-        if self.place.number > 0 or not self.settings.jobs.in_server:
+        if self.slot.number > 0 or not self.settings.jobs.in_server:
             yield lambda: None
             return
         runner = Runner(services, JOBS)
@@ -124,10 +124,10 @@ class Worker:
             runner.stop()
             await running
 
-    async def run(self, bind: str, ready: Callable[[str], None], *, shared: socket.socket | None = None) -> None:
-        """Serves on ``bind`` until ``stop``; ``ready`` is called with the address in force once it accepts.
+    async def run(self, ready: Callable[[str], None], shared: Sequence[socket.socket] = ()) -> None:
+        """Serves until ``stop``; ``ready`` is called with the address in force once it accepts.
 
-        ``shared`` is a listening socket to use instead of one of our own.
+        ``shared`` are sockets that listen already, for several workers.
         """
         self._log.install()
         return_large_memory()
@@ -140,15 +140,13 @@ class Worker:
         app = Application(services, self._faces)
         try:
             await app.start()
-            edge = EdgeServer(app, settings)
+            edge = EdgeServer(app, settings, self.slot)
             services.metrics.gauge("connections", "Connections that are open.", lambda: edge.connection_count)
-            async with meeting(services, self.place):
-                several = self.place.count > 1
-                spread = Spread(self.place, edge.take) if several else None
-                address = edge.listen(bind, tls=self._tls, reuse_port=several, shared=shared, spread=spread)
+            async with shared_metrics(services, self.slot):
+                settle_memory()
+                address = edge.listen(settings.server.bind, tls=self._tls, shared=shared)
                 logs.get().info("serving", address=address, database=services.db.dialect, tls=self._tls is not None)
                 ready(address)
-                settle_memory()
                 async with self._running_jobs(services) as stop_jobs:
                     await self._stop.wait()
                     stop_jobs()
