@@ -205,7 +205,7 @@ def test_acl() -> None:
 
 def test_every_access_is_spelt_out() -> None:
     assert expand(Access.NONE) == ()
-    assert expand(Access.FREE_BUSY) == (names.READ_FREE_BUSY,)
+    assert expand(Access.READ_FREE_BUSY) == (names.READ_FREE_BUSY,)
     assert expand(Access.READ) == (
         names.dav("read"), names.READ_FREE_BUSY, names.dav("read-current-user-privilege-set"),
     )  # fmt: skip
@@ -217,7 +217,7 @@ def test_every_access_is_spelt_out() -> None:
     assert render_privileges(Access.NONE) == ""
 
 
-@given(st.integers(0, 255).map(Access), st.integers(0, 255).map(Access))
+@given(st.integers(0, Access.OWN).map(Access), st.integers(0, Access.OWN).map(Access))
 def test_more_access_never_takes_a_privilege_away(one: Access, more: Access) -> None:
     assert set(expand(one)) <= set(expand(one | more))
 
