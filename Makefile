@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DATA := ./data
 PROCESSES ?= 2
 
-.PHONY: help setup run test check format docs conformance bench clean
+.PHONY: help setup run quick test check format docs conformance bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ CHECK := $(VENV)/.installed-fast+test+check
 CONFORMANCE := $(VENV)/.installed-fast+test+conformance
 BENCH := $(VENV)/.installed-fast+test+bench
 
+# Each process takes half of the tests and, when it is done, some of what the others still have.
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
+FOLDERS := protocol storage caldav_server conformance_tests
+SMOKE := $(addprefix conformance_tests/,rfc4918/test_objects.py rfc4791/test_query.py rfc6578/test_sync.py)
+
 setup: $(CHECK) ## a virtual environment with everything for development
 
 run: $(RUN) ## the server on http://127.0.0.1:8008, with SQLite under ./data
@@ -35,8 +40,11 @@ run: $(RUN) ## the server on http://127.0.0.1:8008, with SQLite under ./data
 	@$(BIN)/caldav-server migrate
 	@exec $(BIN)/caldav-server serve
 
+quick: $(TEST) ## for the loop at the desk: the quick tests on SQLite, and a few of those over HTTP
+	$(PYTEST) -m "not long and not slow" --database sqlite $(filter-out conformance_tests,$(FOLDERS)) $(SMOKE)
+
 test: $(TEST) ## all tests, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -n $(PROCESSES)
+	$(PYTEST)
 
 check: $(CHECK) ## format, lint, types, import contracts, generated documents, sizes
 	$(BIN)/ruff format --check .
@@ -53,9 +61,9 @@ format: $(CHECK) ## puts the sources in order
 docs: $(TEST) ## the documents that are generated from the code
 	$(BIN)/python -m tools.docs
 
-conformance: $(CONFORMANCE) ## the long forms: real client programs, fault tests, every corpus file
+conformance: $(CONFORMANCE) ## the long forms too: every case of the oracles, client programs, fault tests, every corpus file
 	@mkdir -p .conformance
-	$(BIN)/python -m pytest -m "long or not long" conformance_tests --compliance .conformance/run.json --corpus-report .conformance/corpus.json
+	TEST_LENGTH=long $(BIN)/python -m pytest -m "long or not long" $(FOLDERS) --compliance .conformance/run.json --corpus-report .conformance/corpus.json
 
 bench: $(BENCH) ## speed, as ratios to peers and to the floor of the HTTP library
 	$(BIN)/python -m conformance_tests.bench

@@ -22,7 +22,7 @@ from conformance_tests.client import Calendar, Client
 from conformance_tests.server import ServerProcess
 from testing.programs import ROOT
 
-OWN = {"own_server", "new_database", "ours", "other", "second", "anyone"}
+OWN = {"own_server", "loaded_server", "new_database", "ours", "other", "second", "anyone"}
 """Fixtures that only exist for a server that the tests started."""
 
 
@@ -152,6 +152,24 @@ def own_server(
 
     yield start
     for process in started:
+        process.stop()
+
+
+@pytest.fixture(scope="session")
+def loaded_server(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[int], ServerProcess]]:
+    """Servers for tests that load them but never stop or configure them, one for each number of workers."""
+    started: dict[int, ServerProcess] = {}
+
+    def get(workers: int = 1) -> ServerProcess:
+        if workers not in started:
+            started[workers] = ServerProcess(tmp_path_factory.mktemp("loaded"), new_database(), workers=workers)
+            started[workers].start()
+        return started[workers]
+
+    yield get
+    for process in started.values():
         process.stop()
 
 

@@ -46,6 +46,7 @@ def status_of(server: Server, password: str) -> int:
     return server.get(PATH, password=password)[0]
 
 
+@pytest.mark.slow
 def test_an_old_password_fails_at_once_in_every_process_and_after_a_gap(
     tmp_path: Path, redis: RedisServer, servers: tuple[Server, Server]
 ) -> None:

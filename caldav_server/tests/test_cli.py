@@ -57,6 +57,7 @@ def test_the_commands_of_the_manual_exist(tmp_path: Path) -> None:
         assert option in run(tmp_path, "serve", "--help")
 
 
+@pytest.mark.slow
 def test_the_program_starts_as_a_module_and_loads_no_server_for_a_command(tmp_path: Path) -> None:
     status, output, errors = command_in_process(tmp_path, "account", "list")
     assert (status, output) == (1, "")

@@ -15,6 +15,8 @@ import pytest
 from caldav_server.http.messages import Request, Response
 from testing.edge import Client, Edge, basic, echo, running
 
+pytestmark = pytest.mark.slow
+
 QUICK: dict[str, object] = {
     "timeouts.header_seconds": 0.4,
     "timeouts.body_seconds": 0.4,

@@ -153,6 +153,7 @@ async def test_names_that_meet_in_one_batch_are_told_apart(face: Face) -> None:
     assert len((await face.sync(CALENDAR)).hrefs()) == 2
 
 
+@pytest.mark.slow
 async def test_two_imports_at_once_store_every_object_once(face: Face, url: str) -> None:
     data, other = whole(*[inner(event(f"n{n}")) for n in range(1200)]), Database.open(url, allow_unsafe=True)
     try:
@@ -163,6 +164,7 @@ async def test_two_imports_at_once_store_every_object_once(face: Face, url: str)
     assert len((await face.sync(CALENDAR)).hrefs()) == 1200
 
 
+@pytest.mark.slow
 async def test_clients_that_change_what_is_imported(face: Face, url: str) -> None:
     """Whoever comes first, nothing fails: a client's change is before the import's or after it."""
     names = [f"n{n}" for n in range(700)]

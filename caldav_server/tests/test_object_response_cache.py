@@ -64,6 +64,7 @@ async def change(face: Face, by: random.Random, number: int) -> None:
             await face.ask("MKCALENDAR", f"{HOME}other/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 async def test_answers_are_those_of_a_process_that_remembers_nothing(face: Face, seed: int) -> None:
     by = random.Random(seed)

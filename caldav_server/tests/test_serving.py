@@ -11,9 +11,13 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from testing.builders import event
 from testing.edge import basic
 from testing.process import Server, command, serving, wait_until
+
+pytestmark = pytest.mark.slow
 
 CERTIFICATES = Path(__file__).parent / "data"
 

@@ -37,8 +37,9 @@ def written_here_read_there(calendar: Calendar, readers: list[Calendar], times: 
         token = tokens.pop()
 
 
+@pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize("redis", [False, True])
-def test_no_read_is_stale(own_server, database: str, tmp_path: Path, redis: bool) -> None:
+def test_no_read_is_stale(own_server, database: str, tmp_path: Path, redis: bool, times: int) -> None:
     """A write in one worker is seen by reads in the other at once, with Redis and through the database alone."""
     shared = RedisServer(tmp_path / "redis") if redis else None
     try:
@@ -46,7 +47,7 @@ def test_no_read_is_stale(own_server, database: str, tmp_path: Path, redis: bool
         server = own_server(workers=2, environment=environment)
         calendar = new_calendar(server)
         readers = [Calendar(server.client(), calendar.href) for _ in range(READERS)]
-        written_here_read_there(calendar, readers, 40)
+        written_here_read_there(calendar, readers, times)
     finally:
         if shared:
             shared.stop()

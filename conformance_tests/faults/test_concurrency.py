@@ -1,6 +1,7 @@
 """F7 and its relatives: lost updates, double creations, writers of one calendar."""
 
 import re
+import uuid
 
 import pytest
 
@@ -9,15 +10,16 @@ from conformance_tests.faults.workload import new_calendar, parallel
 from testing.builders import event
 
 
+@pytest.mark.parametrize("turns", [3, pytest.param(30, marks=pytest.mark.long)])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_if_match_has_one_winner(own_server, workers: int) -> None:
+def test_if_match_has_one_winner(loaded_server, workers: int, turns: int) -> None:
     """F7: of sixteen writers with the same If-Match exactly one wins per round; its text is what is stored."""
-    server = own_server(workers=workers)
+    server = loaded_server(workers)
     calendar = new_calendar(server)
     uid = "race@example.com"
     etag = calendar.add("a.ics", event(uid))
     clients = [Calendar(server.client(), calendar.href) for _ in range(16)]
-    for turn in range(10):
+    for turn in range(turns):
 
         def put(number: int, etag: str = etag, turn: int = turn) -> int:
             body = event(uid, summary=f"{turn}-{number}")
@@ -30,9 +32,9 @@ def test_if_match_has_one_winner(own_server, workers: int) -> None:
         etag = stored.etag
 
 
-def test_read_modify_write_counts_every_increment(own_server) -> None:
+def test_read_modify_write_counts_every_increment(loaded_server) -> None:
     """F7: clients that read, add one and write with If-Match lose no increment: the sum is the number of 204s."""
-    server = own_server()
+    server = loaded_server()
     calendar = new_calendar(server)
     uid = "counter@example.com"
     calendar.add("a.ics", event(uid, summary="0"))
@@ -51,9 +53,9 @@ def test_read_modify_write_counts_every_increment(own_server) -> None:
     assert f"SUMMARY:{acknowledged}\r\n".encode() in calendar.get("a.ics").body
 
 
-def test_if_none_match_creates_once(own_server) -> None:
+def test_if_none_match_creates_once(loaded_server) -> None:
     """F7: of sixteen creations of one name with If-None-Match: * exactly one is 201."""
-    server = own_server()
+    server = loaded_server()
     calendar = new_calendar(server)
     clients = [Calendar(server.client(), calendar.href) for _ in range(16)]
     for turn in range(5):
@@ -65,9 +67,9 @@ def test_if_none_match_creates_once(own_server) -> None:
         assert parallel(16, create).count(201) == 1
 
 
-def test_one_uid_under_many_names(own_server) -> None:
+def test_one_uid_under_many_names(loaded_server) -> None:
     """F7: of sixteen creations of one UID under different names exactly one is stored."""
-    server = own_server()
+    server = loaded_server()
     calendar = new_calendar(server)
     clients = [Calendar(server.client(), calendar.href) for _ in range(16)]
     for turn in range(5):
@@ -79,22 +81,22 @@ def test_one_uid_under_many_names(own_server) -> None:
     assert len(calendar.etags()) == 5
 
 
-def test_calendar_is_made_once(own_server) -> None:
+def test_calendar_is_made_once(loaded_server) -> None:
     """F7: of eight MKCALENDAR on one URL exactly one is 201."""
-    server = own_server()
+    server = loaded_server()
     clients = [server.client() for _ in range(8)]
-    href = f"{clients[0].home}same/"
+    href = f"{clients[0].home}same-{uuid.uuid4().hex[:12]}/"
     for each in clients:
         each.propfind(each.root, "D:resourcetype")
     statuses = parallel(8, lambda number: clients[number].mkcalendar(href).expect(201, 403).status)
     assert statuses.count(201) == 1
 
 
-def test_deleting_a_calendar_beside_writers(own_server) -> None:
+def test_deleting_a_calendar_beside_writers(loaded_server) -> None:
     """F7: puts into a calendar that is being deleted are stored or 404/409; nothing is left over."""
-    server = own_server()
-    for turn in range(3):
-        calendar = new_calendar(server, f"gone{turn}")
+    server = loaded_server()
+    for _ in range(3):
+        calendar = new_calendar(server)
         clients = [Calendar(server.client(), calendar.href) for _ in range(6)]
 
         def work(number: int, clients: list[Calendar] = clients, calendar: Calendar = calendar) -> None:
@@ -110,10 +112,10 @@ def test_deleting_a_calendar_beside_writers(own_server) -> None:
         assert calendar.etags() == {}
 
 
-def test_moves_against_each_other(own_server) -> None:
+def test_moves_against_each_other(loaded_server) -> None:
     """F7: two calendars between which clients move the same objects keep each object exactly once, without deadlock."""
-    server = own_server()
-    one, two = new_calendar(server, "one"), new_calendar(server, "two")
+    server = loaded_server()
+    one, two = new_calendar(server), new_calendar(server)
     for number in range(6):
         one.add(f"{number}.ics", event(f"{number}@example.com"))
 

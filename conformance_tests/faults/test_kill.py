@@ -103,12 +103,13 @@ def test_killed_fifty_times(own_server, database: str, request: pytest.FixtureRe
     integrity(server, database)
 
 
-def test_restart_at_once(own_server, database: str) -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_restart_at_once(own_server, database: str, times: int) -> None:
     """Stop: a server, with two workers too, starts again at once on the same address, connections or not."""
     for workers in (1, 2):
         server = own_server(workers=workers)
         clients = [server.client() for _ in range(4)]
-        for _ in range(2):
+        for _ in range(times):
             for client in clients:
                 client.propfind(client.root, "D:resourcetype")
             server.stop()

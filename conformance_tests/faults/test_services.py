@@ -108,9 +108,9 @@ def test_database_disturbed_a_hundred_times(own_server, database: str) -> None:
     disturbed(own_server(), database, 100)
 
 
-def test_retry_after_a_lost_answer(own_server) -> None:
+def test_retry_after_a_lost_answer(loaded_server) -> None:
     """F4: a PUT whose answer was lost can be repeated: 204 with the same ETag, one object, one change."""
-    server = own_server()
+    server = loaded_server()
     calendar = new_calendar(server)
     data = event()
     etag = calendar.put("a.ics", data).expect(201).etag
@@ -237,7 +237,7 @@ def limited(own_server, database: str) -> None:
 def limited_postgres(own_server) -> None:
     """The same with a PostgreSQL whose backends may not grow their files; its log and its WAL stay free."""
     server = own_server()
-    calendar = new_calendar(server, "first")
+    calendar = new_calendar(server)
     calendar.put("a.ics", event()).expect(201)
     with psycopg.connect(server.database, autocommit=True) as connection:
         row = connection.execute(
@@ -396,9 +396,9 @@ def test_password_change_drops_the_cache(own_server) -> None:
     assert not signs_in(server, "user04", found[0])
 
 
-def test_health_and_metrics(own_server) -> None:
+def test_health_and_metrics(loaded_server) -> None:
     """Operations: /health answers without credentials, /metrics in Prometheus' format."""
-    server = own_server()
+    server = loaded_server()
     client = server.client()
     client.request("GET", "/health", auth=False).expect(200)
     client.propfind(client.root, "D:resourcetype")

@@ -40,7 +40,7 @@ class Mover(Writer):
 def beside_writers(server: ServerProcess, seconds: float, mirrors: int = 4) -> None:
     """Eight writers (puts, deletes, moves) and syncing readers, some with limits, for a while; then the comparison."""
     calendar = new_calendar(server)
-    elsewhere = new_calendar(server, "elsewhere")
+    elsewhere = new_calendar(server)
     stop = threading.Event()
     writers: list[Writer] = [
         Mover(server.client(), calendar.href, number, stop, elsewhere=elsewhere.href) for number in range(8)
@@ -75,22 +75,22 @@ def beside_writers(server: ServerProcess, seconds: float, mirrors: int = 4) -> N
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_reader_beside_writers(own_server, database: str, workers: int) -> None:
+def test_reader_beside_writers(loaded_server, database: str, workers: int) -> None:
     """F5: a syncing reader beside eight writers ends with exactly the server's state, with two workers too."""
-    beside_writers(own_server(workers=workers), 4)
+    beside_writers(loaded_server(workers), 2)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_reader_beside_writers_for_a_minute(own_server, database: str, workers: int) -> None:
+def test_reader_beside_writers_for_a_minute(loaded_server, database: str, workers: int) -> None:
     """F5: the same for a minute."""
-    beside_writers(own_server(workers=workers), 60)
+    beside_writers(loaded_server(workers), 60)
 
 
-def test_several_clients_two_way(own_server) -> None:
+def test_several_clients_two_way(loaded_server) -> None:
     """F5: clients that write with If-Match and sync with a limit converge on one state."""
-    server = own_server()
+    server = loaded_server()
     calendar = new_calendar(server)
     mirrors = [Mirror(Calendar(server.client(), calendar.href), limit=number + 1) for number in range(5)]
 

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import random
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -120,10 +121,10 @@ def run_all(threads: list[Writer]) -> None:
             raise thread.failure
 
 
-def new_calendar(server: ServerProcess, name: str = "fault", user: str = "user01") -> Calendar:
-    """A calendar of this name on a server of our own."""
+def new_calendar(server: ServerProcess, user: str = "user01") -> Calendar:
+    """A calendar of its own for one test."""
     client = server.client(user)
-    href = f"{client.home}{name}/"
+    href = f"{client.home}fault-{uuid.uuid4().hex[:12]}/"
     client.mkcalendar(href).expect(201)
     return Calendar(client, href)
 

@@ -45,6 +45,7 @@ def put(body: bytes, counts: Counter[str]) -> None:
     assert time.process_time() - begun < 1
 
 
+@pytest.mark.slow
 def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
     counts: Counter[str] = Counter()
     for name, data in files():

@@ -109,6 +109,7 @@ def _agree(piece: bytes, found: set[tuple[int, int]], expected: set[tuple[int, i
     return dated and {start for start, _ in found} == {(start + 43_200) // 86_400 * 86_400 for start, _ in expected}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:.*is a globally unique TZID")  # from the oracle, about zones that both guess
 @pytest.mark.parametrize("shard", shards(SHARDS))
@@ -138,6 +139,7 @@ def test_every_named_difference_is_a_file_of_the_corpus() -> None:
     assert not names or set(DIFFERENT) <= names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard", shards(SHARDS))
 def test_no_corpus_object_is_a_surprise(shard: int) -> None:
     for name, _, document in _documents(shard):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from operator import itemgetter
 
 import pytest
 
@@ -21,6 +20,7 @@ from protocol.ical.scanner import Limits
 from protocol.ical.timezones import definitions
 from protocol.model import FOREVER, TimeRange
 from testing.builders import calendar, component
+from testing.cost import within
 
 ALL_HOURS, ALL_MINUTES = ",".join(map(str, range(24))), ",".join(map(str, range(60)))
 
@@ -202,35 +202,6 @@ def _expand(document, window: TimeRange) -> None:
         assert refusal.condition is Condition.MAX_INSTANCES
 
 
-_YARD = 0.0045
-"""Seconds that ``_yard`` takes on the machine that the bounds were set on."""
-
-
-def _yard() -> float:
-    """A piece of work that is always the same, in seconds of CPU."""
-    begin = time.process_time()
-    made = [(number * 7919 % 10_007, str(number), {}) for number in range(10_000)]
-    made.sort(key=itemgetter(0))
-    return time.process_time() - begin
-
-
-def _within(work: Callable[[], object], limit: float, before: Callable[[], object] | None = None) -> bool:
-    """Whether a piece of work takes less than ``limit`` seconds of CPU on the machine that the bounds were set on.
-
-    Its ratio to the yard counts where this machine is slower, or others use it. The yard is taken beside each attempt,
-    since the speed changes within a second. A fifth is for the error of both. ``before`` is done before each attempt.
-    """
-    for _ in range(8):
-        if before is not None:
-            before()
-        begin = time.process_time()
-        work()
-        spent = time.process_time() - begin
-        if spent < limit or spent < limit * 1.2 * max(_yard(), _yard()) / _YARD:
-            return True
-    return False
-
-
 def _cpu(document: Document, window: TimeRange, times: int) -> float:
     """The mean of a few runs, in seconds of CPU."""
     begin = time.process_time()
@@ -246,23 +217,25 @@ FORMS = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @FORMS
 @pytest.mark.parametrize("rule", PATHOLOGICAL)
 def test_any_rule_and_any_window_ends_soon(rule: str, windows: Sequence[str]) -> None:
     _expand(event("FREQ=DAILY"), WINDOWS["everything"])  # the zone's own transitions, once per process
     for name in windows:
         document, window = event(rule), WINDOWS[name]
-        assert _within(partial(_expand, document, window), 0.05), name
+        assert within(partial(_expand, document, window), 0.05), name
     for name in windows[-1:] if windows is SHORT else windows:
         assert _peak(event(rule), WINDOWS[name]) < 20 << 20, name
 
 
+@pytest.mark.slow
 @FORMS
 @pytest.mark.parametrize("lines", [*OBJECTS.values(), *HONEST.values()], ids=[*OBJECTS, *HONEST])
 def test_any_object_and_any_window_ends_soon(lines: list[str], windows: Sequence[str]) -> None:
     document = object_of(lines)
     for name in windows:
-        assert _within(partial(_expand, document, WINDOWS[name]), 0.05, partial(_forget, document)), name
+        assert within(partial(_expand, document, WINDOWS[name]), 0.05, partial(_forget, document)), name
         if name == windows[-1] or windows is not SHORT:
             _forget(document)
             assert _peak(document, WINDOWS[name]) < 20 << 20, name
@@ -301,7 +274,7 @@ def test_many_available_hours_share_one_budget() -> None:
             availabilities(root, TimeRange(seconds("20240201"), seconds("20240202")), None, Budget())
         assert refused.value.condition is Condition.MAX_INSTANCES
 
-    assert _within(ask, 0.05)
+    assert within(ask, 0.05)
 
 
 @pytest.mark.parametrize("rule", PATHOLOGICAL)
@@ -310,13 +283,14 @@ def test_spans_and_counts_end_soon(rule: str) -> None:
         document = event(rule)
         return *span(document), count_until(document)
 
-    assert _within(ask, 0.1)
+    assert within(ask, 0.1)
     first, last, resolved = ask()
     assert first == seconds("20200101T080000")
     assert last == FOREVER or last >= first
     assert resolved is None or "COUNT" in rule
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", COMMON)
 def test_a_week_costs_the_same_at_any_distance(rule: str) -> None:
     document = event(rule, "19970901T100000")
@@ -343,7 +317,7 @@ def test_a_resolved_count_makes_far_windows_free() -> None:
     def ask() -> None:
         assert occurrences(document, window, count_until=resolved, budget=Budget(200)) == []
 
-    assert _within(ask, 0.005)
+    assert within(ask, 0.005)
 
 
 def test_a_shared_budget_bounds_a_whole_request() -> None:

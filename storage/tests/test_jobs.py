@@ -194,6 +194,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_processes_that_claim_at_once_get_each_job_once(db: Database) -> None:
     owners = [(await home(db, f"user{n}"))[0] for n in range(3)]
     for n in range(120):

@@ -100,6 +100,7 @@ _MIGRATE = (
 )
 
 
+@pytest.mark.slow
 def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
     started = [subprocess.Popen([sys.executable, "-c", _MIGRATE, empty_url]) for _ in range(3)]
     assert [process.wait(60) for process in started] == [0, 0, 0]
@@ -120,6 +121,7 @@ runner.upgrade(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tables", [1, 6, 11])
 def test_killed_half_way_the_next_start_does_it_again(empty_url: str, tables: int) -> None:
     Database.open(empty_url, allow_unsafe=True).close()
