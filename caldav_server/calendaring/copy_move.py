@@ -20,17 +20,16 @@ from caldav_server.calendaring.changes import (
     Applied,
     Change,
     Conflict,
-    Draft,
     Remove,
     Save,
     apply,
     apply_all,
-    draft,
     retry_on_conflict,
     write,
     write_retried,
 )
 from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.drafts import Draft, draft
 from caldav_server.calendaring.objects import Precondition
 from caldav_server.calendaring.opening import OpenCalendar, Slot
 from protocol.errors import Condition, Refusal

@@ -18,8 +18,9 @@ from enum import StrEnum
 from functools import partial
 
 from caldav_server.calendaring import access, objects
-from caldav_server.calendaring.changes import Applied, Change, Draft, Save, apply, draft, retry_on_conflict, write
+from caldav_server.calendaring.changes import Applied, Change, Save, apply, retry_on_conflict, write
 from caldav_server.calendaring.context import Context, Rules
+from caldav_server.calendaring.drafts import Draft, draft
 from caldav_server.calendaring.opening import OpenCalendar
 from protocol.errors import Refusal
 from protocol.ical.split import Splitter, components, with_uid

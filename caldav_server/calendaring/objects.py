@@ -6,18 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from caldav_server.calendaring import access
-from caldav_server.calendaring.changes import (
-    Applied,
-    Conflict,
-    Draft,
-    Save,
-    apply,
-    draft,
-    remove_alone,
-    retry_on_conflict,
-    write,
-)
+from caldav_server.calendaring.changes import Applied, Conflict, Save, apply, remove_alone, retry_on_conflict, write
 from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.drafts import Draft, draft
 from caldav_server.calendaring.opening import OpenCalendar, Slot
 from protocol.errors import Condition, Refusal
 from protocol.model import Access, Calendar, CalendarKind, CalendarObject, ETag, ObjectIndex, ObjectMeta, Uid

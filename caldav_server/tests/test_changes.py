@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from caldav_server.calendaring.changes import Applied, Conflict, Owed, Remove, Save, apply, apply_all, draft, write
+from caldav_server.calendaring.changes import Applied, Conflict, Owed, Remove, Save, apply, apply_all, write
 from caldav_server.calendaring.context import Context
+from caldav_server.calendaring.drafts import draft
 from protocol.errors import Condition, Refusal
 from protocol.model import CalendarKind, PrincipalId, Seq
 from storage import changes as stored_changes
