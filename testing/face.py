@@ -72,6 +72,8 @@ class Face:
     people: dict[str, Principal] = field(default_factory=dict)
     face: DavFace = field(init=False)
     asked: int = 0
+    base_path: str = ""
+    """Where clients see the server, as a proxy says."""
 
     def __post_init__(self) -> None:
         self.face = self.fresh()
@@ -131,6 +133,7 @@ class Face:
             remote="127.0.0.1",
             scheme="http",
             authority="calendar.example",
+            base_path=self.base_path,
             principal=self.people[who],
         )
         try:
