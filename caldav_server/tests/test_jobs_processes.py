@@ -1,0 +1,250 @@
+"""Jobs in real processes, on both databases: kill -9, several workers and a server at once, what operators see."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from storage import jobs
+from storage.database import Database, Transaction
+from storage.ids import new_id
+from storage.jobs import NOBODY, Job
+from storage.migrations import runner as migrations
+from testing.builders import event
+from testing.edge import basic
+from testing.postgres import PostgresServer, start_postgres
+from testing.process import command, environment, serving, wait_until
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def durable_postgres() -> Iterator[PostgresServer]:
+    """The program refuses a PostgreSQL without fsync."""
+    server = start_postgres(durable=True)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database with the schema."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/calendars.db"
+    else:
+        url = request.getfixturevalue("durable_postgres").new_database()
+    db = Database.open(url)
+    db.migrate()
+    db.close()
+    return url
+
+
+def write(url: str, work: Callable[[Transaction], T]) -> T:
+    db = Database.open(url, pool_size=1)
+    try:
+        return asyncio.run(db.write(work))
+    finally:
+        db.close()
+
+
+def stored(url: str) -> list[Job]:
+    return write(url, jobs.list_all)
+
+
+def enqueue(url: str, kind: str, key: str = "k") -> None:
+    write(url, lambda tx: jobs.enqueue(tx, NOBODY, kind, key, now=jobs.clock(tx)))
+
+
+_WORKER = """
+import asyncio, sys
+from caldav_server.jobs.kind import JobKind
+from caldav_server.jobs.runner import Runner
+from caldav_server.observability.instrumented_database import InstrumentedDatabase
+from caldav_server.services import Services
+from caldav_server.settings import JobSettings, Settings
+from dataclasses import replace
+from storage.bus import Bus
+
+async def slow(run):
+    print("begun", run.job.attempts, flush=True)
+    await asyncio.sleep(float(sys.argv[2]))
+    print("done", flush=True)
+
+async def main():
+    db = InstrumentedDatabase.open(sys.argv[1])
+    settings = replace(Settings(), jobs=JobSettings(poll_seconds=0.1))
+    await Runner(Services(settings, db, None, Bus()), {"slow": JobKind("slow", slow, lease=3)}).run()
+
+asyncio.run(main())
+"""
+
+
+def worker(url: str, seconds: float) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", _WORKER, url, str(seconds)], stdout=subprocess.PIPE, text=True)
+
+
+def read_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_job_whose_process_is_killed_is_taken_over_when_its_lease_ends(database: str) -> None:
+    enqueue(database, "slow")
+    first, second = worker(database, 600), None
+    try:
+        assert read_line(first) == "begun 1"
+        time.sleep(1.5)  # the lease is renewed at least once
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait(10)
+        killed = time.monotonic()
+        (job,) = stored(database)
+        assert job.lease is not None, "nobody gave it back"
+        second = worker(database, 0)
+        assert read_line(second) == "begun 2"
+        assert time.monotonic() - killed > 0.5
+        assert read_line(second) == "done"
+        wait_until(lambda: not stored(database))
+    finally:
+        for process in (first, second):
+            if process is not None:
+                process.kill()
+                process.wait(10)
+
+
+def alone(folder: Path, url: str, log: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "caldav_server", "worker"],
+        cwd=folder,
+        env=environment(folder, {"CALDAV_SERVER_DATABASE": url, **quick(log)}),
+    )
+
+
+def quick(log: Path) -> dict[str, str]:
+    return {
+        "CALDAV_SERVER_LOG_FILE": str(log),
+        "CALDAV_SERVER_LOG_LEVEL": "debug",
+        "CALDAV_SERVER_LOG_FORMAT": "json",
+        "CALDAV_SERVER_JOBS_POLL_SECONDS": "0.1",
+    }
+
+
+def done_in(log: Path) -> list[str]:
+    """The kinds of the jobs that a process says it did."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return [str(line["job"]) for line in lines if "job done" in line.values()]
+
+
+def test_recurring_jobs_run_once_beside_a_server_and_two_workers(database: str, tmp_path: Path) -> None:
+    logs = [tmp_path / f"worker{n}.log" for n in range(2)]
+    workers = [alone(tmp_path, database, log) for log in logs]
+    extra = {"CALDAV_SERVER_DATABASE": database, **quick(tmp_path / "server.log")}
+    try:
+        with serving(tmp_path, ["--workers", "2"], extra=extra):
+            wait_until(lambda: all("running jobs" in log.read_text() for log in logs if log.exists()))
+            time.sleep(7)  # the server begins after five seconds
+            wait_until(lambda: not stored(database))
+        for process in workers:
+            process.terminate()
+        assert [process.wait(20) for process in workers] == [0, 0]
+    finally:
+        for process in workers:
+            process.kill()
+    done = Counter(kind for log in (*logs, tmp_path / "server.log") for kind in done_in(log))
+    assert {kind: done[kind] for kind in ("horizon", "unfinished_copies", "pruning")} == {
+        "horizon": 1,
+        "unfinished_copies": 1,
+        "pruning": 1,
+    }
+    assert done["zone_data"] >= 1 and done["old_indexes"] >= 1
+
+
+def test_a_server_that_is_told_so_runs_no_jobs(tmp_path: Path) -> None:
+    extra = quick(tmp_path / "server.log") | {"CALDAV_SERVER_JOBS_IN_SERVER": "false"}
+    with serving(tmp_path, extra=extra):
+        time.sleep(6.5)
+    assert done_in(tmp_path / "server.log") == []
+
+
+def test_dead_jobs_are_listed_and_tried_again(database: str, tmp_path: Path) -> None:
+    extra = {"CALDAV_SERVER_DATABASE": database}
+
+    def fail(tx: Transaction) -> None:
+        for principal_id, job_id, _ in jobs.due(tx, ["broken"], now=1 << 40, limit=9):
+            job = jobs.claim(tx, principal_id, job_id, now=1 << 40, until=1 << 40, lease=new_id())
+            assert job is not None
+            jobs.fail(tx, job, error="OSError: the other side is deaf", due_at=None)
+
+    enqueue(database, "broken", "a")
+    enqueue(database, "broken", "b")
+    write(database, fail)
+    enqueue(database, "waiting")
+    status, listed, _ = command(tmp_path, "jobs", "list", extra=extra)
+    assert status == 0
+    assert re.findall(r"^[0-9a-f]{32}  (\w+)", listed, re.MULTILINE) == ["dead", "dead", "waiting"]
+    assert listed.count("OSError: the other side is deaf") == 2
+    first = listed.split()[0]
+    assert command(tmp_path, "jobs", "retry", first, extra=extra)[:2] == (0, "1 jobs are due again.\n")
+    status, _, error = command(tmp_path, "jobs", "retry", first, extra=extra)
+    assert status == 1 and "not dead" in error
+    assert command(tmp_path, "jobs", "retry", "what", extra=extra)[0] == 1
+    assert command(tmp_path, "jobs", "retry", extra=extra)[0] == 2
+    dead = command(tmp_path, "jobs", "list", "--dead", extra=extra)[1]
+    assert dead.count("dead") == 1 and first not in dead
+    assert command(tmp_path, "jobs", "retry", "--all", extra=extra)[:2] == (0, "1 jobs are due again.\n")
+    assert not any(job.dead for job in stored(database))
+
+
+def age(url: str, **columns: Any) -> None:
+    """Let a column of each named table be 1,000 days older."""
+    made = migrations.engine(url)
+    with made.begin() as connection:
+        for table, column in columns.items():
+            connection.exec_driver_sql(f"UPDATE {table} SET {column} = {column} - 86400000")
+    made.dispose()
+
+
+def test_prune_says_what_went_and_metrics_say_what_there_was(database: str, tmp_path: Path) -> None:
+    extra = {"CALDAV_SERVER_DATABASE": database, "CALDAV_SERVER_JOBS_IN_SERVER": "false"}
+    with serving(tmp_path, extra=extra) as server:
+        for summary in ("first", "second"):
+            text = event("one", summary=summary)
+            assert put(server.url, server.password, text) in (201, 204)
+        assert command(tmp_path, "prune", extra=extra)[1].startswith("0 previous texts deleted, 0 octets.")
+        assert 'retained_rows{what="versions",when="after"} 1.0' in server.get("/metrics")[1].decode()
+        age(database, versions="replaced_at")
+        status, said, _ = command(tmp_path, "prune", extra=extra)
+        assert (status, said.splitlines()[0]) == (
+            0,
+            f"1 previous texts deleted, {len(event('one', summary='first'))} octets.",
+        )
+        metrics = server.get("/metrics")[1].decode()
+    for line in (
+        'caldav_server_retained_rows{what="versions",when="before"} 1.0',
+        'caldav_server_retained_rows{what="versions",when="after"} 0.0',
+        f'caldav_server_retained_octets{{what="versions",when="before"}} {float(len(event("one", summary="first")))}',
+        'caldav_server_retained_rows{what="tombstones",when="after"} 0.0',
+        'caldav_server_retained_rows{what="removed_calendars",when="after"} 0.0',
+    ):
+        assert line in metrics, metrics
+    assert abs(float(re.findall(r"^caldav_server_pruned_at (\S+)", metrics, re.MULTILINE)[0]) - time.time()) < 60
+
+
+def put(url: str, password: str, text: bytes) -> int:
+    request = urllib.request.Request(f"{url}/dav/calendars/admin/calendar/one.ics", data=text, method="PUT")
+    request.add_header("Authorization", basic("admin", password))
+    request.add_header("Content-Type", "text/calendar")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return int(answer.status)
