@@ -52,8 +52,9 @@ def _jobs() -> None:
 def _ages() -> None:
     """Pruning needs the age of tombstones and of previous texts. What was removed before counts from now."""
     op.add_column("calendars", sa.Column("removed_at", sa.BigInteger(), comment="when it became a tombstone"))
-    calendars = sa.table("calendars", sa.column("removed"), sa.column("removed_at"))
-    op.execute(calendars.update().where(calendars.c.removed == 1).values(removed_at=int(time.time())))
+    calendars = sa.table("calendars", sa.column("removed"), sa.column("home_seq"), sa.column("removed_at"))
+    removed = sa.and_(calendars.c.removed == 1, calendars.c.home_seq > 0)  # 0: a copy that is not finished
+    op.execute(calendars.update().where(removed).values(removed_at=int(time.time())))
     op.add_column(
         "principals",
         sa.Column(
