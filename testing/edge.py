@@ -175,7 +175,7 @@ async def running(folder: Path, values: dict[str, object] | None = None, face: H
     stand_in = Face("dav", frozenset({"", "dav"}), lambda _: face, (basic_login,), refuse_in_xml)
     app = Application(services, (*(row for row in FACES if row.name != "dav"), stand_in))
     await app.start()
-    server = EdgeServer(app, settings, WorkerSlot())
+    server = EdgeServer(app, settings, WorkerSlot().balance)
     address = server.listen("127.0.0.1:0")
     host, _, port = address.rpartition(":")
     edge = Edge(app, server, (host, int(port)))

@@ -57,12 +57,10 @@ def address_in_force(bind: str, listening: Sequence[socket.socket]) -> str:
     return f"{bind.rpartition(':')[0]}:{listening[0].getsockname()[1]}"
 
 
-def stop_listening(listening: Sequence[socket.socket]) -> None:
-    """Closes the sockets, and removes the file of one that has one."""
-    for each in listening:
-        if each.family == socket.AF_UNIX:
-            Path(each.getsockname()).unlink(missing_ok=True)
-        each.close()
+def remove_path(bind: str) -> None:
+    """Removes the file of a unix socket; other addresses have none."""
+    if bind.startswith("unix:"):
+        Path(bind.removeprefix("unix:")).unlink(missing_ok=True)
 
 
 def _unix_socket(path: str, backlog: int) -> socket.socket:
@@ -90,7 +88,7 @@ def _remove_stale(path: str) -> None:
 
 
 class Acceptor:
-    """Takes connections from listening sockets as they come, until it is closed."""
+    """Takes connections from listening sockets as they come, until it is closed; the sockets are its own."""
 
     def __init__(
         self,
@@ -109,11 +107,12 @@ class Acceptor:
             self._loop.add_reader(each.fileno(), self._arrived, each)
 
     def close(self) -> None:
-        """Accept no more; the sockets stay open for whoever made them."""
+        """Accept no more. When all processes have closed them, the system refuses connections that still wait."""
         for each, timer in self._timers.items():
             if timer is not None:
                 timer.cancel()
             self._loop.remove_reader(each.fileno())
+            each.close()
         self._timers = {}
 
     def _arrived(self, listening: socket.socket) -> None:

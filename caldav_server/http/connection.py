@@ -51,8 +51,8 @@ class Edge:
     proxies: Proxies
     base_path: str
     most_connections: int
-    on_count: Callable[[], None]
-    """Called when a connection came or went."""
+    on_closed: Callable[[], None]
+    """Called when a connection is over."""
     draining: bool = False
     connections: set[Connection] = field(default_factory=set)
     _id_prefix: str = field(default_factory=lambda: secrets.token_hex(5))
@@ -65,24 +65,6 @@ class Edge:
 
 class Connection(asyncio.Protocol):
     """One connection from accept to close."""
-
-    __slots__ = (
-        "_clock",
-        "_closing_since",
-        "_drained",
-        "_edge",
-        "_go_away",
-        "_head_since",
-        "_inner",
-        "_is_refused",
-        "_loop",
-        "_paused_since",
-        "is_secure",
-        "is_trusted",
-        "peer",
-        "task",
-        "transport",
-    )
 
     transport: asyncio.Transport
 
@@ -111,7 +93,6 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
             return
         edge.connections.add(self)
-        edge.on_count()
         peer = transport.get_extra_info("peername")
         self.peer: str = peer[0] if isinstance(peer, tuple) else "unix"
         self.is_secure = transport.get_extra_info("sslcontext") is not None
@@ -142,10 +123,10 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends every wait."""
-        if self not in self._edge.connections:
+        self._edge.on_closed()
+        if self not in self._edge.connections:  # one too many
             return
-        self._edge.connections.discard(self)
-        self._edge.on_count()
+        self._edge.connections.remove(self)
         if self._clock is not None:
             self._clock.cancel()
         self._wake()

@@ -107,7 +107,13 @@ class AiohttpHandler:
                 await self._linger(connection, body)
         except SlowClient:
             status, keep = 408, False
-            connection.refuse(408, "The request took too long.", request.request_id)
+            connection.refuse(status, "The request took too long.", request.request_id)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            status, keep = 500, False
+            edge.handler.broken(request, error)
+            connection.refuse(status, "Internal error.", request.request_id)
         finally:
             connection.end()
             edge.handler.finished(request, status, size, time.perf_counter() - started)

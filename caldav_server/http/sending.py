@@ -32,43 +32,37 @@ async def send(
             await compress(request.headers, response)
         body = response.body
         length = len(body) if isinstance(body, bytes) else response.length
+        chunked = has_body and length is None and not is_old
         head = render_head(
             status,
             response.headers,
             request.request_id,
             cookies=response.cookies,
             length=None if status in BODILESS else length,
-            chunked=has_body and length is None and not is_old,
+            chunked=chunked,
             connection=("keep-alive" if is_old else "") if keep else "close",
             secure=connection.is_secure,
         )
-        if not has_body:
-            connection.write(head)
-            return 0
         if isinstance(body, bytes):
-            return await _send_whole(connection, head, body)
-        return await _send_stream(connection, head, body, length, chunked=length is None and not is_old)
+            return await _send_whole(connection, head, body if has_body else b"")
+        if has_body:
+            return await _send_stream(connection, head, body, length, chunked=chunked)
+        return await _send_whole(connection, head, b"")
     except HeaderInjection as error:
         handler.broken(request, error)
         connection.refuse(500, "Internal error.", request.request_id)
         return 0
-    except BrokenStream as error:
+    except ConnectionError:
+        raise
+    except Exception as error:
         # the head has promised an answer that cannot be given: only a cut tells the client so
-        handler.broken(request, error.error)
+        handler.broken(request, error)
         connection.cut()
         raise ConnectionAbortedError("the answer broke off") from error
     finally:
         if not isinstance(given, bytes):
             with contextlib.suppress(AttributeError):
                 await given.aclose()  # type: ignore[attr-defined] # generators have it, other iterators need it not
-
-
-class BrokenStream(Exception):
-    """A stream failed after the head of its answer was sent."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 async def _send_whole(connection: Connection, head: bytes, body: bytes) -> int:
@@ -91,19 +85,14 @@ async def _send_stream(
 ) -> int:
     """Pieces as they come, in chunks (RFC 9112 §7.1) or unframed: then their length or the close ends them."""
     size, pending = 0, head
-    try:
-        async for piece in body:
-            if piece:
-                size += len(piece)
-                connection.write(b"%s%x\r\n%s\r\n" % (pending, len(piece), piece) if chunked else pending + piece)
-                pending = b""
-                await connection.drain()
-        if length is not None and size != length:
-            raise ValueError(f"the body has {size} bytes, not {length}")
-    except ConnectionError:
-        raise
-    except Exception as error:
-        raise BrokenStream(error) from error
+    async for piece in body:
+        if piece:
+            size += len(piece)
+            connection.write(b"%s%x\r\n%s\r\n" % (pending, len(piece), piece) if chunked else pending + piece)
+            pending = b""
+            await connection.drain()
+    if length is not None and size != length:
+        raise ValueError(f"the body has {size} bytes, not {length}")
     connection.write(pending + b"0\r\n\r\n" if chunked else pending)
     await connection.drain()
     return size

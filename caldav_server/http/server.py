@@ -11,13 +11,13 @@ import logging
 import socket
 import ssl
 from collections.abc import Sequence
-from typing import Protocol
 
 from aiohttp import web
 
 from caldav_server.http import accepting
 from caldav_server.http.connection import Connection, Edge, Handler
 from caldav_server.http.exchange import AiohttpHandler
+from caldav_server.http.load_balancing import LoadBalance
 from caldav_server.http.proxies import Proxies
 from caldav_server.settings import LimitSettings, Settings
 
@@ -27,23 +27,10 @@ _aiohttp_log.addFilter(lambda record: not str(record.msg).startswith("Error hand
 """aiohttp logs what was not a request with a traceback; ``Connection`` tells the handler of it."""
 
 
-class Balance(Protocol):
-    """How several workers share the connections."""
-
-    def report(self, connections: int) -> None:
-        """Say how many connections this worker has."""
-
-    def should_yield(self) -> bool:
-        """Whether another worker should have the next one."""
-
-    def close(self) -> None:
-        """Say that this worker accepts no more."""
-
-
 class EdgeServer:
     """Makes a ``Connection`` for every accepted socket."""
 
-    def __init__(self, handler: Handler, settings: Settings, balance: Balance) -> None:
+    def __init__(self, handler: Handler, settings: Settings, balance: LoadBalance) -> None:
         self._loop = asyncio.get_running_loop()
         self._edge = Edge(
             handler,
@@ -51,16 +38,16 @@ class EdgeServer:
             Proxies(settings.proxy),
             settings.server.base_path,
             settings.limits.connections,
-            self._count,
+            self._closed,
         )
         self._protocols = _protocols(self._edge, settings.limits)
         self._backlog = settings.server.backlog
         self._balance = balance
-        self._listening: list[socket.socket] = []
-        """The sockets that this process made."""
         self._acceptor: accepting.Acceptor | None = None
-        self._arriving = 0
-        """Connections that were accepted and are not made yet."""
+        self._path = ""
+        """The unix socket that this process made."""
+        self._accepted = 0
+        """Connections that were accepted and are not closed, those in a TLS handshake included."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._tls: ssl.SSLContext | None = None
 
@@ -75,19 +62,18 @@ class EdgeServer:
         ``shared`` are sockets that listen there already, and that other processes accept from too.
         """
         self._tls = tls
-        if not shared:
-            self._listening = accepting.listen(bind, self._backlog)
-        self._count()
-        sockets = shared or self._listening
-        self._acceptor = accepting.Acceptor(sockets, self._take, self._balance.should_yield)
-        return accepting.address_in_force(bind, sockets)
+        self._path = "" if shared else bind
+        self._balance.report(0)
+        listening = shared or accepting.listen(bind, self._backlog)
+        self._acceptor = accepting.Acceptor(listening, self._take, self._balance.should_yield)
+        return accepting.address_in_force(bind, listening)
 
     def _take(self, connection: socket.socket) -> None:
         """Serves a connection that was accepted."""
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._arriving += 1
-        self._count()
+        self._accepted += 1
+        self._balance.report(self._accepted)
         task = self._loop.create_task(self._begin(connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -103,24 +89,20 @@ class EdgeServer:
             )
         except OSError:  # TLS errors too
             connection.close()
-        finally:
-            self._arriving -= 1
-            self._count()
+            self._closed()
 
-    def _count(self) -> None:
+    def _closed(self) -> None:
+        self._accepted -= 1
         if not self._edge.draining:
-            self._balance.report(len(self._edge.connections) + self._arriving)
-
-    def _accept_no_more(self) -> None:
-        self._balance.close()
-        if self._acceptor is not None:
-            self._acceptor.close()
-        accepting.stop_listening(self._listening)
+            self._balance.report(self._accepted)
 
     async def drain(self, seconds: float) -> int:
         """Stops accepting, closes idle connections, lets the others finish for so long; how many were cut off."""
         self._edge.draining = True
-        self._accept_no_more()
+        self._balance.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
+        accepting.remove_path(self._path)
         for _ in range(2):  # what has just arrived becomes a request first
             await asyncio.sleep(0)
         connections = list(self._edge.connections)

@@ -8,6 +8,7 @@ Rules of this module: processes and signals; it never touches the database.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -18,10 +19,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import cast
 
 from caldav_server.http import accepting
+from caldav_server.http.load_balancing import Counts, no_workers
 from caldav_server.observability import logs
-from caldav_server.serving.slot import WorkerSlot, shared_counts
+from caldav_server.serving.slot import WorkerSlot
 from caldav_server.settings import Settings
 
 LONGEST_PAUSE = 30.0
@@ -83,14 +86,16 @@ class Supervisor:
         listening = accepting.listen(server.bind, server.backlog)
         self._signals.install()
         with tempfile.TemporaryDirectory(prefix="caldav-server-") as folder:
-            counts = shared_counts(server.workers, self._spawn)
+            counts = cast(Counts, self._spawn.RawArray(ctypes.c_uint32, no_workers(server.workers)))
             slots = [WorkerSlot(number, server.workers, folder, counts) for number in range(server.workers)]
             children = [_Child(slot) for slot in slots]
             for child in children:
                 self._start(child, listening)
             status = self._watch(children, listening)
-            accepting.stop_listening(listening)
+            for each in listening:
+                each.close()
             self._stop_all(children)
+        accepting.remove_path(server.bind)
         return status
 
     def _start(self, child: _Child, listening: Sequence[socket.socket]) -> None:
@@ -162,7 +167,7 @@ class Supervisor:
         )
         child.process.close()
         child.process = None
-        child.slot.close()
+        child.slot.balance.close()
         if child.pipe is not None:
             child.pipe.close()
             child.pipe = None

@@ -140,7 +140,7 @@ class Worker:
         app = Application(services, self._faces)
         try:
             await app.start()
-            edge = EdgeServer(app, settings, self.slot)
+            edge = EdgeServer(app, settings, self.slot.balance)
             services.metrics.gauge("connections", "Connections that are open.", lambda: edge.connection_count)
             async with shared_metrics(services, self.slot):
                 settle_memory()

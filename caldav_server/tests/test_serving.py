@@ -159,6 +159,15 @@ def test_the_number_of_workers_changes_at_a_restart_with_clients_connected(tmp_p
         client.close()
 
 
+def is_refused(host: str, port: int) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        socket.create_connection((host, port), timeout=10).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_a_stop_lets_an_upload_finish(tmp_path: Path) -> None:
     with serving(tmp_path, ["--workers", "2"]) as server:
         host, _, port = server.url.removeprefix("http://").partition(":")
@@ -173,7 +182,7 @@ def test_a_stop_lets_an_upload_finish(tmp_path: Path) -> None:
             statuses: list[int] = []
             stopping = threading.Thread(target=lambda: statuses.append(server.stop()))
             stopping.start()
-            time.sleep(0.3)
+            wait_until(lambda: is_refused(host, int(port)))  # nobody is left waiting for workers that stop
             client.sendall(body[50:])
             assert client.recv(65536).startswith(b"HTTP/1.1 201 ")
             stopping.join(10)
