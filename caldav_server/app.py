@@ -65,6 +65,10 @@ FACES: tuple[Face, ...] = (
 )
 
 
+ATTEMPTS = 4
+"""How often one request is begun while accounts keep changing under it."""
+
+
 class Application:
     """The faces of one process over its services; the edge hands it every request."""
 
@@ -163,17 +167,15 @@ class Application:
             return await handler(request)
         login = self._login_for(face, request)
         principal = login.cached_principal(request) or await login.authenticate(request)
-        if not isinstance(principal, Principal):
-            return _with_advertised(face, request, principal)
-        request.principal = principal
-        try:
-            return await handler(request)
-        except StaleLogin:  # an account changed since: the login is verified again
-            principal = await login.authenticate(request)
+        for _ in range(ATTEMPTS):
             if not isinstance(principal, Principal):
                 return _with_advertised(face, request, principal)
-            request.principal = principal
-            return await handler(request)
+            request.principal, request.accounts_version = principal, self.services.login_cache.version
+            try:
+                return await handler(request)
+            except StaleLogin:  # an account changed since: the login is verified again
+                principal = await login.authenticate(request)
+        raise Refusal(Condition.UNAVAILABLE, "Accounts are being changed; try again.")
 
     def _login_for(self, face: Face, request: Request) -> Login:
         """The login whose kind a request carries; the first one asks where it carries none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from caldav_server.accounts.logins.cache import LoginCache
 from caldav_server.calendaring.actors import Actors
@@ -66,7 +67,7 @@ class Services:
             request.request_id,
             int(time.time()),
             self.bus.announce,
-            self.login_cache.observe_accounts_version,
+            partial(self.login_cache.observe_accounts_version, authenticated=request.accounts_version),
             self.wake_jobs,
             self._epoch,
         )

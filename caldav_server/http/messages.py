@@ -62,6 +62,8 @@ class Request:
     """The path before ``raw_path`` in the URLs that the client sees, such as ``/cal``; empty at the root of a host."""
     principal: Principal | None = None
     """Who is asking; ``None`` until authentication, or for the few paths that need none."""
+    accounts_version: int | None = None
+    """The version of the accounts under which ``principal`` was authenticated."""
     log: dict[str, object] = field(default_factory=dict)
     """What a face wants to see in the access line of this request; never a secret."""
     body: bytes | None = None

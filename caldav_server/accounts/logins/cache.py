@@ -47,6 +47,11 @@ class LoginCache:
         """The key of a login."""
         return hashlib.blake2b(sent.encode("utf-8", "surrogateescape"), key=self._key, digest_size=16).digest()
 
+    @property
+    def version(self) -> int:
+        """The accounts version under which the remembered logins were verified."""
+        return self._version
+
     def is_current(self) -> bool:
         """Whether the accounts version was read lately; if not, ``refresh`` before trusting what is remembered."""
         return self._clock() < self._check_at
@@ -65,15 +70,16 @@ class LoginCache:
         if generation == self.generation:
             self._principals[digest] = principal
 
-    def observe_accounts_version(self, version: int) -> bool:
+    def observe_accounts_version(self, version: int, authenticated: int | None = None) -> bool:
         """Takes the accounts version that a look-up just read.
 
         True when it is not the one under which the remembered logins were verified: they are forgotten, and the
-        request that learned of it must be authenticated again.
+        request that learned of it must be authenticated again. So must a request that was ``authenticated`` under
+        another version, even when a faster request has told of the change already.
         """
         self._check_at = self._clock() + self._recheck_seconds
         if version == self._version:
-            return False
+            return authenticated not in (None, version)
         is_first = self._version < 0
         self._version = version
         self._principals.clear()
