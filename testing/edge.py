@@ -24,7 +24,7 @@ from caldav_server.http.server import EdgeServer
 from caldav_server.observability import logs
 from caldav_server.observability.instrumented_database import open_database
 from caldav_server.services import Services
-from caldav_server.serving.slot import WorkerSlot
+from caldav_server.serving.worker_info import WorkerInfo
 from caldav_server.settings import Override, Settings, load
 from protocol.errors import Condition, Refusal
 from storage.bus import Bus
@@ -175,7 +175,7 @@ async def running(folder: Path, values: dict[str, object] | None = None, face: H
     stand_in = Face("dav", frozenset({"", "dav"}), lambda _: face, (basic_login,), refuse_in_xml)
     app = Application(services, (*(row for row in FACES if row.name != "dav"), stand_in))
     await app.start()
-    server = EdgeServer(app, settings, WorkerSlot().balance)
+    server = EdgeServer(app, settings, WorkerInfo().balance)
     address = server.listen("127.0.0.1:0")
     host, _, port = address.rpartition(":")
     edge = Edge(app, server, (host, int(port)))

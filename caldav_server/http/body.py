@@ -63,7 +63,7 @@ class Body:
             if content.is_eof() and content.exception() is None and hdrs.CONTENT_ENCODING not in self._headers:
                 self._data = content.read_nowait()
             else:
-                self._data = b"".join([chunk async for chunk in self.stream(limit)])
+                self._data = b"".join([piece async for piece in self.stream(limit)])
         if len(self._data) > limit:
             raise _too_large(limit)
         return self._data
@@ -71,7 +71,7 @@ class Body:
     async def stream(self, limit: int) -> AsyncIterator[bytes]:
         """The body in pieces as they arrive, under the same limits.
 
-        A compressed body is refused (RFC 9110 §15.5.16): what it unfolds to has no bound that could be checked first.
+        A compressed body is refused (RFC 9110 §15.5.16): its size would be known only after it was unpacked.
         """
         if self._headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise Refusal(Condition.UNSUPPORTED_MEDIA_TYPE, "Send the body without Content-Encoding.")
@@ -80,11 +80,11 @@ class Body:
         if self.is_awaited:
             self._connection.write(CONTINUE)
         started, size = asyncio.get_running_loop().time(), 0
-        while chunk := await self._next(started + self._seconds + size / self._rate):
-            size += len(chunk)
+        while piece := await self._next(started + self._seconds + size / self._rate):
+            size += len(piece)
             if size > limit:
                 raise _too_large(limit)
-            yield chunk
+            yield piece
 
     async def _next(self, deadline: float) -> bytes:
         """The next piece; empty at the end."""
@@ -100,13 +100,12 @@ class Body:
 
     async def discard(self, most: int, seconds: float) -> bool:
         """Throws away at most ``most`` bytes of what is left, for at most so long; whether that was all of it."""
-        taken = 0
+        deadline, taken = asyncio.get_running_loop().time() + seconds, 0
         try:
-            async with asyncio.timeout(seconds):
-                while not self._content.at_eof():
-                    taken += len(await self._content.readany())
-                    if taken > most:
-                        return False
-        except Exception:
+            while piece := await self._next(deadline):
+                taken += len(piece)
+                if taken > most:
+                    return False
+        except (ConnectionError, Refusal):
             return False
         return True

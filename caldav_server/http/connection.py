@@ -1,9 +1,9 @@
 """One client connection: aiohttp's protocol inside, and a clock around every wait on the client.
 
 ``Connection`` is the protocol of the real transport. It hands what arrives to the protocol that ``aiohttp.web.Server``
-makes, and watches three waits that aiohttp leaves open: for the end of a head, for a client that does not take its
-answer, and for the end of a connection that is being closed. Rules of this module: transport and clocks; it knows
-neither requests nor answers, but for the two answers to what never became a request.
+makes. It limits three waits that aiohttp does not limit: for the end of a head, for a client that does not take its
+answer, and for the end of a connection that is being closed (decision 0011). Rules of this module: transport and
+clocks. The only answers it writes are those to what never became a request.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
         self._inner.data_received(data)
 
     def eof_received(self) -> None:
-        """A client that closes one direction is taken for one that closes both."""
+        """The client sends no more: the transport closes, as the client is taken to be gone."""
 
     def pause_writing(self) -> None:
         """The client is behind with taking its answer."""
@@ -130,15 +130,15 @@ class Connection(asyncio.Protocol):
         if self._clock is not None:
             self._clock.cancel()
         self._wake()
-        # whoever waits for a body shall see a connection that broke, whatever broke it
+        # a request that waits for its body gets a ConnectionError, whatever the reason was
         self._inner.connection_lost(ConnectionResetError("the client closed the connection"))
 
     # -- the clocks
 
     def _check_clocks(self) -> None:
-        """Cuts off a client that took too long, and looks again when the next one may have."""
+        """Ends a wait that took too long, and sets the timer for the next one that may."""
         now, timeouts = self._loop.time(), self._edge.timeouts
-        next_look = min(timeouts.header_seconds, timeouts.write_seconds)
+        next_check = min(timeouts.header_seconds, timeouts.write_seconds)
         waits = (
             (self._head_since, timeouts.header_seconds, self._refuse_late_head),
             (self._paused_since, timeouts.write_seconds, self.cut),
@@ -150,8 +150,8 @@ class Connection(asyncio.Protocol):
                 if left <= 0:
                     act()
                 else:
-                    next_look = min(next_look, left)
-        self._clock = self._loop.call_later(next_look, self._check_clocks)
+                    next_check = min(next_check, left)
+        self._clock = self._loop.call_later(next_check, self._check_clocks)
 
     def _refuse_late_head(self) -> None:
         self._head_since = 0.0
@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_behind(self) -> bool:
-        """Whether the client is to take more of what was written before more is written."""
+        """Whether the client has yet to take most of what was written."""
         return self._paused_since > 0
 
     def write(self, data: bytes | memoryview) -> None:
@@ -217,11 +217,9 @@ class Connection(asyncio.Protocol):
         elif self._go_away is not None:
             self._go_away()
 
-    def answer_of_aiohttp(self, data: bytes) -> None:
-        """What aiohttp writes of itself: to a WebSocket, or its refusal of what was no request, which becomes ours.
-
-        400, or 501 for a method that no server here has heard of (RFC 9110 §15.6.2).
-        """
+    def write_from_aiohttp(self, data: bytes) -> None:
+        """What aiohttp writes itself: to a WebSocket, or its answer to what was no request, in place of which we write
+        400, or 501 for an unknown method (RFC 9110 §15.6.2)."""
         if self._go_away is not None:
             self.transport.write(data)
         elif not self._is_refused:
@@ -241,7 +239,7 @@ class Connection(asyncio.Protocol):
 
 
 class InnerTransport:
-    """The transport as aiohttp's protocol sees it: what it writes and closes passes through ``Connection``."""
+    """The transport that aiohttp's protocol sees: what aiohttp writes and closes passes through ``Connection``."""
 
     __slots__ = ("_is_reading_paused", "connection")
 
@@ -264,8 +262,8 @@ class InnerTransport:
             self.connection.transport.resume_reading()
 
     def write(self, data: bytes) -> None:
-        """What aiohttp writes of itself."""
-        self.connection.answer_of_aiohttp(data)
+        """What aiohttp writes itself."""
+        self.connection.write_from_aiohttp(data)
 
     def writelines(self, pieces: Iterable[bytes]) -> None:
         """The same in pieces."""

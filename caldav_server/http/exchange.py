@@ -25,7 +25,7 @@ _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class _Sent(web.StreamResponse):
-    """What aiohttp gets after the answer was sent: it has only to go on with the connection, or to close it."""
+    """What aiohttp gets after the answer was sent: it only keeps the connection open, or closes it."""
 
     def __init__(self, *, keep: bool) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def split_target(target: str) -> tuple[str, str, str]:
 
 
 def _wants_upgrade(incoming: web.BaseRequest) -> bool:
-    """Whether the client asks to speak something else afterwards (RFC 9110 §7.8): nothing that follows is a request."""
+    """Whether the client asks for another protocol (RFC 9110 §7.8): what follows is then not read as requests."""
     headers = incoming.headers
     return incoming.method == hdrs.METH_CONNECT or (
         hdrs.UPGRADE in headers and "upgrade" in headers.get(hdrs.CONNECTION, "").lower()
@@ -142,14 +142,14 @@ class AiohttpHandler:
 
     @staticmethod
     async def _settle(body: Body) -> bool:
-        """Takes in a small body that nobody wanted, so that the connection can go on; whether it can."""
+        """Reads a small body that no face has read, so that the connection can go on; whether it can."""
         if body.is_awaited or (body.length or SMALL_BODY + 1) > SMALL_BODY:
             return False
         return await body.discard(SMALL_BODY, LINGER_SECONDS)
 
     @staticmethod
     async def _linger(connection: Connection, body: Body) -> None:
-        """Lets a client that is still sending read its answer: a close now would reset it away (RFC 9112 §9.6)."""
+        """Reads on for a moment, so that a client that still sends can read its answer (RFC 9112 §9.6)."""
         if connection.transport.can_write_eof():
             connection.transport.write_eof()
         await body.discard(LINGER_BYTES, LINGER_SECONDS)

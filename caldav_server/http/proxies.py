@@ -45,16 +45,6 @@ def is_in(text: str, networks: tuple[Network, ...]) -> bool:
 class Proxies:
     """The trusted reverse proxies."""
 
-    __slots__ = (
-        "_address_header",
-        "_host_header",
-        "_id_header",
-        "_networks",
-        "_prefix_headers",
-        "_scheme_header",
-        "_unix",
-    )
-
     def __init__(self, settings: ProxySettings) -> None:
         self._networks = parse_networks(settings.trusted)
         self._unix = UNIX in settings.trusted

@@ -1,7 +1,7 @@
 """Writing one answer to the transport, at the client's pace.
 
-It is written here and not by aiohttp's response classes: a stream that fails is cut, not ended; a client that does
-not take its answer is let go; and a request costs half as much. Rules of this module: bytes and framing.
+It is written here and not by aiohttp's response classes (decision 0011): a stream that fails is cut, not ended, and a
+client that does not take its answer is let go. Rules of this module: bytes and framing.
 """
 
 from __future__ import annotations

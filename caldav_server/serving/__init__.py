@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from caldav_server.serving.slot import WorkerSlot
 from caldav_server.serving.supervisor import Supervisor
 from caldav_server.serving.worker import Worker, tls_context
+from caldav_server.serving.worker_info import WorkerInfo
 from caldav_server.settings import Settings
 
 __all__ = ["serve", "tls_context"]
@@ -47,7 +47,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> int:
             return Supervisor(settings, run_child, ready).run()
 
         async def main() -> None:
-            worker = Worker(settings, WorkerSlot())
+            worker = Worker(settings, WorkerInfo())
             worker.listen_to_signals(interrupt=True)
             await worker.run(ready)
 
@@ -56,12 +56,12 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> int:
     return 0
 
 
-def run_child(settings: Settings, slot: WorkerSlot, shared: Sequence[socket.socket], pipe: Connection) -> None:
-    """The main function of a worker process that is watched."""
+def run_child(settings: Settings, info: WorkerInfo, shared: Sequence[socket.socket], pipe: Connection) -> None:
+    """The main function of a worker process under a supervisor; the end of ``pipe`` stops it."""
 
     async def main() -> None:
-        worker = Worker(settings, slot)
-        # Ctrl-C reaches every process of the terminal: only the watching one acts on it
+        worker = Worker(settings, info)
+        # Ctrl-C reaches every process of the terminal; only the supervisor acts on it
         worker.listen_to_signals(interrupt=False)
         asyncio.get_running_loop().add_reader(pipe.fileno(), worker.stop)
         await worker.run(pipe.send, shared)

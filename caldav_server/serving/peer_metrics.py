@@ -13,16 +13,16 @@ from collections.abc import AsyncIterator
 from caldav_server.observability import metrics
 from caldav_server.observability.metrics import Family
 from caldav_server.services import Services
-from caldav_server.serving.slot import WorkerSlot
+from caldav_server.serving.worker_info import WorkerInfo
 
 ANSWER_SECONDS = 1.0
 
 
 @contextlib.asynccontextmanager
-async def shared_metrics(services: Services, slot: WorkerSlot) -> AsyncIterator[None]:
+async def shared_metrics(services: Services, info: WorkerInfo) -> AsyncIterator[None]:
     """While it lasts, this worker answers the others, and the process can ask them."""
-    services.worker = slot.name
-    if slot.count < 2:
+    services.worker = info.name
+    if info.count < 2:
         yield
         return
 
@@ -32,11 +32,11 @@ async def shared_metrics(services: Services, slot: WorkerSlot) -> AsyncIterator[
             await writer.drain()
 
     async def ask_all() -> list[tuple[str, list[Family]]]:
-        others = [number for number in range(slot.count) if number != slot.number]
-        answers = await asyncio.gather(*(_ask(slot.socket(number)) for number in others))
+        others = [number for number in range(info.count) if number != info.number]
+        answers = await asyncio.gather(*(_ask(info.socket(number)) for number in others))
         return [(str(number), found) for number, found in zip(others, answers, strict=True) if found is not None]
 
-    server = await asyncio.start_unix_server(answer, slot.socket(slot.number))
+    server = await asyncio.start_unix_server(answer, info.socket(info.number))
     services.ask_peers = ask_all
     try:
         yield

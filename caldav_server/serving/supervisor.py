@@ -24,7 +24,7 @@ from typing import cast
 from caldav_server.http import accepting
 from caldav_server.http.load_balancing import Counts, no_workers
 from caldav_server.observability import logs
-from caldav_server.serving.slot import WorkerSlot
+from caldav_server.serving.worker_info import WorkerInfo
 from caldav_server.settings import Settings
 
 LONGEST_PAUSE = 30.0
@@ -32,12 +32,12 @@ SETTLED_SECONDS = 60.0
 KILL_AFTER_SECONDS = 5.0
 """How much longer than the graceful stop a worker may take before it is killed."""
 
-Main = Callable[[Settings, WorkerSlot, Sequence[socket.socket], Connection], None]
+Main = Callable[[Settings, WorkerInfo, Sequence[socket.socket], Connection], None]
 
 
 @dataclass(slots=True)
 class _Child:
-    slot: WorkerSlot
+    info: WorkerInfo
     process: SpawnProcess | None = None
     pipe: Connection | None = None
     started: float = 0.0
@@ -87,8 +87,8 @@ class Supervisor:
         self._signals.install()
         with tempfile.TemporaryDirectory(prefix="caldav-server-") as folder:
             counts = cast(Counts, self._spawn.RawArray(ctypes.c_uint32, no_workers(server.workers)))
-            slots = [WorkerSlot(number, server.workers, folder, counts) for number in range(server.workers)]
-            children = [_Child(slot) for slot in slots]
+            infos = [WorkerInfo(number, server.workers, folder, counts) for number in range(server.workers)]
+            children = [_Child(info) for info in infos]
             for child in children:
                 self._start(child, listening)
             status = self._watch(children, listening)
@@ -101,7 +101,7 @@ class Supervisor:
     def _start(self, child: _Child, listening: Sequence[socket.socket]) -> None:
         ours, theirs = self._spawn.Pipe()
         process = self._spawn.Process(
-            target=self._main, args=(self._settings, child.slot, listening, theirs), daemon=False
+            target=self._main, args=(self._settings, child.info, listening, theirs), daemon=False
         )
         process.start()
         theirs.close()
@@ -118,11 +118,11 @@ class Supervisor:
             wait([*pipes, *sentinels, self._signals.wake[0]], timeout)
             self._read_wakeups(children)
             for child in children:
-                self._hear(child)
+                self._read_pipe(child)
                 if child.process is not None and child.process.exitcode is not None:
                     if not announced:
                         return child.process.exitcode or 1
-                    self._bury(child)
+                    self._plan_restart(child)
                 elif child.process is None and time.monotonic() >= child.restart_at and not self._signals.stop:
                     self._start(child, listening)
             if not announced and all(child.is_ready for child in children):
@@ -143,7 +143,7 @@ class Supervisor:
                     os.kill(child.process.pid, signal.SIGHUP)
 
     @staticmethod
-    def _hear(child: _Child) -> None:
+    def _read_pipe(child: _Child) -> None:
         try:
             while child.pipe is not None and child.pipe.poll():
                 child.pipe.recv()
@@ -154,8 +154,8 @@ class Supervisor:
             child.pipe = None
 
     @staticmethod
-    def _bury(child: _Child) -> None:
-        """Plans the restart of a dead worker."""
+    def _plan_restart(child: _Child) -> None:
+        """Clears what is left of a dead worker."""
         if child.process is None:
             return
         status = child.process.exitcode
@@ -163,11 +163,11 @@ class Supervisor:
         child.pause = 0.1 if lived > SETTLED_SECONDS else min(LONGEST_PAUSE, child.pause * 2)
         child.restart_at = time.monotonic() + child.pause
         logs.get().error(
-            "a worker died", number=child.slot.number, status=status, lived=round(lived, 1), restart_in=child.pause
+            "a worker died", number=child.info.number, status=status, lived=round(lived, 1), restart_in=child.pause
         )
         child.process.close()
         child.process = None
-        child.slot.balance.close()
+        child.info.balance.close()
         if child.pipe is not None:
             child.pipe.close()
             child.pipe = None

@@ -24,7 +24,7 @@ from caldav_server.observability import logs
 from caldav_server.observability.instrumented_database import open_database
 from caldav_server.services import Services
 from caldav_server.serving.peer_metrics import shared_metrics
-from caldav_server.serving.slot import WorkerSlot
+from caldav_server.serving.worker_info import WorkerInfo
 from caldav_server.settings import Settings, TlsSettings
 from storage.bus import Bus
 
@@ -80,12 +80,12 @@ def settle_memory() -> None:
 class Worker:
     """One serving process from start to stop."""
 
-    def __init__(self, settings: Settings, slot: WorkerSlot, faces: Sequence[Face] = FACES) -> None:
+    def __init__(self, settings: Settings, info: WorkerInfo, faces: Sequence[Face] = FACES) -> None:
         self.settings = settings
-        self.slot = slot
+        self.info = info
         self._faces = faces
         self._stop = asyncio.Event()
-        self._log = logs.Log(settings.log, worker=slot.number if slot.count > 1 else None)
+        self._log = logs.Log(settings.log, worker=info.number if info.count > 1 else None)
         self._tls: ssl.SSLContext | None = None
 
     def stop(self) -> None:
@@ -112,7 +112,7 @@ class Worker:
     @contextlib.asynccontextmanager
     async def _running_jobs(self, services: Services) -> AsyncIterator[Callable[[], None]]:
         """Runs jobs beside the requests, in the first process; yields what stops them."""
-        if self.slot.number > 0 or not self.settings.jobs.in_server:
+        if self.info.number > 0 or not self.settings.jobs.in_server:
             yield lambda: None
             return
         runner = Runner(services, JOBS)
@@ -140,9 +140,9 @@ class Worker:
         app = Application(services, self._faces)
         try:
             await app.start()
-            edge = EdgeServer(app, settings, self.slot.balance)
+            edge = EdgeServer(app, settings, self.info.balance)
             services.metrics.gauge("connections", "Connections that are open.", lambda: edge.connection_count)
-            async with shared_metrics(services, self.slot):
+            async with shared_metrics(services, self.info):
                 settle_memory()
                 address = edge.listen(settings.server.bind, tls=self._tls, shared=shared)
                 logs.get().info("serving", address=address, database=services.db.dialect, tls=self._tls is not None)

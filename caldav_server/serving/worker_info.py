@@ -1,4 +1,4 @@
-"""Which worker of how many a process is."""
+"""What a worker knows of itself and of the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from caldav_server.http.load_balancing import Counts, LoadBalance, no_workers
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerSlot:
+class WorkerInfo:
     """One worker among several, or the only one."""
 
     number: int = 0
