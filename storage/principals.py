@@ -348,7 +348,9 @@ def _search_statement(searches: tuple[tuple[SearchField, ...], ...], any_of: boo
     ]
     joined = or_(*conditions) if any_of and conditions else and_(true(), *conditions)
     return Statement(
-        select(*COLUMNS).where(joined).order_by(_p.name).limit(bindparam("limit")), across="a search of the directory"
+        select(*COLUMNS).where(joined).order_by(_p.name).limit(bindparam("limit")),
+        across="a search of the directory",
+        varied=True,
     )
 
 

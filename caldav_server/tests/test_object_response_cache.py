@@ -206,3 +206,13 @@ def test_memory_is_bounded_whatever_is_asked() -> None:
     tracemalloc.stop()
     assert cache.octets <= 200_000
     assert used < 300_000
+
+
+def test_an_answer_that_outgrows_the_bound_is_forgotten() -> None:
+    """A long question leaves little room: what grew after it was weighed must not stay at its old weight."""
+    cache = ObjectResponseCache(most_octets=10_000)
+    question = "q" * 4_000
+    for number in range(40):
+        cache.keep(LENS, FIRST, NOW, question, {f"{number}": "x" * 200})
+        known = cache.get(LENS, FIRST, NOW, question)
+        assert sum(map(len, known.values())) <= cache.octets <= 10_000

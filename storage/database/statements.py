@@ -1,7 +1,8 @@
 """Statements: written once in SQLAlchemy Core, compiled once per dialect to text, run on the raw drivers.
 
-Rules of this module: no I/O. A ``Statement`` is made at import time and is never dropped; it gets its values by name
-when it runs. Constants are written into the text, because a database uses a partial index for a literal only."""
+Rules of this module: no I/O. A ``Statement`` is made at import time and is never dropped, but for one of many
+``varied`` shapes; it gets its values by name when it runs. Constants are written into the text, because a database uses
+a partial index for a literal only."""
 
 from __future__ import annotations
 
@@ -106,12 +107,16 @@ class PostgresText:
 
 
 class Statement:
-    """One SQL statement for both databases. ``across`` says why it may cross principals, if it does."""
+    """One SQL statement for both databases. ``across`` says why it may cross principals, if it does.
 
-    __slots__ = ("_by_order", "_expanded", "_marked", "across", "core", "list_name", "postgres", "sqlite")
+    ``varied``: clients choose its shape, so there are too many for a connection to keep each one prepared.
+    """
 
-    def __init__(self, core: ClauseElement, *, across: str | None = None) -> None:
+    __slots__ = ("_by_order", "_expanded", "_marked", "across", "core", "list_name", "postgres", "sqlite", "varied")
+
+    def __init__(self, core: ClauseElement, *, across: str | None = None, varied: bool = False) -> None:
         self.core = core
+        self.varied = varied
         self.across = across
         self.sqlite = ""
         """The text for SQLite; empty before the first use, and always empty when there is a list parameter."""

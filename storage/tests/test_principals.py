@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from sqlalchemy import func, select, table
 
 from protocol.model import Credential, PrincipalId, PrincipalKind
 from storage import calendars, credentials, principals, server_state
-from storage.database import Database
+from storage.database import Database, Statement, Transaction
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from storage.principals import Term
@@ -148,3 +149,23 @@ async def test_epoch_is_one_text_until_it_is_set(db: Database) -> None:
     assert epoch and epoch == await db.read(server_state.epoch)
     await db.write(lambda tx: server_state.set_epoch(tx, "restored"))
     assert await db.read(server_state.epoch) == "restored"
+
+
+async def test_no_connection_keeps_the_many_shapes_of_searches(postgres_url: str) -> None:
+    """Whoever searches chooses the fields; statements prepared for each choice would fill the database's memory."""
+    db = Database.open(postgres_url, allow_unsafe=True)
+    kept = Statement(select(func.count()).select_from(table("pg_prepared_statements")), across="a test")
+    fields: tuple[principals.SearchField, ...] = ("display_name", "email", "name", "kind")
+
+    def work(tx: Transaction) -> tuple[int, int]:
+        counts = []
+        for shapes in (1, 20):
+            for number in range(1, shapes + 1):
+                principals.search(tx, [[Term(fields[(number >> n) % 4], "x") for n in range(5)]], any_of=True)
+            row = tx.fetch_one(kept)
+            counts.append(0 if row is None else int(row[0]))
+        return counts[0], counts[1]
+
+    before, after = await db.read(work)
+    assert after == before
+    db.close()

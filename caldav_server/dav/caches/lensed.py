@@ -44,10 +44,11 @@ class LensedCache(Generic[V]):
     def keep(self, lens: Lens, key: Hashable, value: V, octets: int) -> None:
         """Remember a value that takes ``octets``; the key is weighed here. What is too heavy is not kept."""
         weight = octets + octets_of(key) + _OF_ENTRY
-        if weight > self._most:
-            return
         with self._lock:
-            self._entries[lens, key] = (value, weight)
+            if weight <= self._most:
+                self._entries[lens, key] = (value, weight)
+            else:  # what was there may be this value, which has grown since it was weighed
+                self._entries.pop((lens, key), None)
 
 
 def octets_of(value: object) -> int:

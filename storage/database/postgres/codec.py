@@ -144,5 +144,7 @@ def prepare(statement: Statement) -> Prepared:
     many = [isinstance(kind, types.ARRAY) for kind in bound.types]
     oids = [oid_of(kind.item_type if isinstance(kind, types.ARRAY) else kind) for kind in bound.types]
     ready = Prepared(bound.text, bound.names, oids, arrays=many)
+    if statement.varied:
+        ready.name = b""
     statement.postgres = ready
     return ready

@@ -101,7 +101,7 @@ class Pipeline:
         """Queue a statement; ``take`` gets its result when it arrives, unless it is an error."""
         pg, name = self._pg, ready.name
         try:
-            if not self._prepare:
+            if not (self._prepare and name):
                 pg.send_query_params(ready.text, values, ready.types, ready.formats, 1)
             else:
                 if name not in self._prepared and name not in self._under_way:
