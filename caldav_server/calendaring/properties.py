@@ -8,7 +8,7 @@ from functools import cache
 
 from caldav_server.calendaring.access import Opened
 from caldav_server.calendaring.context import Context
-from caldav_server.calendaring.opening import OpenCalendar
+from caldav_server.calendaring.opening import OpenCalendar, OpenPrincipal
 from protocol.model import DeadProperty, Principal, PrincipalId
 from storage import calendars as stored_calendars
 from storage import principals as stored_principals
@@ -46,10 +46,11 @@ async def load(ctx: Context, wanted: Sequence[tuple[Opened, bytes, Extras]], nee
         used = cache(lambda owner_id: stored_calendars.usage(tx, owner_id)[1])
         for opened, _, extras in wanted:
             owner_id = opened.owner.principal_id
-            if PEOPLE in needs:
-                extras.members = tuple(stored_principals.members_of(tx, owner_id))
-                extras.groups = tuple(stored_principals.groups_of(tx, owner_id))
-            if DELEGATES in needs:
+            if isinstance(opened, OpenPrincipal):
+                if PEOPLE in needs:
+                    extras.members = tuple(stored_principals.members_of(tx, owner_id))
+                    extras.groups = tuple(stored_principals.groups_of(tx, owner_id))
+            elif DELEGATES in needs:  # delegates reach the home, not the principal
                 extras.delegates = delegates(owner_id)
             if USAGE in needs:
                 extras.used_bytes = used(owner_id)

@@ -184,6 +184,7 @@ async def test_the_acl_names_whom_a_home_was_opened_to(face: Face) -> None:
         assert text.count("<D:href>/dav/principals/ben/</D:href>") == text.count(
             "<D:href>/dav/principals/anna/</D:href>"
         )
+    assert "/ben/" not in (await face.ask("PROPFIND", "/dav/principals/anna/", asked, Depth="0")).text
     assert (await face.ask("MOVE", CALENDAR + "a.ics", Destination=CALENDAR + "a.ics")).status == 403
 
 
