@@ -20,6 +20,8 @@ MAX_TERMS = 100
 LONGEST_TEXT = 1000
 """Characters; no field of a principal holds a longer text that somebody would look for."""
 _MAILTO = "mailto:"
+_ANY_ADDRESS = stored.Term("email", "@")
+"""Matches whoever has an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +64,22 @@ def _stored_term(term: Term) -> stored.Term | None:
     text = unicodedata.normalize("NFC", term.text)
     if len(text) > LONGEST_TEXT:
         return None
+    if not text and term.field in ("address", "email"):
+        return None if term.match == "equals" else _ANY_ADDRESS
     if term.field == "address":
         return _address_term(text, term.match)
     if term.field == "kind":
         text = text.casefold()
-    if term.field == "email" and not text:
-        text = "@"  # whoever has an address
     return stored.Term(term.field, text, term.match)
 
 
 def _address_term(text: str, match: MatchType) -> stored.Term | None:
     """A term over ``mailto:`` and an address, as one over the address."""
     folded = text.casefold()
-    if folded in _MAILTO and match in ("contains", "starts-with"):
-        return stored.Term("email", "@") if match == "contains" or _MAILTO.startswith(folded) else None
-    if folded.startswith(_MAILTO):
-        whole = match in ("equals", "ends-with")
-        return stored.Term("email", text[len(_MAILTO) :], "equals" if whole else "starts-with")
+    if (match == "contains" and folded in _MAILTO) or (match == "starts-with" and _MAILTO.startswith(folded)):
+        return _ANY_ADDRESS
+    head, colon, address = text.partition(":")
+    scheme, to_the_end = (head + colon).casefold(), match in ("equals", "ends-with")
+    if colon and address and (scheme == _MAILTO or (_MAILTO.endswith(scheme) and match in ("contains", "ends-with"))):
+        return stored.Term("email", address, "equals" if to_the_end else "starts-with")
     return stored.Term("email", text, match) if match in ("contains", "ends-with") else None
