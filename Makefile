@@ -30,7 +30,7 @@ BENCH := $(VENV)/.installed-fast+test+bench
 
 # Each process takes half of the tests and, when it is done, some of what the others still have.
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
-FOLDERS := protocol storage caldav_server conformance_tests
+FOLDERS := testing protocol storage caldav_server conformance_tests
 SMOKE := $(addprefix conformance_tests/,rfc4918/test_objects.py rfc4791/test_query.py rfc6578/test_sync.py)
 
 setup: $(CHECK) ## a virtual environment with everything for development
