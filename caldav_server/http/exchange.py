@@ -29,8 +29,6 @@ class _Sent(web.StreamResponse):
 
     def __init__(self, *, keep: bool) -> None:
         super().__init__()
-        if not keep:
-            self.force_close()
         self._keep = keep
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -25,25 +26,10 @@ class HeaderInjection(ValueError):
     """A header value that a face gave holds a line break: a defect of ours that must not reach the wire."""
 
 
-class _FixedLines:
-    """The headers that every answer ends with, Date among them, made once a second (RFC 9110 §6.6.1)."""
-
-    __slots__ = ("_second", "_text")
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._text = ""
-
-    def text(self) -> str:
-        """Whole lines."""
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._text = f"{_SECURITY}Date: {formatdate(second, usegmt=True)}\r\n"
-        return self._text
-
-
-_fixed = _FixedLines()
+@lru_cache(maxsize=1)
+def _fixed_lines(second: int) -> str:
+    """The lines that every answer has, Date among them (RFC 9110 §6.6.1); made once a second."""
+    return f"{_SECURITY}Date: {formatdate(second, usegmt=True)}\r\n"
 
 
 def render_head(
@@ -79,7 +65,7 @@ def render_head(
     policy = "" if _CONTENT_SECURITY in headers else _NO_CONTENT
     return (
         f"{status_line}{fields}{framing}{_STRICT_TRANSPORT if secure else ''}"
-        f"{policy}{_fixed.text()}X-Request-Id: {request_id}\r\n\r\n"
+        f"{policy}{_fixed_lines(int(time.time()))}X-Request-Id: {request_id}\r\n\r\n"
     ).encode()
 
 
