@@ -71,7 +71,7 @@ def storage_problems() -> Iterator[None]:
     except SchemaError as error:
         raise Failure(f"{error}. Run: caldav-server migrate") from error
     except StorageError as error:
-        raise Failure(f"{type(error).__name__}: {error}") from error
+        raise Failure(str(error) or type(error).__name__) from error
 
 
 def run(work: Awaitable[T]) -> T:

@@ -25,7 +25,7 @@ def jobs() -> None:
 
 @jobs.command("list")
 @with_settings
-@click.option("--dead", is_flag=True, help="Only jobs whose last attempt failed.")
+@click.option("--dead", is_flag=True, help="Only dead jobs: all their attempts failed.")
 def list_(settings: Settings, dead: bool) -> None:
     """List the jobs that wait, run or are dead, with their last error."""
     from datetime import UTC, datetime

@@ -143,6 +143,17 @@ def test_a_taken_port_is_a_message_not_a_traceback(tmp_path: Path) -> None:
             assert "Traceback" not in errors
 
 
+def test_a_database_that_is_not_ready_is_a_sentence_that_says_what_to_do(tmp_path: Path) -> None:
+    empty = command(tmp_path, "jobs", "list", "--database", f"sqlite:///{tmp_path / 'empty.db'}")
+    assert empty[0] == 1
+    assert empty[2].startswith("Error: the database is empty, this program needs schema ")
+    assert empty[2].endswith(". Run: caldav-server migrate\n")
+    gone = command(tmp_path, "worker", "--database", "postgresql://anna:secret@127.0.0.1:1/calendar")
+    assert gone[0] == 1
+    assert gone[2].startswith("Error: the database cannot be reached: ")
+    assert "secret" not in gone[2]
+
+
 def test_the_number_of_workers_changes_at_a_restart_with_clients_connected(tmp_path: Path) -> None:
     bind = "127.0.0.1:0"
     clients = []

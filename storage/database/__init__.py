@@ -129,7 +129,8 @@ class Database:
 
         found = self._engine.schema_revision()
         if found != migrations.HEAD:
-            raise SchemaError(f"the schema is at {found or 'nothing'}, this program needs {migrations.HEAD}")
+            state = f"the schema is at {found}" if found else "the database is empty"
+            raise SchemaError(f"{state}, this program needs schema {migrations.HEAD}")
 
     def set_fault(self, hook: FaultHook | None) -> None:
         """Set a hook that may raise at any statement and around any COMMIT (tests only, before the first use)."""
