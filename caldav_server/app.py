@@ -190,7 +190,7 @@ class Application:
             refusal = Refusal(Condition.SUFFICIENT_DISK_SPACE, "There is no room left to store this.")
         elif isinstance(error, errors.ParentGone):
             refusal = Refusal(Condition.NOT_FOUND, "It was removed meanwhile.")
-        elif isinstance(error, errors.Unavailable | errors.SchemaError):
+        elif isinstance(error, errors.Unavailable | errors.SchemaError | errors.SchemaTooNew):
             self.services.metrics.counters["database_unavailable"] += 1
             logs.get().error("database unavailable", kind=type(error).__name__, error=str(error))
             refusal = Refusal(Condition.UNAVAILABLE, "The database is not available. Try again.")

@@ -43,4 +43,8 @@ class NotDurable(StorageError):
 
 
 class SchemaError(StorageError):
-    """The schema is older or newer than this program needs; ``caldav-server migrate`` brings it up to date."""
+    """The schema is older than this program needs; ``caldav-server migrate`` brings it up to date."""
+
+
+class SchemaTooNew(StorageError):
+    """A later version of this program made the schema; only that version or a later one can use the database."""

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from storage.database.statements import DatabaseClock, InList, Lookup, Row, Statement, in_list, recorder
 from storage.database.transaction import Batch, FaultHook, Receipt, Transaction
-from storage.errors import SchemaError
+from storage.errors import SchemaError, SchemaTooNew
 
 __all__ = [
     "Batch",
@@ -120,14 +120,19 @@ class Database:
         """Bring the schema up to date; several processes may do so at once."""
         from storage import migrations
 
-        if self._engine.schema_revision() != migrations.HEAD:
+        found = self._engine.schema_revision()
+        if found is not None and found > migrations.HEAD:
+            raise _too_new(found, migrations.HEAD)
+        if found != migrations.HEAD:
             migrations.upgrade(self.url)
 
     def require_schema(self) -> None:
-        """Raise ``SchemaError`` unless the schema is the one that this program needs."""
+        """Raise ``SchemaError`` or ``SchemaTooNew`` unless the schema is the one that this program needs."""
         from storage import migrations
 
         found = self._engine.schema_revision()
+        if found is not None and found > migrations.HEAD:
+            raise _too_new(found, migrations.HEAD)
         if found != migrations.HEAD:
             state = f"the schema is at {found}" if found else "the database is empty"
             raise SchemaError(f"{state}, this program needs schema {migrations.HEAD}")
@@ -139,3 +144,9 @@ class Database:
     def close(self) -> None:
         """Run what is queued and close every connection."""
         self._engine.close()
+
+
+def _too_new(found: str, needed: str) -> SchemaTooNew:
+    return SchemaTooNew(
+        f"the schema is at {found}, newer than this program ({needed}): install the version that made it"
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import sqlite3
 import stat
 import threading
 import time
@@ -16,7 +18,16 @@ from sqlalchemy import text
 
 from storage import calendars, changes, objects, occurrences, principals, server_state
 from storage.database import Database, Lookup, Statement, Transaction
-from storage.errors import CommitUnknown, Duplicate, NotDurable, SchemaError, StorageError, StorageFull, Unavailable
+from storage.errors import (
+    CommitUnknown,
+    Duplicate,
+    NotDurable,
+    SchemaError,
+    SchemaTooNew,
+    StorageError,
+    StorageFull,
+    Unavailable,
+)
 from testing.databases import CleanDatabases
 from testing.postgres import PostgresServer, database_name
 from testing.samples import add, change, home, live, new_object, principal, remove, versions_of
@@ -282,6 +293,17 @@ def test_schema_is_required(empty_url: str) -> None:
         db.require_schema()
     db.migrate()
     db.require_schema()
+    db.close()
+
+
+def test_a_schema_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    db = Database.open(f"sqlite:///{tmp_path}/a.db")
+    db.migrate()
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    for attempt in (db.require_schema, db.migrate):
+        with pytest.raises(SchemaTooNew, match="install the version that made it"):
+            attempt()
     db.close()
 
 
