@@ -1,8 +1,8 @@
 """Deletes what is kept for some time only: previous texts, the content of removed collections, tombstones.
 
-Rules of this module: one call deletes at most ``limit`` rows of a table, so that nobody waits long for its transaction;
-the caller repeats it until it answers 0. Times (epoch seconds) are arguments. The transaction that deletes a tombstone
-makes the sync tokens from before it invalid (RFC 6578 §3.2).
+Rules of this module: one call deletes at most ``limit`` rows of a table and ``OCTETS`` of their texts, so that nobody
+waits long for its transaction; the caller repeats it until it answers 0. Times (epoch seconds) are arguments. The
+transaction that deletes a tombstone makes the sync tokens from before it invalid (RFC 6578 §3.2).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    Column,
     ColumnElement,
     Select,
     Table,
@@ -30,6 +31,8 @@ from storage.database import Statement, Transaction, in_list
 from storage.tables import calendars, dead_properties, metadata, objects, principals, versions
 
 NO_LIMIT = 1 << 31
+OCTETS = 4 * 1024 * 1024
+"""The texts that one call deletes are at most this large together, but for the last: SQLite overwrites each of them."""
 
 _c, _o, _v, _d = calendars.c, objects.c, versions.c, dead_properties.c
 _pid: BindParameter[bytes] = bindparam("pid")
@@ -48,13 +51,19 @@ CONTENT = tuple(
 """The tables with rows of a calendar; a table comes before those that it refers to."""
 
 
-def _first_rows(
-    table: Table, *conditions: ColumnElement[bool], order: tuple[ColumnElement[int], ...] = ()
-) -> Statement:
-    """The deletion of the first ``limit`` rows that meet the conditions."""
+def _first_rows(table: Table, *conditions: ColumnElement[bool], order: tuple[Column[int], ...] = ()) -> Statement:
+    """The deletion of the first ``limit`` rows that meet the conditions; of large texts fewer, but at least one."""
     own = table.c.principal_id == _pid
     key = [column for column in table.primary_key if column is not table.c.principal_id]
     first = select(*key).where(own, *conditions).order_by(*(order or key)).limit(_limit)
+    if "data" in table.c:
+        rows = first.add_columns(*order, func.length(table.c.data).label("size")).subquery("first_rows")
+        names = [rows.c[column.name] for column in key]
+        until = func.sum(rows.c.size).over(
+            order_by=[*(rows.c[column.name] for column in order), *names], rows=(None, 0)
+        )
+        sized = select(*names, (until - rows.c.size).label("before")).subquery("sized")
+        first = select(*(sized.c[column.name] for column in key)).where(sized.c.before < OCTETS)
     return Statement(delete(table).where(own, tuple_(*key).in_(first)))
 
 
@@ -155,14 +164,15 @@ def empty(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, l
     if tx.fetch_one(_LOCK_REMOVED, pid=principal_id, cid=calendar_id) is None:
         return 0
     deleted = sum(tx.execute(statement, pid=principal_id, cid=calendar_id, limit=limit) for statement in _EMPTY)
-    if deleted < limit:
+    if not deleted:
         tx.execute(_SET_EMPTY, pid=principal_id, cid=calendar_id)
     return deleted
 
 
 def purge(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) -> bool:
     """Delete a removed or staged collection with its content, and its tombstone; answers whether it existed."""
-    empty(tx, principal_id, calendar_id)
+    while empty(tx, principal_id, calendar_id):
+        pass
     return tx.execute(_DELETE_ROW, pid=principal_id, cid=calendar_id) > 0
 
 

@@ -197,3 +197,17 @@ async def test_pages_of_principals(db: Database) -> None:
     assert await db.read(lambda tx: principals.ids_after(tx, b"", 3)) == ids[:3]
     assert await db.read(lambda tx: principals.ids_after(tx, ids[2], 3)) == ids[3:]
     assert await db.read(lambda tx: principals.ids_after(tx, ids[4], 3)) == []
+
+
+async def test_one_call_deletes_few_large_texts(db: Database) -> None:
+    """SQLite overwrites what it deletes: the octets of one call are bounded, and one text always goes."""
+    pid, cid = await home(db)
+    large = b"x" * (pruning.OCTETS // 2)
+    await db.write(lambda tx: add(tx, pid, cid, new_object("a.ics", text=large)))
+    for text in (large, large, large * 3, b"small"):
+        meta = await db.read(lambda tx: objects.find_meta(tx, pid, cid, "a.ics"))
+        await db.write(lambda tx, text=text, meta=meta: change(tx, pid, cid, meta, new_object("a.ics", text=text), NOW))
+    steps = []
+    while step := await db.write(lambda tx: pruning.delete_versions(tx, pid, NOW, 300)):
+        steps.append(step)
+    assert sum(steps) == 4 and len(steps) >= 2
