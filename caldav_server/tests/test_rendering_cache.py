@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from caldav_server.calendaring.lens import Detail, Lens
-from caldav_server.dav.caches.rendering_cache import RenderingCache
+from caldav_server.dav.caches.rendering_cache import RenderingCache, is_short
+from protocol.ical.rendering import CalendarDataRequest
 from protocol.model import ETag
 
 LENS = Lens(Detail.WHOLE)
@@ -41,3 +42,9 @@ def test_another_question_or_lens_is_another_text_and_a_huge_one_is_not_kept() -
     assert remembered.get(Lens(Detail.TITLES), ETag("a"), "week", lambda: "4") == "4"
     assert len(remembered.get(LENS, ETag("b"), "week", lambda: "x" * 100_000)) == 100_000
     assert remembered.get(LENS, ETag("b"), "week", lambda: "y") == "y"
+
+
+def test_only_a_short_question_is_worth_remembering_for() -> None:
+    """A long one would be hashed and weighed for each object of a calendar."""
+    assert is_short((CalendarDataRequest(), "Europe/Berlin"))
+    assert not is_short(tuple(f"X-{number}" for number in range(1_000)))

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Hashable
 
 from caldav_server.calendaring.lens import Lens
-from caldav_server.dav.caches.lensed import LensedCache
+from caldav_server.dav.caches.lensed import LensedCache, octets_of
 from protocol.dav.xml import escape, escape_utf8
 from protocol.ical.scanner import decode_text
 from protocol.model import ETag
@@ -18,6 +18,8 @@ from protocol.model import ETag
 _MOST_OCTETS = 16 * 1024 * 1024
 """Seven weeks of a calendar of 10,000 objects, each week with a thousand of them."""
 _LARGEST = 64 * 1024
+_LONGEST_QUESTION = 8 * 1024
+"""Octets of a question; it is hashed and weighed for every object, which costs more than rendering if it is long."""
 
 
 def escaped(data: bytes) -> str:
@@ -26,6 +28,11 @@ def escaped(data: bytes) -> str:
         return escape_utf8(data)
     except UnicodeDecodeError:
         return escape(decode_text(data))
+
+
+def is_short(question: Hashable) -> bool:
+    """Whether what is rendered for a question is worth remembering."""
+    return octets_of(question) <= _LONGEST_QUESTION
 
 
 class RenderingCache:

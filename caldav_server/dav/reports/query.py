@@ -8,7 +8,7 @@ from caldav_server.calendaring import queries
 from caldav_server.calendaring.opening import OpenCalendar
 from caldav_server.calendaring.work_budget import RequestBudget, document_of
 from caldav_server.dav.answers import Data, DataError, PropertyRequest, Texts, adaptive
-from caldav_server.dav.caches.rendering_cache import escaped
+from caldav_server.dav.caches.rendering_cache import escaped, is_short
 from caldav_server.dav.call import Call
 from caldav_server.dav.members import MemberWriter, writer_for
 from caldav_server.dav.resources import (
@@ -109,6 +109,7 @@ def renderer(
     if asked is None or asked.is_verbatim:
         return lambda found, _document: escaped(found.data)
     question = (asked, zone)
+    remembers = is_short(question)
 
     def render(found: CalendarObject, document: Document | None) -> Data:
         def make() -> str:
@@ -117,6 +118,8 @@ def renderer(
             return escaped(text)
 
         try:
+            if not remembers:
+                return make()
             return wanted.view.renderings.get(opened.lens, found.meta.etag, question, make)
         except Refusal as refusal:
             if refusal.condition is Condition.NUMBER_OF_MATCHES_WITHIN_LIMITS:
