@@ -320,11 +320,11 @@ def lock(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId) ->
 
 
 def advance(tx: Transaction, principal_id: PrincipalId, calendar_id: CalendarId, *, members: int, size: int) -> None:
-    """Take one number like ``next_seq`` without waiting for it; later statements read it from the calendar's row.
+    """Take one number like ``next_seq`` without waiting for it: later statements read it from the calendar's row.
 
-    It does nothing when the calendar is gone.
+    A calendar that is gone undoes the transaction with ``RowChanged``.
     """
-    tx.enqueue(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=1, more_members=members, more_size=size)
+    tx.enqueue_returning(_NEXT_SEQ, pid=principal_id, cid=calendar_id, n=1, more_members=members, more_size=size)
 
 
 def usage(tx: Transaction, principal_id: PrincipalId) -> tuple[int, int]:

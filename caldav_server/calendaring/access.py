@@ -23,18 +23,8 @@ class Opened(Protocol):
     def owner(self) -> Principal: ...
 
 
-_NAMED = (
-    Access.READ,
-    Access.READ_TITLES,
-    Access.READ_FREE_BUSY,
-    Access.WRITE_CONTENT,
-    Access.WRITE_PROPERTIES,
-    Access.BIND,
-    Access.UNBIND,
-    Access.READ_ACL,
-    Access.WRITE_ACL,
-)
-"""What can be missing; of the levels of reading, the highest comes first."""
+_NAMED = tuple(sorted((each for each in Access.__members__.values() if each), key=int.bit_count, reverse=True))
+"""What can be missing: each access that has a name, those that contain others first."""
 
 
 class AccessDenied(Refusal):

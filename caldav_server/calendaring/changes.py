@@ -72,7 +72,8 @@ class Owed:
     principal_id: PrincipalId
     kind: str
     key: str
-    """Makes it idempotent: the same work is not queued twice."""
+    """Makes it idempotent: work with the key of a job that is not done is not queued. A job that runs may have read its
+    input already, so the key names the change (by its ``seq``, for example), not only what was changed."""
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -133,9 +134,13 @@ def apply_all(
     ctx.rules.quota.require(tx, ordered[0][0].principal_id, more, ctx.now)
     for (calendar, some), each in zip(ordered, applied, strict=True):
         _carry_out(tx, ctx, calendar, some, each.seq - len(some) + 1, index_rows)
+    _queue(tx, ctx, owed)
+    return applied
+
+
+def _queue(tx: Transaction, ctx: Context, owed: Sequence[Owed]) -> None:
     for work in owed:
         stored_jobs.enqueue(tx, work.principal_id, work.kind, work.key, now=ctx.now, payload=work.payload)
-    return applied
 
 
 def _calendar_id(item: tuple[Calendar, Sequence[Change]]) -> CalendarId:
@@ -227,17 +232,20 @@ def _tombstone(tx: Transaction, ctx: Context, calendar: Calendar, existing: Obje
     stored_occurrences.drop(tx, *place)
 
 
-def remove_alone(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta) -> Applied:
+def remove_alone(
+    tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta, *, owed: Sequence[Owed] = ()
+) -> Applied:
     """``apply`` for one removal and nothing else: the same steps, none of which waits for an answer (``Batch``).
 
-    An object that is gone or has another ETag undoes the transaction with ``RowChanged``.
+    A calendar or object that is gone, or an object with another ETag, undoes the transaction with ``RowChanged``.
     """
     place = (calendar.principal_id, calendar.calendar_id)
     stored_calendars.advance(tx, *place, members=-1, size=-existing.size)
     _keep_version(tx, ctx, calendar, existing, "remove")
     receipt = stored.tombstone_at_current_seq(tx, *place, existing.object_id, now=ctx.now, expected=existing.etag)
     stored_occurrences.drop(tx, *place, existing.object_id)
-    return Applied(calendar, receipt)
+    _queue(tx, ctx, owed)
+    return Applied(calendar, receipt, bool(owed))
 
 
 def _keep_version(tx: Transaction, ctx: Context, calendar: Calendar, existing: ObjectMeta, action: str) -> None:

@@ -12,6 +12,7 @@ from caldav_server.calendaring.drafts import Draft, draft
 from caldav_server.calendaring.opening import OpenCalendar, Slot
 from protocol.errors import Condition, Refusal
 from protocol.model import Access, Calendar, CalendarKind, CalendarObject, ETag, ObjectIndex, ObjectMeta, Uid
+from storage import calendars as stored_calendars
 from storage import objects as stored
 from storage.database import Batch, Transaction
 from storage.errors import Duplicate, ParentGone, RowChanged
@@ -104,8 +105,13 @@ async def remove(ctx: Context, slot: Slot, *, precondition: Precondition) -> Non
 
 
 async def _read_again(ctx: Context, slot: Slot) -> ObjectMeta | None:
+    """What is under the name now; nothing, when the calendar is gone."""
     place = (slot.calendar.principal_id, slot.calendar.calendar_id)
-    return await ctx.db.point(lambda tx: stored.find_meta(tx, *place, slot.name))
+
+    def read(tx: Transaction) -> ObjectMeta | None:
+        return stored.find_meta(tx, *place, slot.name) if stored_calendars.get(tx, *place) else None
+
+    return await ctx.db.point(read)
 
 
 def new_slot(parent: OpenCalendar) -> Slot:

@@ -8,14 +8,26 @@ from typing import Any
 
 import pytest
 
-from caldav_server.calendaring.changes import Applied, Conflict, Owed, Remove, Save, apply, apply_all, write
+from caldav_server.calendaring.changes import (
+    Applied,
+    Conflict,
+    Owed,
+    Remove,
+    Save,
+    apply,
+    apply_all,
+    remove_alone,
+    write,
+)
 from caldav_server.calendaring.context import Context
 from caldav_server.calendaring.drafts import draft
+from caldav_server.calendaring.objects import remove
+from caldav_server.calendaring.opening import Slot
 from protocol.errors import Condition, Refusal
 from protocol.model import CalendarKind, PrincipalId, Seq
 from storage import changes as stored_changes
 from storage import jobs, objects, occurrences
-from storage.database import Database, Transaction
+from storage.database import Batch, Database, Transaction
 from storage.errors import Duplicate
 from testing.builders import event
 from testing.face import Face
@@ -142,3 +154,29 @@ async def test_a_full_home_takes_no_change(face: Face) -> None:
         await face.db.write(lambda tx: apply(tx, ctx, calendar, [save(ctx, "a.ics", event("a"))], owed=[OWED]))
     assert refused.value.condition is Condition.QUOTA_NOT_EXCEEDED
     assert await face.db.read(jobs.list_all) == []
+
+
+async def test_a_removal_queues_what_is_owed_too(face: Face) -> None:
+    ctx, calendar = face.context(), (await face.open()).calendar
+    place = (calendar.principal_id, calendar.calendar_id)
+    await face.db.write(lambda tx: apply(tx, ctx, calendar, [save(ctx, "a.ics", event("a"))]))
+    meta = await face.db.read(lambda tx: objects.find_meta(tx, *place, "a.ics"))
+    assert meta is not None
+    woken: list[bool] = []
+    ctx = replace(ctx, wake_jobs=lambda: woken.append(True))
+    await write(ctx, Batch(lambda tx: (None, [remove_alone(tx, ctx, calendar, meta, owed=[OWED])])))
+    assert len(await face.db.read(jobs.list_all)) == 1 and woken == [True]
+
+
+async def test_an_object_of_a_calendar_that_is_gone_cannot_be_removed(face: Face) -> None:
+    """The calendar goes between the look-up and the write: there is nothing left to remove, and nothing changes."""
+    await face.ask("MKCALENDAR", "/dav/calendars/anna/other/")
+    await face.put("/dav/calendars/anna/other/a.ics", event("a"))
+    opened = await face.open("other")
+    meta = await face.db.read(
+        lambda tx: objects.find_meta(tx, opened.calendar.principal_id, opened.calendar.calendar_id, "a.ics")
+    )
+    assert (await face.ask("DELETE", "/dav/calendars/anna/other/")).status == 204
+    with pytest.raises(Refusal) as refused:
+        await remove(face.context(), Slot(opened, "a.ics", meta), precondition=lambda _meta: None)
+    assert refused.value.condition is Condition.NOT_FOUND

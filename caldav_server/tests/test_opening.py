@@ -189,3 +189,18 @@ def test_every_level_holds_what_is_below_it() -> None:
     with pytest.raises(AccessDenied) as denied:
         access.require(OpenHome(None, Access.READ_FREE_BUSY), Access.READ | Access.BIND)  # type: ignore[arg-type]
     assert denied.value.missing == (Access.READ, Access.BIND)
+
+
+@pytest.mark.parametrize("needed", [Access.SHARE, Access.UNLOCK, Access.SCHEDULE_DELIVER, Access.WRITE])
+def test_whatever_is_missing_has_a_name(needed: Access) -> None:
+    with pytest.raises(AccessDenied) as denied:
+        access.require(OpenHome(None, Access.READ), needed)  # type: ignore[arg-type]
+    assert denied.value.missing == (needed,)
+    assert str(needed.name).lower().replace("_", "-") in denied.value.message
+
+
+async def test_a_report_is_refused_with_what_it_needs(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    await face.add("carl")
+    for body, privilege in ((QUERY, "<D:read/>"), (BUSY, "<C:read-free-busy/>")):
+        answer = await face.ask("REPORT", CALENDAR, body, who="carl", Depth="1")
+        assert answer.condition == "need-privileges" and privilege in answer.text

@@ -125,6 +125,11 @@ async def _members(call: Call, wanted: PropertyRequest, resource: CollectionReso
 async def report(call: Call) -> Response:
     """RFC 3253 §3.6: REPORTS decides who answers, and what the actor must be allowed to."""
     body = await call.body()
-    resource = await call.open(needed=Access.READ_FREE_BUSY)
+    try:
+        resource = await call.open(needed=Access.READ_FREE_BUSY)
+    except Refusal as refusal:
+        if refusal.condition is Condition.NEED_PRIVILEGES:  # say what this report needs, not the least that any needs
+            await call.open(needed=reports.access_for(parse_report(body)))
+        raise
     parsed = _report_of(body) if len(body) <= _COMMON else parse_report(body)
     return await reports.require(parsed, resource).answer(call, resource, parsed)

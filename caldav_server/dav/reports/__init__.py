@@ -74,6 +74,12 @@ def supported_by(kind: Kind) -> tuple[str, ...]:
     return tuple(row.name for row in REPORTS.values() if kind in row.kinds)
 
 
+def access_for(body: bodies.ReportBody) -> Access:
+    """What the actor must be allowed to do with the resource that is asked."""
+    row = REPORTS.get(type(body))
+    return Access.READ if row is None else row.needed
+
+
 def require(body: bodies.ReportBody, resource: Resource) -> Report:
     """The row of a report that the resource answers (``DAV:supported-report``, RFC 3253 §3.6) and the actor may ask."""
     row = REPORTS.get(type(body))

@@ -23,7 +23,8 @@ async def free_busy(call: Call, resource: CalendarResource | HomeResource, body:
     else:
         found = await opening.collections(call.ctx, resource.opened, Access.READ_FREE_BUSY)
         chosen = found if call.depth is Depth.INFINITY else []
-        zone = queries.zone_of(next(each for each in found if each.binding.name == DEFAULT_CALENDAR))
+        default = next((each for each in found if each.binding.name == DEFAULT_CALENDAR), found[0])
+        zone = queries.zone_of(default)
     busy = await periods.free_busy(call.ctx, chosen, body.range, zone)
     text = freebusy.render_freebusy(busy, body.range, now=call.ctx.now, uid=call.request.request_id, prodid=PRODID)
     return Response(200, {"Content-Type": "text/calendar; charset=utf-8"}, text)
