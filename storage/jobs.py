@@ -38,9 +38,9 @@ ERROR_LENGTH = 2000
 _j = table.c
 _COLUMNS = (
     _j.principal_id,
-    _j.job_id,
     _j.kind,
     _j.key,
+    _j.job_id,
     _j.payload,
     _j.created_at,
     _j.due_at,
@@ -49,7 +49,7 @@ _COLUMNS = (
     _j.dead,
     _j.last_error,
 )
-_this = (_j.principal_id == bindparam("pid"), _j.job_id == bindparam("jid"))
+_this = (_j.principal_id == bindparam("pid"), _j.kind == bindparam("job_kind"), _j.key == bindparam("job_key"))
 _held = (*_this, _j.lease == bindparam("held"))
 
 _insert = insert(table)
@@ -65,19 +65,21 @@ _ENQUEUE = Statement(
 )
 _CLOCK = Statement(select(DatabaseClock()))
 _DUE = Statement(
-    select(_j.principal_id, _j.job_id, _j.kind)
+    select(_j.principal_id, _j.kind, _j.key)
     .where(_j.dead == 0, _j.due_at <= bindparam("now", type_=BigInteger), in_list(_j.kind, "kinds"))
     .order_by(_j.due_at)
     .limit(bindparam("limit")),
     across="a worker finds the jobs of all principals by the time when they are due",
 )
+# ``dead != 1`` does not offer PostgreSQL the partial index over ``due_at``, which looks best while the table is empty.
 _CLAIM = Statement(
     update(table)
     .where(
         _j.principal_id == bindparam("pid"),
-        _j.job_id
-        == select(_j.job_id)
-        .where(*_this, _j.dead == 0, _j.due_at <= bindparam("now", type_=BigInteger))
+        _j.kind == bindparam("job_kind"),
+        _j.key
+        == select(_j.key)
+        .where(*_this, _j.dead != 1, _j.due_at <= bindparam("now", type_=BigInteger))
         .with_for_update(skip_locked=True)
         .scalar_subquery(),
     )
@@ -102,7 +104,7 @@ _RETRY = Statement(
     update(table).where(*_this, _j.dead == 1).values(due_at=bindparam("next"), attempts=0, dead=0, lease=null())
 )
 _LIST = Statement(
-    select(*_COLUMNS).order_by(_j.principal_id, _j.job_id), across="the list of every job for an operator"
+    select(*_COLUMNS).order_by(_j.principal_id, _j.kind, _j.key), across="the list of every job for an operator"
 )
 
 
@@ -111,9 +113,9 @@ class Job:
     """A job that is not done."""
 
     principal_id: PrincipalId
-    job_id: bytes
     kind: str
     key: str
+    job_id: bytes
     payload: dict[str, Any]
     created_at: int
     due_at: int
@@ -126,9 +128,9 @@ class Job:
 
 
 def _job_of(row: Row) -> Job:
-    principal_id, job_id, kind, key, payload, created_at, due_at, lease, attempts, dead, error = row
+    principal_id, kind, key, job_id, payload, created_at, due_at, lease, attempts, dead, error = row
     return Job(
-        principal_id, job_id, kind, key, json.loads(payload), created_at, due_at, lease, attempts, bool(dead), error
+        principal_id, kind, key, job_id, json.loads(payload), created_at, due_at, lease, attempts, bool(dead), error
     )
 
 
@@ -162,9 +164,9 @@ def _values(
 ) -> dict[str, Any]:
     return {
         "principal_id": principal_id,
-        "job_id": job_id or new_id(),
         "kind": kind,
         "key": key,
+        "job_id": job_id or new_id(),
         "payload": json.dumps(payload, sort_keys=True),
         "created_at": now,
         "due_at": now if due_at is None else due_at,
@@ -181,16 +183,16 @@ def clock(tx: Transaction) -> int:
     return 0 if row is None else int(row[0])
 
 
-def due(tx: Transaction, kinds: Iterable[str], *, now: int, limit: int) -> list[tuple[PrincipalId, bytes, str]]:
-    """``(principal_id, job_id, kind)`` of the jobs that are due, oldest first. Another worker may claim them first."""
+def due(tx: Transaction, kinds: Iterable[str], *, now: int, limit: int) -> list[tuple[PrincipalId, str, str]]:
+    """``(principal_id, kind, key)`` of the jobs that are due, oldest first. Another worker may claim them first."""
     return tx.fetch_all(_DUE, kinds=list(kinds), now=now, limit=limit)
 
 
 def claim(
-    tx: Transaction, principal_id: PrincipalId, job_id: bytes, *, now: int, until: int, lease: bytes
+    tx: Transaction, principal_id: PrincipalId, kind: str, key: str, *, now: int, until: int, lease: bytes
 ) -> Job | None:
     """Claim a due job until ``until``; ``None`` when another worker has it or is claiming it."""
-    row = tx.fetch_one(_CLAIM, pid=principal_id, jid=job_id, now=now, until=until, new_lease=lease)
+    row = tx.fetch_one(_CLAIM, pid=principal_id, job_kind=kind, job_key=key, now=now, until=until, new_lease=lease)
     return None if row is None else _job_of(row)
 
 
@@ -216,13 +218,13 @@ def give_back(tx: Transaction, job: Job, *, now: int) -> bool:
     return tx.execute(_GIVE_BACK, **_key(job), next=now) == 1
 
 
-def retry(tx: Transaction, principal_id: PrincipalId, job_id: bytes, *, now: int) -> bool:
+def retry(tx: Transaction, job: Job, *, now: int) -> bool:
     """Make a dead job due again with all its attempts; ``False``: there is no such dead job."""
-    return tx.execute(_RETRY, pid=principal_id, jid=job_id, next=now) == 1
+    return tx.execute(_RETRY, pid=job.principal_id, job_kind=job.kind, job_key=job.key, next=now) == 1
 
 
 def list_all(tx: Transaction) -> list[Job]:
-    """Every job that is not done, dead ones included, by principal and age."""
+    """Every job that is not done, dead ones included, by principal, kind and key."""
     return [_job_of(row) for row in tx.fetch_all(_LIST)]
 
 
@@ -237,4 +239,4 @@ def retry_gap(attempts: int, jitter: float) -> int:
 
 
 def _key(job: Job) -> dict[str, Any]:
-    return {"pid": job.principal_id, "jid": job.job_id, "held": job.lease}
+    return {"pid": job.principal_id, "job_kind": job.kind, "job_key": job.key, "held": job.lease}

@@ -42,4 +42,4 @@ def list_jobs(tx: Transaction) -> list[Listed]:
 def retry(tx: Transaction, job_ids: Collection[bytes] | None, now: int) -> int:
     """Make dead jobs due again, those with these ids or all; answers how many."""
     dead = [job for job in jobs.list_all(tx) if job.dead and (job_ids is None or job.job_id in job_ids)]
-    return sum(jobs.retry(tx, job.principal_id, job.job_id, now=now) for job in dead)
+    return sum(jobs.retry(tx, job, now=now) for job in dead)

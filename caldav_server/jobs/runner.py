@@ -23,7 +23,7 @@ from storage.errors import StorageError
 from storage.ids import new_id
 from storage.jobs import NOBODY, Job
 
-Found = list[tuple[PrincipalId, bytes, str]]
+Found = list[tuple[PrincipalId, str, str]]
 
 
 class Runner:
@@ -123,8 +123,8 @@ class Runner:
     def _claim(self, tx: Transaction, found: Found) -> list[Job]:
         now = self._now()
         claimed = (
-            jobs.claim(tx, principal_id, job_id, now=now, until=now + self._kinds[kind].lease, lease=new_id())
-            for principal_id, job_id, kind in found
+            jobs.claim(tx, principal_id, kind, key, now=now, until=now + self._kinds[kind].lease, lease=new_id())
+            for principal_id, kind, key in found
         )
         return [job for job in claimed if job is not None]
 

@@ -112,7 +112,7 @@ async def make_due(db: Database) -> None:
         lease = new_id()
         held = await db.write(
             lambda tx, job=job, lease=lease: jobs.claim(
-                tx, job.principal_id, job.job_id, now=job.due_at, until=job.due_at, lease=lease
+                tx, job.principal_id, job.kind, job.key, now=job.due_at, until=job.due_at, lease=lease
             )
         )
         assert held is not None
@@ -232,7 +232,9 @@ async def test_a_job_that_nobody_survives_is_dead(db: Database) -> None:
     for _ in range(2):
         (job,) = await stored(db)
         await db.write(
-            lambda tx, job=job: jobs.claim(tx, NOBODY, job.job_id, now=job.due_at, until=job.due_at, lease=new_id())
+            lambda tx, job=job: jobs.claim(
+                tx, NOBODY, job.kind, job.key, now=job.due_at, until=job.due_at, lease=new_id()
+            )
         )
     async with running(db, JobKind("test", handler, attempts=2)):
         await until(lambda: is_dead(db))

@@ -27,8 +27,8 @@ async def claim(db: Database, now: int = NOW, until: int = NOW + 60) -> Job | No
     """The job that is due longest, claimed."""
 
     def work(tx: Transaction) -> Job | None:
-        for principal_id, job_id, _ in jobs.due(tx, [KIND], now=now, limit=1):
-            return jobs.claim(tx, principal_id, job_id, now=now, until=until, lease=new_id())
+        for principal_id, kind, key in jobs.due(tx, [KIND], now=now, limit=1):
+            return jobs.claim(tx, principal_id, kind, key, now=now, until=until, lease=new_id())
         return None
 
     return await db.write(work)
@@ -67,8 +67,7 @@ async def test_the_oldest_due_job_of_the_wanted_kinds_comes_first(db: Database) 
     await enqueue(db, "now")
     await db.write(lambda tx: jobs.enqueue(tx, NOBODY, "other", "k", now=NOW - 20))
     found = await db.read(lambda tx: jobs.due(tx, [KIND], now=NOW, limit=9))
-    keys = {job.job_id: job.key for job in await stored(db)}
-    assert [keys[job_id] for _, job_id, _ in found] == ["old", "now"]
+    assert [key for _, _, key in found] == ["old", "now"]
     assert len(await db.read(lambda tx: jobs.due(tx, [KIND, "other"], now=NOW + 10, limit=9))) == 4
     assert len(await db.read(lambda tx: jobs.due(tx, [KIND], now=NOW, limit=1))) == 1
     assert await db.read(lambda tx: jobs.due(tx, [], now=NOW, limit=1)) == []
@@ -127,9 +126,8 @@ async def test_a_failed_job_is_due_again_later_and_dead_in_the_end(db: Database)
     (dead,) = await stored(db)
     assert (dead.dead, dead.last_error, dead.lease) == (True, "no more", None)
     assert await claim(db, NOW + 10**6) is None
-    assert not await db.write(lambda tx: jobs.retry(tx, NOBODY, new_id(), now=NOW))
-    assert await db.write(lambda tx: jobs.retry(tx, NOBODY, dead.job_id, now=NOW + 99))
-    assert not await db.write(lambda tx: jobs.retry(tx, NOBODY, dead.job_id, now=NOW + 99)), "it is dead no more"
+    assert await db.write(lambda tx: jobs.retry(tx, dead, now=NOW + 99))
+    assert not await db.write(lambda tx: jobs.retry(tx, dead, now=NOW + 99)), "it is dead no more"
     revived = await claim(db, NOW + 99)
     assert revived is not None and (revived.attempts, revived.payload, revived.last_error) == (1, {"n": 1}, "no more")
 
@@ -178,8 +176,8 @@ async def main():
     db = Database.open(sys.argv[1], allow_unsafe=True)
     def work(tx):
         claimed = []
-        for pid, jid, _ in jobs.due(tx, ["test"], now=1_800_000_000, limit=5):
-            job = jobs.claim(tx, pid, jid, now=1_800_000_000, until=1_900_000_000, lease=new_id())
+        for pid, kind, key in jobs.due(tx, ["test"], now=1_800_000_000, limit=5):
+            job = jobs.claim(tx, pid, kind, key, now=1_800_000_000, until=1_900_000_000, lease=new_id())
             claimed += [job.key] if job else []
         return claimed
     await db.read(jobs.clock)

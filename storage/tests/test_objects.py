@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import pytest
 
-from protocol.model import CalendarObject, ComponentKind, ETag, ObjectId, Seq, Uid
-from storage import changes, lookups, objects, occurrences, versions
-from storage.database import Database
+from protocol.model import Calendar, CalendarId, CalendarKind, CalendarObject, ComponentKind, ETag, ObjectId, Seq, Uid
+from storage import calendars, changes, lookups, objects, occurrences, versions
+from storage.database import Database, Transaction
 from storage.errors import Duplicate, ParentGone
 from storage.ids import new_id
 from testing.samples import NOW, add, change, home, live, new_object, remove, versions_of
@@ -162,3 +163,28 @@ async def test_lookups(db: Database) -> None:
     await db.write(lambda tx: remove(tx, pid, cid, meta))
     gone = await db.point(lookups.calendar_object("user01", "calendar", "a.ics"))
     assert gone is not None and gone.calendar is not None and gone.object is None
+
+
+async def test_an_inbox_holds_many_messages_of_one_uid(db: Database) -> None:
+    pid, cid = await home(db)
+    inbox = CalendarId(new_id())
+    calendar = Calendar(pid, inbox, "inbox", kind=CalendarKind.INBOX, created_at=NOW)
+    await db.write(lambda tx: calendars.create(tx, calendar))
+
+    def deliver(tx: Transaction, name: str) -> None:
+        sample = new_object(name, uid="same")
+        meta = sample.meta(calendars.next_seq(tx, pid, inbox))
+        assert objects.insert(tx, pid, inbox, meta, sample.text, sample.index, CalendarKind.INBOX)
+
+    for name in ("1.ics", "2.ics", "3.ics"):
+        await db.write(partial(deliver, name=name))
+    many = [new_object(f"{n}.ics", uid="same") for n in (4, 5)]
+    rows = [(sample.meta(9), sample.text, sample.index) for sample in many]
+    assert await db.write(lambda tx: objects.insert_many(tx, pid, inbox, rows, CalendarKind.INBOX)) == 2
+    assert len(await db.read(lambda tx: live(tx, pid, inbox))) == 5
+    assert await db.read(lambda tx: objects.find_by_uid(tx, pid, inbox, Uid("same"))) is None
+    await db.write(lambda tx: add(tx, pid, cid, new_object("a.ics", uid="same")))
+    with pytest.raises(Duplicate) as error:
+        await db.write(lambda tx: add(tx, pid, cid, new_object("b.ics", uid="same")))
+    assert error.value.key == "objects.uid"
+    assert await db.read(lambda tx: objects.find_by_uid(tx, pid, cid, Uid("same"))) is not None

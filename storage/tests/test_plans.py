@@ -82,6 +82,9 @@ OPTIONS = SETTINGS.format(lock=60_000, statement=60_000)
 BY_TIME = r"(?s)\A(?!.*ix_occurrences).*(pk_occurrences_busy|PRIMARY KEY)"
 """All four buckets by the key that begins with the time, none by object."""
 
+BOTH_OF_VERSIONS = r"(?s)\A(?=.*ix_versions_replaced_at)(?=.*(versions_seq|autoindex_versions_1))"
+"""The oldest by the time, each of them by its key."""
+
 HOT = [
     ("objects", "_FIND", "uq_objects_name"),
     ("objects", "_FETCH", "uq_objects_name"),
@@ -103,6 +106,13 @@ HOT = [
     ("lookups", "_OBJECT", "uq_objects_name"),
     ("members", "_BY_UID", "uq_objects_uid"),
     ("versions", "_KEEP", "objects_object_id|sqlite_autoindex_objects_1"),
+    ("jobs", "_DUE", "ix_jobs_due_at"),
+    ("jobs", "_CLAIM", "jobs_key|sqlite_autoindex_jobs_1"),
+    ("pruning", "_VERSIONS", BOTH_OF_VERSIONS),
+    ("pruning", "_ANY_VERSION", "ix_versions_replaced_at"),
+    ("pruning", "_OLDEST_TOMBSTONES", "ix_objects_dead"),
+    ("pruning", "_WITH_TOMBSTONES", "ix_objects_dead"),
+    ("pruning", "_DELETE_TOMBSTONES", "ix_objects_dead"),
     ("properties", "_OF_MANY", "dead_properties_name|sqlite_autoindex_dead_properties_1"),
 ]
 """Statements that must find their rows by the whole key, or by a range, of this index."""

@@ -31,9 +31,9 @@ def _jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("principal_id", ID, nullable=False, comment="sixteen zero octets: the job belongs to no principal"),
-        sa.Column("job_id", ID, nullable=False),
         sa.Column("kind", WORD, nullable=False),
-        sa.Column("key", WORD, nullable=False, comment="idempotency key: one row per principal, kind and key"),
+        sa.Column("key", WORD, nullable=False, comment="idempotency key"),
+        sa.Column("job_id", ID, nullable=False, comment="what operators call it"),
         sa.Column("payload", sa.Text(), nullable=False, comment="JSON object"),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False, comment="of a claimed job: the end of its lease"),
@@ -41,10 +41,9 @@ def _jobs() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False, comment="begun so far"),
         sa.Column("dead", sa.SmallInteger(), nullable=False, comment="1: the last attempt failed"),
         sa.Column("last_error", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("principal_id", "job_id", name="pk_jobs_job_id"),
+        sa.PrimaryKeyConstraint("principal_id", "kind", "key", name="pk_jobs_key"),
         postgresql_with={"fillfactor": "70"},
     )
-    op.create_index("uq_jobs_key", "jobs", ["principal_id", "kind", "key"], unique=True)
     waiting = sa.text("dead = 0")
     op.create_index("ix_jobs_due_at", "jobs", ["due_at"], sqlite_where=waiting, postgresql_where=waiting)
 
