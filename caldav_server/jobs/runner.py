@@ -193,6 +193,8 @@ class Runner:
         gap = jobs.retry_gap(job.attempts, random.random())  # noqa: S311 (spreads retries, keeps no secret)
         due_at = None if dead else self._now() + gap
         await self._db.write(partial(jobs.fail, job=job, error=error, due_at=due_at))
+        if dead:
+            logs.get().error("a job is dead", id=job.job_id.hex(), job=job.kind, principal=job.principal_id.hex())
         self._count("jobs_dead" if dead else "jobs_failed")
 
 
