@@ -7,7 +7,7 @@ import asyncio
 from caldav_server.faces import RETRY_SECONDS, TEXT, Handler
 from caldav_server.http.messages import Request, Response
 from caldav_server.http.proxies import is_in, parse_networks
-from caldav_server.jobs.metrics import retained_families
+from caldav_server.jobs.metrics import queue_family, retained_families
 from caldav_server.observability.metrics import render
 from caldav_server.services import Services
 from protocol.errors import Condition, Refusal
@@ -47,6 +47,7 @@ class Operations:
         if not is_in(request.remote, self._may_read_metrics):
             return Response(403, dict(TEXT), b"Not from this address.\n")
         mine = (self._services.worker, self._services.families())
-        shared = ("", await retained_families(self._services.db))
+        db = self._services.db
+        shared = ("", [*await queue_family(db), *await retained_families(db)])
         body = render([mine, shared, *await self._services.ask_peers()])
         return Response(200, {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}, body)

@@ -6,8 +6,8 @@ must be repeatable. A failed job is due again after a growing gap. After its las
 operator.
 
 Rules of this module: ids, times (epoch seconds) and chance are arguments. ``enqueue`` belongs into the transaction of
-the write that needs the job. ``NOBODY`` is the principal of a job that belongs to no principal. Only ``due`` and
-``list_all`` read the jobs of all principals.
+the write that needs the job. ``NOBODY`` is the principal of a job that belongs to no principal. Only ``due``,
+``list_all`` and ``counts`` read the jobs of all principals.
 """
 
 from __future__ import annotations
@@ -106,6 +106,7 @@ _RETRY = Statement(
 _LIST = Statement(
     select(*_COLUMNS).order_by(_j.principal_id, _j.kind, _j.key), across="the list of every job for an operator"
 )
+_COUNTS = Statement(select(_j.dead, func.count()).group_by(_j.dead), across="how many jobs there are, for an operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,12 @@ def retry(tx: Transaction, job: Job, *, now: int) -> bool:
 def list_all(tx: Transaction) -> list[Job]:
     """Every job that is not done, dead ones included, by principal, kind and key."""
     return [_job_of(row) for row in tx.fetch_all(_LIST)]
+
+
+def counts(tx: Transaction) -> tuple[int, int]:
+    """How many jobs wait or run, and how many are dead."""
+    found = {row[0]: int(row[1]) for row in tx.fetch_all(_COUNTS)}
+    return found.get(0, 0), found.get(1, 0)
 
 
 def retry_gap(attempts: int, jitter: float) -> int:

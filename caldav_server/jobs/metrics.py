@@ -1,4 +1,8 @@
-"""What /metrics says of what is kept for some time only: counted by the pruning job, read as one row per scrape."""
+"""What /metrics says of the job queue, and of what is kept for some time only: read from the database at each scrape.
+
+So every process says the same, also where jobs run in a process that has no /metrics. The pruning job counts what is
+kept; a scrape reads its report, which is one row.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from dataclasses import asdict
 
 from caldav_server.calendaring.pruning import last_report
 from caldav_server.observability.metrics import Family, Sample
+from storage import jobs
 from storage.database import Database
 from storage.errors import StorageError
 
@@ -14,6 +19,16 @@ _ROWS = (
 )
 _OCTETS = "Octets of the same; of a tombstone its name."
 _AT = "When the last complete pruning began, epoch seconds."
+
+
+async def queue_family(db: Database) -> list[Family]:
+    """How many jobs wait or run, and how many are dead; none without a database."""
+    try:
+        waiting, dead = await db.read(jobs.counts)
+    except StorageError:
+        return []
+    samples = [Sample("", {"state": "waiting"}, waiting), Sample("", {"state": "dead"}, dead)]
+    return [Family("jobs_queued", "gauge", "Jobs that are not done; dead ones wait for an operator.", samples)]
 
 
 async def retained_families(db: Database) -> list[Family]:

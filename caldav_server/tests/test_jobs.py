@@ -14,6 +14,7 @@ import pytest
 from caldav_server.jobs import JOBS, upkeep
 from caldav_server.jobs.each_principal import for_each_principal
 from caldav_server.jobs.kind import JobKind, Last, Run
+from caldav_server.jobs.metrics import queue_family
 from caldav_server.jobs.runner import Runner
 from caldav_server.observability import logs
 from caldav_server.observability.instrumented_database import InstrumentedDatabase
@@ -134,6 +135,8 @@ async def test_a_job_that_always_fails_is_dead_after_its_attempts(db: Database) 
         await until(lambda: is_dead(db))
     (job,) = await stored(db)
     assert (job.attempts, job.last_error) == (3, "RuntimeError: always")
+    (queue,) = await queue_family(db)
+    assert {each.labels["state"]: each.value for each in queue.samples} == {"waiting": 0, "dead": 1}
     assert counted(services) == {"jobs_failed": 2, "jobs_done": 0, "jobs_dead": 1}
 
 
