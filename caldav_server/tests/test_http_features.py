@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -371,3 +372,28 @@ async def test_a_page_brings_its_own_content_security_policy(tmp_path: Path) -> 
         answer = await (await edge.connect()).request("GET", "/dav/")
         policies = [value for name, value in answer.raw_headers if name == "Content-Security-Policy"]
         assert policies == ["default-src 'self'"]
+
+
+# -- aiohttp behind it
+
+
+async def test_what_is_no_request_is_answered_by_us_and_logged_in_one_line(tmp_path: Path) -> None:
+    logged = tmp_path / "log"
+    async with running(tmp_path, {"log.file": str(logged), "log.level": "info"}) as edge:
+        for sent, status in ((b"BREW /dav/ HTTP/1.1\r\nHost: h\r\n\r\n", 501), (b"nonsense\r\n\r\n", 400)):
+            client = await edge.connect()
+            await client.send(sent)
+            answer = await client.answer()
+            assert (answer.status, answer.headers["connection"]) == (status, "close")
+            assert "x-request-id" in answer.headers and "server" not in answer.headers
+            assert await client.is_closed()
+        edge.app.services.log.sink.flush()
+    text = logged.read_text()
+    assert text.count('"not a request"') == 2
+    assert "Traceback" not in text
+
+
+def test_only_the_public_modules_of_aiohttp_are_used() -> None:
+    sources = [path.read_text() for path in (Path(__file__).parents[1]).rglob("*.py") if "tests" not in path.parts]
+    imports = {name for text in sources for name in re.findall(r"^\s*(?:from|import) (aiohttp\S*)", text, re.M)}
+    assert imports == {"aiohttp"}
