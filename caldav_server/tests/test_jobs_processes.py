@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ from storage.migrations import runner as migrations
 from testing.builders import event
 from testing.edge import basic
 from testing.postgres import PostgresServer, start_postgres
-from testing.process import environment, serving, wait_until
+from testing.process import Server, environment, serving, wait_until
 
 T = TypeVar("T")
 
@@ -140,7 +141,7 @@ def quick(log: Path) -> dict[str, str]:
         "CALDAV_SERVER_LOG_FILE": str(log),
         "CALDAV_SERVER_LOG_LEVEL": "debug",
         "CALDAV_SERVER_LOG_FORMAT": "json",
-        "CALDAV_SERVER_JOBS_POLL_SECONDS": "0.1",
+        "CALDAV_SERVER_JOBS_POLL_SECONDS": "0.3",
     }
 
 
@@ -150,22 +151,23 @@ def done_in(log: Path) -> list[str]:
     return [str(line["job"]) for line in lines if "job done" in line.values()]
 
 
-def test_recurring_jobs_run_once_beside_a_server_and_two_workers(database: str, tmp_path: Path) -> None:
-    logs = [tmp_path / f"worker{n}.log" for n in range(2)]
-    workers = [alone(tmp_path, database, log) for log in logs]
-    extra = {"CALDAV_SERVER_DATABASE": database, **quick(tmp_path / "server.log")}
+def test_recurring_jobs_run_once_in_two_servers_and_a_worker(database: str, tmp_path: Path) -> None:
+    logs = [tmp_path / name for name in ("worker.log", "one.log", "two.log")]
+    second = tmp_path / "second"
+    second.mkdir()
+    (second / "known").touch()
+    extra = {"CALDAV_SERVER_DATABASE": database}
+    process = alone(tmp_path, database, logs[0])
     try:
-        with serving(tmp_path, ["--workers", "2"], extra=extra):
-            wait_until(lambda: all("running jobs" in log.read_text() for log in logs if log.exists()))
-            time.sleep(SETTLE_SECONDS + 1.5)
+        with serving(tmp_path, extra=extra | quick(logs[1])), serving(second, extra=extra | quick(logs[2])):
+            wait_until(lambda: logs[0].exists() and "running jobs" in logs[0].read_text())
+            time.sleep(SETTLE_SECONDS + 1)
             wait_until(lambda: not stored(database))
-        for process in workers:
-            process.terminate()
-        assert [process.wait(20) for process in workers] == [0, 0]
+        process.terminate()
+        assert process.wait(20) == 0
     finally:
-        for process in workers:
-            process.kill()
-    done = Counter(kind for log in (*logs, tmp_path / "server.log") for kind in done_in(log))
+        process.kill()
+    done = Counter(kind for log in logs for kind in done_in(log))
     assert {kind: done[kind] for kind in ("horizon", "unfinished_copies", "pruning")} == {
         "horizon": 1,
         "unfinished_copies": 1,
@@ -223,7 +225,7 @@ def test_prune_says_what_went_and_metrics_say_what_there_was(database: str, tmp_
         began = time.monotonic()
         for summary in ("first", "second"):
             text = event("one", summary=summary)
-            assert put(server.url, server.password, text) in (201, 204)
+            assert ask(server, "PUT", "one.ics", text)[0] in (201, 204)
         assert command(database, "prune")[1].startswith("0 previous texts deleted, 0 octets.")
         assert 'retained_rows{what="versions",when="after"} 1.0' in server.get("/metrics")[1].decode()
         age(database, versions="replaced_at")
@@ -246,9 +248,37 @@ def test_prune_says_what_went_and_metrics_say_what_there_was(database: str, tmp_
     assert abs(float(re.findall(r"^caldav_server_pruned_at (\S+)", metrics, re.MULTILINE)[0]) - time.time()) < 60
 
 
-def put(url: str, password: str, text: bytes) -> int:
-    request = urllib.request.Request(f"{url}/dav/calendars/admin/calendar/one.ics", data=text, method="PUT")
-    request.add_header("Authorization", basic("admin", password))
-    request.add_header("Content-Type", "text/calendar")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return int(answer.status)
+SYNC = (
+    '<D:sync-collection xmlns:D="DAV:"><D:sync-token>{}</D:sync-token><D:sync-level>1</D:sync-level>'
+    "<D:prop><D:getetag/></D:prop></D:sync-collection>"
+)
+
+
+def test_a_sync_token_from_before_pruning_is_refused_over_http(database: str, tmp_path: Path) -> None:
+    """RFC 6578 §3.2: the precondition DAV:valid-sync-token, and a new start with an empty token."""
+    extra = {"CALDAV_SERVER_DATABASE": database, "CALDAV_SERVER_JOBS_IN_SERVER": "false"}
+    with serving(tmp_path, extra=extra) as server:
+        ask(server, "PUT", "one.ics", event("one"))
+        ask(server, "PUT", "two.ics", event("two"))
+        token = re.findall("<D:sync-token>(.*?)</", ask(server, "REPORT", "", SYNC.format("").encode())[1])[0]
+        ask(server, "DELETE", "one.ics")
+        age(database, objects="modified_at")
+        assert "1 tombstones deleted" in command(database, "prune")[1]
+        status, body = ask(server, "REPORT", "", SYNC.format(token).encode())
+        assert status == 403 and "<D:valid-sync-token" in body
+        status, body = ask(server, "REPORT", "", SYNC.format("").encode())
+        assert status == 207 and "two.ics" in body and "one.ics" not in body
+
+
+def ask(server: Server, method: str, name: str, body: bytes = b"") -> tuple[int, str]:
+    """The answer to a request for an object of the first account, or for its calendar."""
+    url = f"{server.url}/dav/calendars/admin/calendar/{name}"
+    request = urllib.request.Request(url, data=body, method=method)
+    request.add_header("Authorization", basic("admin", server.password))
+    request.add_header("Content-Type", "text/calendar" if method == "PUT" else "application/xml")
+    request.add_header("Depth", "0")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
