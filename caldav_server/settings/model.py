@@ -67,8 +67,9 @@ def _is_base_url(value: str) -> bool:
 
 
 _BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-_OWN_SEGMENTS = frozenset({"dav", ".well-known", "health", "metrics"})
-"""First segments of the server's own paths: a base path that began with one could not be told from them."""
+FACE_ROOTS = frozenset({"dav", ".well-known", "health", "metrics", "api"})
+"""First segments of the faces' paths, also of those that are planned: a base path that began with one could not be told
+from them."""
 
 
 def is_base_path(value: str) -> bool:
@@ -80,7 +81,7 @@ def is_base_path(value: str) -> bool:
         len(value) <= 200
         and _BASE_PATH.fullmatch(value) is not None
         and not {".", ".."} & set(segments)
-        and segments[0] not in _OWN_SEGMENTS
+        and segments[0] not in FACE_ROOTS
     )
 
 

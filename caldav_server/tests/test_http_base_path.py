@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from caldav_server.app import FACES
 from caldav_server.http.messages import Request, Response, strip_base_path
 from caldav_server.settings import SettingsError, is_base_path
+from caldav_server.settings.model import FACE_ROOTS
 from testing.edge import running, settings_with
 
 TRUSTED: dict[str, object] = {"proxy.trusted": ("127.0.0.0/8",)}
@@ -113,3 +115,9 @@ async def test_the_well_known_address_leads_below_the_base_path(tmp_path: Path) 
             assert (answer.status, answer.headers["location"]) == (301, "/cal/dav/")
         answer = await client.request("GET", "/.well-known/caldav", {"X-Forwarded-Prefix": "/b"}, auth=False)
         assert answer.headers["location"] == "/b/dav/"
+
+
+def test_no_base_path_begins_like_a_face() -> None:
+    roots = frozenset[str]().union(*(face.roots for face in FACES)) - {""}
+    assert roots <= FACE_ROOTS
+    assert not any(is_base_path(f"/{root}") or is_base_path(f"/{root}/more") for root in roots)
