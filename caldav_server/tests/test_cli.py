@@ -184,6 +184,7 @@ def test_a_restored_database_has_another_epoch(folder: Path) -> None:
     assert epoch() not in ("", before)
 
 
+@pytest.mark.slow
 def test_a_large_import_is_parsed_by_processes_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[int] = []
 

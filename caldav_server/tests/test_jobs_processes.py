@@ -82,6 +82,8 @@ from caldav_server.settings import JobSettings, Settings
 from dataclasses import replace
 from storage.bus import Bus
 
+pytestmark = pytest.mark.slow
+
 async def slow(run):
     print("begun", run.job.attempts, flush=True)
     await asyncio.sleep(float(sys.argv[2]))

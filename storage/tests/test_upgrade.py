@@ -51,6 +51,7 @@ def check_upgraded(url: str, before: Rows, columns: dict[str, list[str]], since:
     assert read(url, {"jobs": ["kind"]}) == {"jobs": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_after", [1, 5, 9])
 def test_killed_half_way_nothing_is_lost_and_the_next_run_completes(empty_url: str, killed_after: int) -> None:
     Database.open(empty_url, allow_unsafe=True).close()
