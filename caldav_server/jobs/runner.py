@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Mapping
 from functools import partial
+from itertools import islice
 
 from caldav_server.jobs.kind import JobKind, LeaseLost, Run
 from caldav_server.observability import logs
@@ -22,6 +23,9 @@ from storage.database import Transaction
 from storage.errors import StorageError
 from storage.ids import new_id
 from storage.jobs import NOBODY, Job
+
+CHOICE = 4
+"""How many times more jobs are read than claimed. Which ones is left to chance, so that processes seldom try the same."""
 
 Found = list[tuple[PrincipalId, str, str]]
 
@@ -111,22 +115,24 @@ class Runner:
     async def _begin_due(self) -> None:
         """Claim and start due jobs until there are no more or no room for them."""
         while (free := self._settings.concurrency - len(self._running)) > 0 and not self._stopping:
-            now, found = await self._db.read(partial(_look, kinds=tuple(self._kinds), limit=free))
+            now, found = await self._db.read(partial(_look, kinds=tuple(self._kinds), limit=free * CHOICE))
             self._set_clock(now)
             if not found:
                 return
-            for job in await self._db.write(partial(self._claim, found=found)):
+            random.shuffle(found)
+            for job in await self._db.write(partial(self._claim, found=found, limit=free)):
                 task = asyncio.create_task(self._attempt(job), name=f"job {job.kind}")
                 self._running.add(task)
                 task.add_done_callback(self._ended)
 
-    def _claim(self, tx: Transaction, found: Found) -> list[Job]:
+    def _claim(self, tx: Transaction, found: Found, limit: int) -> list[Job]:
+        """Claim those of the found jobs that are still free, up to a number."""
         now = self._now()
         claimed = (
             jobs.claim(tx, principal_id, kind, key, now=now, until=now + self._kinds[kind].lease, lease=new_id())
             for principal_id, kind, key in found
         )
-        return [job for job in claimed if job is not None]
+        return list(islice((job for job in claimed if job is not None), limit))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
