@@ -25,7 +25,8 @@ from storage.ids import new_id
 from storage.jobs import NOBODY, Job
 
 CHOICE = 4
-"""How many times more jobs are read than claimed. Which ones is left to chance, so that processes seldom try the same."""
+"""How many times more jobs are read than claimed. Which ones is left to chance, so that processes seldom try the
+same."""
 
 Found = list[tuple[PrincipalId, str, str]]
 
