@@ -35,6 +35,9 @@ FIRST_GAP, LONGEST_GAP = 30, 6 * 3600
 ERROR_LENGTH = 2000
 """Characters that are kept of an error."""
 
+MOST_COUNTED = 100_000
+"""To count more jobs than that would take too long for a metric."""
+
 _j = table.c
 _COLUMNS = (
     _j.principal_id,
@@ -106,7 +109,22 @@ _RETRY = Statement(
 _LIST = Statement(
     select(*_COLUMNS).order_by(_j.principal_id, _j.kind, _j.key), across="the list of every job for an operator"
 )
-_COUNTS = Statement(select(_j.dead, func.count()).group_by(_j.dead), across="how many jobs there are, for an operator")
+_HOW_MANY = "counts every job of one state, up to a limit, for an operator"
+_WAITING = Statement(
+    select(func.count()).select_from(
+        select(_j.due_at).where(_j.dead == 0, _j.due_at >= 0).limit(bindparam("limit")).subquery("waiting")
+    ),
+    across=_HOW_MANY,
+)
+_DEAD = Statement(
+    select(func.count()).select_from(
+        select(_j.key)
+        .where(_j.dead == 1, _j.principal_id >= bindparam("first"))
+        .limit(bindparam("limit"))
+        .subquery("dead")
+    ),
+    across=_HOW_MANY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +248,10 @@ def list_all(tx: Transaction) -> list[Job]:
 
 
 def counts(tx: Transaction) -> tuple[int, int]:
-    """How many jobs wait or run, and how many are dead."""
-    found = {row[0]: int(row[1]) for row in tx.fetch_all(_COUNTS)}
-    return found.get(0, 0), found.get(1, 0)
+    """How many jobs wait or run, and how many are dead; each is counted up to ``MOST_COUNTED``."""
+    waiting = tx.fetch_one(_WAITING, limit=MOST_COUNTED) or (0,)
+    dead = tx.fetch_one(_DEAD, first=NOBODY, limit=MOST_COUNTED) or (0,)
+    return int(waiting[0]), int(dead[0])
 
 
 def retry_gap(attempts: int, jitter: float) -> int:

@@ -21,6 +21,9 @@ jobs = Table(
     Column("dead", SmallInteger, nullable=False, comment="1: the last attempt failed"),
     Column("last_error", Text, nullable=False),
     PrimaryKeyConstraint("principal_id", "kind", "key", name="pk_jobs_key"),
+    Index(
+        "ix_jobs_key", "principal_id", "kind", "key", sqlite_where=text("dead = 1"), postgresql_where=text("dead = 1")
+    ),
     Index("ix_jobs_due_at", "due_at", sqlite_where=text("dead = 0"), postgresql_where=text("dead = 0")),
     postgresql_with={"fillfactor": "70"},
 )

@@ -157,6 +157,19 @@ def test_gaps_grow_to_a_limit_and_are_spread() -> None:
     assert jobs.retry_gap(11, 0.0) == jobs.retry_gap(500, 0.0) == jobs.LONGEST_GAP
 
 
+async def test_counts(db: Database) -> None:
+    pid, _ = await home(db)
+    assert await db.read(jobs.counts) == (0, 0)
+    for key in "abc":
+        await enqueue(db, key, pid)
+    await enqueue(db, "d")
+    for _ in range(2):
+        job = await claim(db)
+        await db.write(lambda tx, job=job: jobs.fail(tx, job, error="broken", due_at=None))
+    await claim(db)
+    assert await db.read(jobs.counts) == (2, 2)
+
+
 async def test_the_clock_is_that_of_the_database(db: Database) -> None:
     assert abs(await db.read(jobs.clock) - time.time()) < 30
 

@@ -107,6 +107,8 @@ HOT = [
     ("members", "_BY_UID", "uq_objects_uid"),
     ("versions", "_KEEP", "objects_object_id|sqlite_autoindex_objects_1"),
     ("jobs", "_DUE", "ix_jobs_due_at"),
+    ("jobs", "_WAITING", "ix_jobs_due_at"),
+    ("jobs", "_DEAD", "ix_jobs_key"),
     ("jobs", "_CLAIM", "jobs_key|sqlite_autoindex_jobs_1"),
     ("pruning", "_VERSIONS", BOTH_OF_VERSIONS),
     ("pruning", "_ANY_VERSION", "ix_versions_replaced_at"),

@@ -44,6 +44,8 @@ def _jobs() -> None:
         sa.PrimaryKeyConstraint("principal_id", "kind", "key", name="pk_jobs_key"),
         postgresql_with={"fillfactor": "70"},
     )
+    dead = sa.text("dead = 1")
+    op.create_index("ix_jobs_key", "jobs", ["principal_id", "kind", "key"], sqlite_where=dead, postgresql_where=dead)
     waiting = sa.text("dead = 0")
     op.create_index("ix_jobs_due_at", "jobs", ["due_at"], sqlite_where=waiting, postgresql_where=waiting)
 
