@@ -22,12 +22,28 @@ _OF_ENTRY = 512
 """Octets that an entry takes beside its key and value."""
 
 
+class _Key:
+    """A lens and what is asked through it, hashed once: a look-up hashes its key several times."""
+
+    __slots__ = ("_hash", "value")
+
+    def __init__(self, lens: Lens, key: Hashable) -> None:
+        self.value = (lens, key)
+        self._hash = hash(self.value)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.value == other.value
+
+
 class LensedCache(Generic[V]):
     """A bounded map of what was made through lenses; safe to use from several threads."""
 
     def __init__(self, most_octets: int) -> None:
         self._most = most_octets
-        self._entries: LRUCache[Hashable, tuple[V, int]] = LRUCache(most_octets, getsizeof=itemgetter(1))
+        self._entries: LRUCache[_Key, tuple[V, int]] = LRUCache(most_octets, getsizeof=itemgetter(1))
         self._lock = threading.Lock()
 
     @property
@@ -37,18 +53,22 @@ class LensedCache(Generic[V]):
 
     def get(self, lens: Lens, key: Hashable) -> V | None:
         """What is remembered under a key for whoever looks through this lens."""
+        wanted = _Key(lens, key)
         with self._lock:
-            found = self._entries.get((lens, key))
-        return None if found is None else found[0]
+            try:
+                return self._entries[wanted][0]
+            except KeyError:
+                return None
 
     def keep(self, lens: Lens, key: Hashable, value: V, octets: int) -> None:
         """Remember a value that takes ``octets``; the key is weighed here. What is too heavy is not kept."""
         weight = octets + octets_of(key) + _OF_ENTRY
+        kept = _Key(lens, key)
         with self._lock:
             if weight <= self._most:
-                self._entries[lens, key] = (value, weight)
+                self._entries[kept] = (value, weight)
             else:  # what was there may be this value, which has grown since it was weighed
-                self._entries.pop((lens, key), None)
+                self._entries.pop(kept, None)
 
 
 def octets_of(value: object) -> int:
