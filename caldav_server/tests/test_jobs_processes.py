@@ -34,6 +34,8 @@ from testing.process import Server, environment, serving, wait_until
 
 T = TypeVar("T")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def durable_postgres() -> Iterator[PostgresServer]:
@@ -81,8 +83,6 @@ from caldav_server.services import Services
 from caldav_server.settings import JobSettings, Settings
 from dataclasses import replace
 from storage.bus import Bus
-
-pytestmark = pytest.mark.slow
 
 async def slow(run):
     print("begun", run.job.attempts, flush=True)
