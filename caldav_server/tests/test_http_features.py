@@ -20,6 +20,7 @@ from caldav_server.http.forms import MOST_FIELDS, Upload, parse_form, parse_urle
 from caldav_server.http.messages import Request, Response, WebSocket, WebSocketResponse
 from protocol.errors import Refusal
 from testing.edge import basic, running
+from tools import sizes
 
 MEGABYTE = 1_048_576
 JSON = {"Content-Type": "application/json"}
@@ -394,6 +395,6 @@ async def test_what_is_no_request_is_answered_by_us_and_logged_in_one_line(tmp_p
 
 
 def test_only_the_public_modules_of_aiohttp_are_used() -> None:
-    sources = [path.read_text() for path in (Path(__file__).parents[1]).rglob("*.py") if "tests" not in path.parts]
+    sources = [path.read_text() for path in sizes.files(folders=("caldav_server",))]
     imports = {name for text in sources for name in re.findall(r"^\s*(?:from|import) (aiohttp\S*)", text, re.M)}
     assert imports == {"aiohttp"}

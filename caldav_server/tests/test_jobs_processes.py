@@ -32,6 +32,8 @@ from testing.edge import basic
 from testing.postgres import PostgresServer, start_postgres
 from testing.process import Server, environment, serving, wait_until
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 
 pytestmark = pytest.mark.slow
