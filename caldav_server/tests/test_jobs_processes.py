@@ -36,8 +36,6 @@ pytestmark = pytest.mark.slow
 
 T = TypeVar("T")
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def durable_postgres() -> Iterator[PostgresServer]:
